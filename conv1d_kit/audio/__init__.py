@@ -1,0 +1,1 @@
+"""The audio-clip classifier: clips, front-ends, nets, data sets."""

@@ -1,0 +1,1 @@
+"""The command line, one file a verb group; the only place that prints or exits."""

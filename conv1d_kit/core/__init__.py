@@ -1,0 +1,1 @@
+"""The convolution itself; knows neither audio nor text."""

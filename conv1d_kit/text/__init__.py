@@ -1,0 +1,1 @@
+"""The text n-gram CNN: tokens, vocabulary, nets, data sets."""

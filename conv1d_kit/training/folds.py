@@ -1,0 +1,98 @@
+"""Folds: who is trained on and who is tested, decided once, before anything is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import InputError
+
+__all__ = ["Fold", "folds_from_values", "stratified_folds"]
+
+Fold = tuple[np.ndarray, np.ndarray]  # (train indices, test indices)
+
+
+def stratified_folds(
+    labels: Sequence, n_folds: int, *, groups: Sequence | None = None, seed: int = 0
+) -> list[Fold]:
+    """Shuffled folds with the class shares of the whole set; a group never stands on both sides.
+
+    Parameters
+    ----------
+    labels : sequence of str or int, length N
+    n_folds : int >= 2, at most the size of the smallest class (or the number of groups)
+    groups : sequence of length N, optional
+        Source recording, speaker, site…: rows of one group stay together.
+    seed : int
+
+    Returns
+    -------
+    list of (train, test)
+        Two sorted int arrays a fold; every row is in exactly one test part.
+
+    Raises
+    ------
+    InputError
+        If there are fewer rows of a class, or fewer groups, than folds.
+
+    Examples
+    --------
+    >>> folds = stratified_folds(["a", "b"] * 4, 2)
+    >>> [len(test) for train, test in folds]
+    [4, 4]
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    if isinstance(n_folds, bool) or not isinstance(n_folds, int) or n_folds < 2:
+        raise InputError(f"n_folds must be an int >= 2, got {n_folds!r}")
+    names, counts = np.unique(np.asarray(labels, dtype=str), return_counts=True)
+    if len(names) < 2:
+        raise InputError(f"labels must hold at least two classes, got {names.tolist()}")
+    if counts.min() < n_folds:
+        raise InputError(
+            f"n_folds must be at most the size of the smallest class, got {n_folds} folds and "
+            f"{counts.min()} of class {names[counts.argmin()]!r}; ask for fewer folds"
+        )
+    y = np.asarray(labels, dtype=str)
+    if groups is None:
+        splits = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(y, y)
+    else:
+        g = np.asarray(groups, dtype=str)
+        if len(g) != len(y):
+            raise InputError(f"groups must have one entry a label ({len(y)}), got {len(g)}")
+        n_groups = len(np.unique(g))
+        if n_groups < n_folds:
+            raise InputError(
+                f"n_folds must be at most the number of groups ({n_groups}), got {n_folds}; ask for fewer folds"
+            )
+        splits = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(y, y, g)
+    return [(np.sort(train), np.sort(test)) for train, test in splits]
+
+
+def folds_from_values(values: Sequence) -> list[Fold]:
+    """One fold a distinct value (the fold column of a table, the first digit of an ESC file name).
+
+    Parameters
+    ----------
+    values : sequence of length N
+
+    Returns
+    -------
+    list of (train, test), in the order of the sorted values
+
+    Raises
+    ------
+    InputError
+        If there is only one distinct value.
+
+    Examples
+    --------
+    >>> [test.tolist() for train, test in folds_from_values([1, 2, 1])]
+    [[0, 2], [1]]
+    """
+    v = np.asarray(values)
+    distinct = np.unique(v)
+    if len(distinct) < 2:
+        raise InputError(f"fold values must hold at least two distinct values, got {distinct.tolist()}")
+    return [(np.flatnonzero(v != d), np.flatnonzero(v == d)) for d in distinct]
