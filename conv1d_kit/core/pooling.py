@@ -1,4 +1,4 @@
-"""Masked pooling: what padding holds never reaches the result, so a row gives alone what it gives in a batch."""
+"""Masked pooling: what padding holds never reaches the result; a row gives alone what it gives in a batch."""
 
 from __future__ import annotations
 

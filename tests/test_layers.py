@@ -1,0 +1,75 @@
+"""Layers against torch.nn's with the same weights, both ways."""
+
+import pytest
+import torch
+
+from conv1d_kit import Conv1d, Conv2d, ConvTranspose1d
+from conv1d_kit.errors import InputError
+
+PAIRS = [
+    (Conv1d, torch.nn.Conv1d, (4, 6, 3), {"stride": 2, "padding": 2, "dilation": 2, "groups": 2}, (2, 4, 30)),
+    (Conv1d, torch.nn.Conv1d, (4, 6, 8), {"padding": "same"}, (2, 4, 30)),
+    (Conv1d, torch.nn.Conv1d, (4, 6, 5), {"padding": 4, "padding_mode": "reflect"}, (2, 4, 30)),
+    (Conv1d, torch.nn.Conv1d, (4, 6, 5), {"padding": 4, "padding_mode": "replicate"}, (2, 4, 30)),
+    (Conv1d, torch.nn.Conv1d, (4, 6, 5), {"padding": 4, "padding_mode": "circular", "bias": False}, (2, 4, 30)),
+    (Conv1d, torch.nn.Conv1d, (1, 1, 300), {}, (1, 1, 9000)),
+    (Conv1d, torch.nn.Conv1d, (4, 6, 3), {}, (4, 30)),
+    (Conv2d, torch.nn.Conv2d, (3, 8, (3, 5)), {"stride": (2, 1), "padding": (1, 2)}, (2, 3, 16, 20)),
+    (Conv2d, torch.nn.Conv2d, (4, 4, 3), {"padding": "same", "dilation": 2, "groups": 4}, (2, 4, 16, 20)),
+    (ConvTranspose1d, torch.nn.ConvTranspose1d, (4, 6, 5), {"stride": 3, "padding": 1, "output_padding": 2, "groups": 2}, (2, 4, 30)),
+    (ConvTranspose1d, torch.nn.ConvTranspose1d, (4, 6, 5), {"dilation": 2, "bias": False}, (2, 4, 30)),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")  # torch's own
+@pytest.mark.parametrize(("ours", "theirs", "sizes", "options", "shape"), PAIRS)
+def test_state_dict_passes_both_ways_and_gives_the_same_output_and_gradient(
+    ours, theirs, sizes, options, shape
+):
+    torch.manual_seed(0)
+    a, b = ours(*sizes, **options), theirs(*sizes, **options)
+    b.load_state_dict(a.state_dict())
+    a.load_state_dict(b.state_dict())
+    x = torch.randn(shape)
+    xa, xb = x.clone().requires_grad_(), x.clone().requires_grad_()
+    ya, yb = a(xa), b(xb)
+    torch.testing.assert_close(ya, yb, rtol=1e-4, atol=1e-5)
+    ya.square().sum().backward()
+    yb.square().sum().backward()
+    torch.testing.assert_close(xa.grad, xb.grad, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(a.weight.grad, b.weight.grad, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("ours", [Conv1d, Conv2d, ConvTranspose1d])
+def test_a_seed_gives_torchs_initial_weights(ours):
+    torch.manual_seed(3)
+    a = ours(4, 6, 3)
+    torch.manual_seed(3)
+    b = getattr(torch.nn, ours.__name__)(4, 6, 3)
+    assert all(torch.equal(v, b.state_dict()[k]) for k, v in a.state_dict().items())
+
+
+def test_same_works_with_a_stride_where_torch_refuses():
+    with pytest.raises(ValueError, match="not supported for strided"):
+        torch.nn.Conv1d(1, 1, 3, stride=2, padding="same")
+    assert Conv1d(1, 1, 3, stride=2, padding="same")(torch.zeros(1, 1, 9)).shape == (1, 1, 5)
+
+
+def test_a_layer_says_what_it_is():
+    text = repr(Conv1d(4, 6, 3, padding="causal", padding_mode="reflect", groups=2, dilation=2, bias=False))
+    expected = (
+        "Conv1d(4, 6, kernel_size=(3,), stride=(1,), padding='causal', padding_mode='reflect', groups=2, "
+    )
+    assert text == expected + "dilation=(2,), bias=False)"
+
+
+def test_transposed_output_size_is_the_one_asked_for():
+    layer = ConvTranspose1d(2, 2, 3, stride=2)
+    assert layer(torch.zeros(1, 2, 5), output_size=[12]).shape[-1] == 12
+    with pytest.raises(InputError, match="output_size may be 11 to 12"):
+        layer(torch.zeros(1, 2, 5), output_size=[13])
+
+
+def test_a_wrong_input_is_one_clear_line():
+    with pytest.raises(InputError, match=r"C_in = 3 and groups = 1"):
+        Conv1d(4, 6, 3)(torch.zeros(1, 3, 9))
