@@ -1,0 +1,278 @@
+"""TextClassifier: texts in, labels out; a scikit-learn estimator around the n-gram CNN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ..errors import InputError, InputTypeError, ModelError
+from ..training.loop import Epoch, train, warmup_cosine
+from ..training.model_folder import load_model_folder, save_model_folder
+from .batches import inference_batches, pad, training_batches
+from .nets import TEXT_NETS
+from .ngrams import FilterNgrams, strongest_ngrams
+from .optimizer import RowAdam
+from .tokens import TOKENIZERS, tokenize
+from .vocabulary import Vocabulary
+
+__all__ = ["TextClassifier"]
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):
+    """Convolutional n-gram classifier of texts (Kim 2014) with a vocabulary of its training texts only.
+
+    Parameters
+    ----------
+    net : a key of TEXT_NETS
+    widths : sequence of int >= 1
+        Filter widths in tokens; (1,) sees words without their order.
+    filters : int
+        Filters of each width.
+    dim : int
+        Length of a token's embedding.
+    dropout : float in [0, 1)
+        On the filters' responses.
+    word_dropout : float in [0, 1)
+        Share of the training tokens read as <unk>.
+    max_norm : float > 0 or None
+        Bound on the L2 norm of each class's output weights.
+    tokenizer : a key of TOKENIZERS
+    min_count : int >= 1
+        Words seen less often in training become <unk>.
+    epochs, batch_size : int >= 1
+    lr : float > 0
+        Peak learning rate of Adam; a short warm-up, then a half cosine to 0.
+    average_decay : float in [0, 1) or None
+        Ends on a moving average of the weights.
+    seed : int
+        Same seed, data and number of threads: same net.
+    n_threads : int >= 1 or None
+        Threads of torch while it trains; 1 gives the same net whatever the machine's load, None leaves them as they are.
+
+    Attributes
+    ----------
+    classes_ : array of the labels, sorted
+    vocabulary_ : Vocabulary
+    net_ : torch.nn.Module
+    history_ : History
+
+    Source: Kim (2014), Convolutional Neural Networks for Sentence Classification.
+
+    Examples
+    --------
+    >>> texts, labels = ["good", "very good", "bad", "so bad"] * 5, [1, 1, 0, 0] * 5
+    >>> model = TextClassifier(epochs=8, seed=1).fit(texts, labels)
+    >>> model.predict(["good film", "bad film"]).tolist()
+    [1, 0]
+    """
+
+    def __init__(
+        self,
+        *,
+        net: str = "cnn",
+        widths: Sequence[int] = (3, 4, 5),
+        filters: int = 100,
+        dim: int = 128,
+        dropout: float = 0.5,
+        word_dropout: float = 0.1,
+        max_norm: float | None = 3.0,
+        tokenizer: str = "word",
+        min_count: int = 1,
+        epochs: int = 10,
+        batch_size: int = 50,
+        lr: float = 1e-3,
+        average_decay: float | None = None,
+        seed: int = 0,
+        n_threads: int | None = 1,
+    ):
+        self.net = net
+        self.widths = widths
+        self.filters = filters
+        self.dim = dim
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.max_norm = max_norm
+        self.tokenizer = tokenizer
+        self.min_count = min_count
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.average_decay = average_decay
+        self.seed = seed
+        self.n_threads = n_threads
+
+    def fit(self, X: Sequence[str], y: Sequence, *, on_epoch: Callable[[Epoch], None] | None = None):
+        """Build the vocabulary from `X` and train.
+
+        Parameters
+        ----------
+        X : sequence of str, length N
+        y : sequence of int or str, length N
+            At least two distinct labels.
+        on_epoch : function(Epoch), optional
+
+        Raises
+        ------
+        InputError, InputTypeError
+            If an option cannot be used, a text is no str, the lengths differ, or there is one class only.
+        """
+        self._check_options()
+        texts, labels = _texts(X), np.asarray(y)
+        if labels.ndim != 1 or len(labels) != len(texts):
+            raise InputError(f"y must hold one label a text ({len(texts)}), got shape {labels.shape}")
+        if len(texts) == 0:
+            raise InputError("X must hold at least one text a class, got no texts")
+        self.classes_, targets = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(f"y must hold at least two classes, got only {self.classes_.tolist()[0]!r}")
+        words = self._words(texts)
+        self.vocabulary_ = Vocabulary.from_tokens(words, min_count=self.min_count)
+        ids = [self.vocabulary_.encode(w) for w in words]
+        with _threads(self.n_threads):
+            self.net_ = self._make_net(torch.Generator().manual_seed(self.seed))
+            self.history_ = self._train(ids, torch.from_numpy(targets.astype(np.int64)), on_epoch)
+        return self
+
+    def predict(self, X: Sequence[str]) -> np.ndarray:
+        """Most probable label of each text [shape=(N,)]."""
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def predict_proba(self, X: Sequence[str]) -> np.ndarray:
+        """Probability of each class, columns in the order of `classes_` [shape=(N, n_classes), float64]."""
+        check_is_fitted(self, "net_")
+        ids = [self.vocabulary_.encode(w) for w in self._words(_texts(X))]
+        lengths = np.array([len(row) for row in ids], dtype=np.int64)
+        result = np.empty((len(ids), len(self.classes_)))
+        self.net_.eval()
+        with torch.inference_mode():
+            for rows in inference_batches(lengths, extra=max(self.widths) - 1):
+                logits = self.net_(*pad([ids[i] for i in rows]))
+                result[rows] = torch.softmax(logits.double(), 1).numpy()
+        return result
+
+    def filter_ngrams(self, texts: Sequence[str], n: int = 5) -> list[FilterNgrams]:
+        """For every filter the `n` strongest distinct n-grams of the texts and its say for each class."""
+        check_is_fitted(self, "net_")
+        tokens = [tokenize(t, self.tokenizer) for t in _texts(texts)]
+        return strongest_ngrams(self.net_, self.vocabulary_, texts, tokens, n)
+
+    def save(self, path) -> None:
+        """Write a model folder (safetensors + JSON).
+
+        Raises
+        ------
+        ModelError
+            If the folder cannot be written or holds something else.
+        """
+        check_is_fitted(self, "net_")
+        config = {
+            "classes": self.classes_.tolist(),
+            "options": {**self.get_params(), "widths": list(self.widths)},
+            "vocabulary": self.vocabulary_.to_json(),
+        }
+        save_model_folder(path, "text", config, self.net_.state_dict())
+
+    @classmethod
+    def load(cls, path) -> TextClassifier:
+        """Read the model folder that `save` wrote.
+
+        Raises
+        ------
+        ModelError
+            If it is missing, damaged, or no text model.
+        """
+        config, tensors = load_model_folder(path, "text")
+        try:
+            model = cls(**config["options"])
+            model._check_options()
+            model.classes_ = np.asarray(config["classes"])
+            model.vocabulary_ = Vocabulary.from_json(config["vocabulary"])
+            model.net_ = model._make_net(None)
+            model.net_.load_state_dict(tensors)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            raise ModelError(
+                f"{path} does not fit this version's TextClassifier: {reason}; train it again"
+            ) from error
+        model.net_.eval()
+        return model
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def _check_options(self) -> None:
+        for name, table in (("net", TEXT_NETS), ("tokenizer", TOKENIZERS)):
+            if getattr(self, name) not in table:
+                raise InputError(f"{name} must be one of {', '.join(table)}, got {getattr(self, name)!r}")
+        for name in ("epochs", "batch_size", "n_threads"):
+            value = getattr(self, name)
+            if name == "n_threads" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} must be an int >= 1, got {value!r}")
+
+    def _words(self, texts: Sequence[str]) -> list[list[str]]:
+        cut = TOKENIZERS[self.tokenizer]
+        return [[token.word for token in cut(text)] for text in texts]
+
+    def _make_net(self, generator: torch.Generator | None) -> torch.nn.Module:
+        return TEXT_NETS[self.net](
+            len(self.vocabulary_), len(self.classes_), dim=self.dim, widths=tuple(self.widths),
+            filters=self.filters, dropout=self.dropout, word_dropout=self.word_dropout, max_norm=self.max_norm,
+            generator=generator,
+        )  # fmt: skip
+
+    def _train(self, ids: list[np.ndarray], targets: torch.Tensor, on_epoch):
+        lengths = np.array([len(row) for row in ids], dtype=np.int64)
+        rng = np.random.default_rng(self.seed)
+
+        def batches(epoch: int) -> Iterator[tuple[tuple, torch.Tensor]]:
+            for rows in training_batches(lengths, self.batch_size, rng):
+                yield pad([ids[i] for i in rows]), targets[rows]
+
+        return train(
+            self.net_,
+            batches,
+            epochs=self.epochs,
+            loss=torch.nn.functional.cross_entropy,
+            optimizer=RowAdam(self.net_.parameters(), lr=self.lr),
+            n_steps=self.epochs * -(-len(ids) // self.batch_size),
+            schedule=warmup_cosine,
+            average_decay=self.average_decay,
+            after_step=lambda net: net.constrain(),
+            on_epoch=on_epoch,
+            seed=self.seed,
+        )
+
+
+@contextmanager
+def _threads(n: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if n is not None:
+        torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _texts(X) -> list[str]:
+    if isinstance(X, str | bytes):
+        raise InputTypeError(f"X must be a sequence of texts, got one {type(X).__name__}; try [X]")
+    texts = list(X)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputTypeError(
+                f"X must hold str only, got {type(text).__name__} in X[{i}]; leave missing texts out"
+            )
+    return texts

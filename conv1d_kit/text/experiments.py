@@ -1,0 +1,94 @@
+"""Cross-validation and a fixed split: every fold trains from nothing on its own part, here or in processes of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..training.folds import Fold
+
+__all__ = ["FoldResult", "run_folds"]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold: number (from 1), test rows, their predicted labels, words known, last training loss, seconds."""
+
+    number: int
+    test: np.ndarray
+    predicted: np.ndarray
+    n_train: int
+    n_words: int
+    loss: float
+    seconds: float
+
+
+def run_folds(
+    options: dict[str, Any],
+    texts: Sequence[str],
+    labels: Sequence[str],
+    folds: Sequence[Fold],
+    *,
+    workers: int = 1,
+    on_fold: Callable[[FoldResult], None] | None = None,
+) -> list[FoldResult]:
+    """Train a TextClassifier on every fold's training rows and predict its test rows.
+
+    Parameters
+    ----------
+    options : dict
+        Arguments of TextClassifier.
+    texts, labels : sequences of length N
+    folds : sequence of (train, test) index arrays
+    workers : int >= 1
+        Processes; the results are the same for any number of them, since a fold trains in one thread.
+    on_fold : function(FoldResult), optional
+        Called as folds end, in any order.
+
+    Returns
+    -------
+    list of FoldResult, in the order of `folds`
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise InputError(f"workers must be an int >= 1, got {workers!r}")
+    results: dict[int, FoldResult] = {}
+    for result in _finished(options, texts, labels, folds, min(workers, len(folds))):
+        results[result.number] = result
+        if on_fold is not None:
+            on_fold(result)
+    return [results[number] for number in sorted(results)]
+
+
+def _finished(options, texts, labels, folds, workers: int) -> Iterator[FoldResult]:
+    jobs = (
+        (options, number, [texts[i] for i in train], [labels[i] for i in train], [texts[i] for i in test], test)
+        for number, (train, test) in enumerate(folds, start=1)
+    )
+    if workers == 1:
+        yield from map(_run_fold, jobs)
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    # spawn: a fork of a process that has used torch's threads may hang
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        for future in as_completed([pool.submit(_run_fold, job) for job in jobs]):
+            yield future.result()
+
+
+def _run_fold(job: tuple) -> FoldResult:
+    from .classifier import TextClassifier
+
+    options, number, train_texts, train_labels, test_texts, test = job
+    start = time.perf_counter()
+    model = TextClassifier(**options).fit(train_texts, train_labels)
+    predicted = model.predict(test_texts)
+    return FoldResult(
+        number, np.asarray(test), predicted, len(train_texts), len(model.vocabulary_.words),
+        model.history_.losses[-1], time.perf_counter() - start,
+    )  # fmt: skip

@@ -1,0 +1,145 @@
+"""The n-gram CNN: filters slide over token embeddings, and each says how strongly its best n-gram stands in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from ..core.conv import conv
+from ..core.pooling import max_pool
+from ..errors import InputError
+from ..layers import Conv1d
+from .vocabulary import PAD, UNK
+
+__all__ = ["TEXT_NETS", "TextCNN"]
+
+
+class TextCNN(torch.nn.Module):
+    """Embedding → filters of several widths → strongest window of each → dropout → classes.
+
+    The border rule: a filter of width w sees the text between w − 1 zero rows on either side, so a text of
+    n >= 1 tokens has n + w − 1 windows and each of them holds a token of it. A text of no tokens has no window, and
+    every filter's response to it is 0. What stands beyond a text in its batch is never read: a text's logits do
+    not depend on its company.
+
+    Parameters
+    ----------
+    n_words : int
+        Ids, with <pad> (0, a row of zeros that stays) and <unk> (1).
+    n_classes : int >= 2
+    dim : int
+        Length E of an embedding.
+    widths : sequence of int >= 1
+        Filter widths K in tokens.
+    filters : int
+        Filters of each width.
+    dropout : float in [0, 1)
+        On the pooled responses.
+    word_dropout : float in [0, 1)
+        Share of the tokens that training reads as <unk>: it gives <unk> a meaning.
+    max_norm : float > 0 or None
+        Bound on the L2 norm of each class's output weights; `constrain` clips to it.
+    generator : torch.Generator, optional
+        For the initial weights.
+
+    Source: Kim (2014), sections 2 and 3.1; the bias and the ReLU come after the maximum, which changes nothing
+    (both are monotone) and costs a window's worth less work.
+    """
+
+    def __init__(
+        self,
+        n_words: int,
+        n_classes: int,
+        *,
+        dim: int = 128,
+        widths: Sequence[int] = (3, 4, 5),
+        filters: int = 100,
+        dropout: float = 0.5,
+        word_dropout: float = 0.0,
+        max_norm: float | None = 3.0,
+        generator: torch.Generator | None = None,
+    ):
+        super().__init__()
+        _check(n_words, n_classes, dim, widths, filters, dropout, word_dropout, max_norm)
+        self.widths, self.word_dropout, self.max_norm = tuple(widths), word_dropout, max_norm
+        self.embedding = torch.nn.Embedding(n_words, dim, padding_idx=PAD, sparse=True)
+        self.convs = torch.nn.ModuleList(Conv1d(dim, filters, k) for k in self.widths)
+        self.dropout = torch.nn.Dropout(dropout)
+        self.out = torch.nn.Linear(filters * len(self.widths), n_classes)
+        self._start(generator)
+
+    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Logits [shape=(B, n_classes)] from ids [shape=(B, L), int64] and lengths [shape=(B,), int64]."""
+        return self.out(self.dropout(self.features(ids, lengths)))
+
+    def features(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Response of every filter to its best window [shape=(B, len(widths) · filters)], >= 0."""
+        if self.training and self.word_dropout:
+            lost = torch.rand(ids.shape, device=ids.device) < self.word_dropout
+            ids = torch.where(lost & (ids != PAD), UNK, ids)
+        border = max(self.widths) - 1
+        used, places = torch.nn.functional.pad(ids, (border, border), value=PAD).unique(return_inverse=True)
+        rows = self.embedding(used).T[None]  # (1, E, U): the batch's distinct words, each once
+        responses = []
+        for layer in self.convs:
+            k = layer.weight.shape[-1]
+            z = _slide(rows, layer.weight, places[:, border - k + 1 : places.shape[1] - border + k - 1])
+            windows = torch.where(lengths > 0, lengths + (k - 1), 0)
+            responses.append(max_pool(z, windows) + layer.bias)
+        return torch.relu(torch.cat(responses, 1))
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Scale each class's output weights down to L2 norm `max_norm`, only where they exceed it."""
+        if self.max_norm is not None:
+            norms = self.out.weight.norm(dim=1, keepdim=True)
+            self.out.weight.mul_((self.max_norm / norms.clamp(min=1e-12)).clamp(max=1.0))
+
+    @torch.no_grad()
+    def _start(self, generator: torch.Generator | None) -> None:
+        self.embedding.weight.uniform_(-0.25, 0.25, generator=generator)  # Kim (2014), section 3.2
+        self.embedding.weight[PAD] = 0.0
+        for layer in [*self.convs, self.out]:
+            fan_in = layer.weight[0].numel()
+            bound = fan_in**-0.5
+            layer.weight.uniform_(-bound, bound, generator=generator)
+            layer.bias.uniform_(-bound, bound, generator=generator)
+
+
+def _slide(rows: torch.Tensor, weight: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Cross-correlation of texts with filters (B, filters, L - K + 1), each distinct word multiplied once.
+
+    A convolution is linear in what it slides over: every tap is a dense layer on the words (a convolution of width
+    1), and what a window gives is the sum of its words' rows, tap by tap. A batch of texts repeats its
+    words, so this takes a third of the time of sliding over the texts themselves.
+
+    Parameters: rows (1, E, U), weight (filters, E, K), places (B, L) into U.
+    """
+    filters, dim, k = weight.shape
+    taps = conv(rows, weight.permute(2, 0, 1).reshape(k * filters, dim, 1))  # (1, K * filters, U)
+    taps = taps[0].view(k, filters, -1).transpose(1, 2).contiguous()  # (K, U, filters)
+    n = places.shape[1] - k + 1
+    z = torch.nn.functional.embedding(places[:, :n], taps[0])  # (B, n, filters)
+    for a in range(1, k):
+        z = z + torch.nn.functional.embedding(places[:, a : a + n], taps[a])
+    return z.transpose(1, 2)
+
+
+def _check(n_words, n_classes, dim, widths, filters, dropout, word_dropout, max_norm) -> None:
+    for name, value, low in (
+        ("n_words", n_words, 2), ("n_classes", n_classes, 2), ("dim", dim, 1), ("filters", filters, 1),
+    ):  # fmt: skip
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise InputError(f"{name} must be an int >= {low}, got {value!r}")
+    whole = not isinstance(widths, int | str) and all(isinstance(k, int) and k >= 1 for k in widths)
+    if not whole or len(widths) == 0:
+        raise InputError(f"widths must be one or more ints >= 1, got {widths!r}; try (3, 4, 5)")
+    for name, value in (("dropout", dropout), ("word_dropout", word_dropout)):
+        if not 0 <= value < 1:
+            raise InputError(f"{name} must be in [0, 1), got {value!r}")
+    if max_norm is not None and not max_norm > 0:
+        raise InputError(f"max_norm must be > 0 or None, got {max_norm!r}")
+
+
+TEXT_NETS: dict[str, Callable[..., torch.nn.Module]] = {"cnn": TextCNN}

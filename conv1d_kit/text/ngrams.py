@@ -1,0 +1,116 @@
+"""What the filters have learned: for each, the n-grams of given texts that it answers to most strongly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..core.conv import conv
+from ..errors import InputError
+from .tokens import Token
+from .vocabulary import PAD, Vocabulary
+
+__all__ = ["FilterNgrams", "Ngram", "strongest_ngrams"]
+
+CELLS = 1 << 15  # tokens convolved at once
+
+
+@dataclass(frozen=True)
+class Ngram:
+    """An n-gram: its words (<pad> beyond the text's border), the source it was first seen as, the filter's response, and in how many places it stands."""
+
+    words: tuple[str, ...]
+    source: str
+    activation: float
+    count: int
+
+
+@dataclass(frozen=True)
+class FilterNgrams:
+    """A filter: width in tokens, index among the net's filters, output weight per class, strongest n-grams first."""
+
+    width: int
+    index: int
+    class_weights: np.ndarray
+    ngrams: tuple[Ngram, ...]
+
+
+def strongest_ngrams(
+    net: torch.nn.Module,
+    vocabulary: Vocabulary,
+    texts: Sequence[str],
+    tokens: Sequence[Sequence[Token]],
+    n: int = 5,
+) -> list[FilterNgrams]:
+    """For every filter of a TextCNN the `n` strongest distinct n-grams of the texts.
+
+    Every distinct window is convolved once, however often it stands in the texts.
+
+    Parameters
+    ----------
+    net : TextCNN
+    vocabulary : the net's
+    texts : sequence of str, length N
+    tokens : sequence of token lists, length N
+    n : int >= 1
+
+    Returns
+    -------
+    list of FilterNgrams, in the order of the net's features
+        Fewer n-grams than `n` where the texts hold fewer; words outside the vocabulary are one word to the net,
+        so n-grams that differ only in them count as one.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise InputError(f"n must be an int >= 1, got {n!r}")
+    ids = [vocabulary.encode(t.word for t in row) for row in tokens]
+    weights = net.out.weight.detach().numpy()
+    result: list[FilterNgrams] = []
+    for layer in net.convs:
+        k = layer.weight.shape[-1]
+        windows, places = _windows(ids, k)
+        distinct, first, counts = np.unique(windows, axis=0, return_index=True, return_counts=True)
+        values, best = _top(net, layer, distinct, n)
+        for f in range(layer.weight.shape[0]):
+            found = []
+            for value, j in zip(values[f].tolist(), best[f].tolist(), strict=True):
+                text, start = places[first[j]]
+                words, source = _source(texts[text], tokens[text], int(start), k)
+                found.append(Ngram(words, source, value, int(counts[j])))
+            result.append(FilterNgrams(k, len(result), weights[:, len(result)].copy(), tuple(found)))
+    return result
+
+
+def _windows(ids: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every window that the net sees [shape=(W, k)], and its (text, first token) [shape=(W, 2)]."""
+    windows, places = [np.empty((0, k), np.int64)], [np.empty((0, 2), np.int64)]
+    for i, row in enumerate(ids):
+        if len(row):
+            view = np.lib.stride_tricks.sliding_window_view(np.pad(row, k - 1, constant_values=PAD), k)
+            windows.append(view)
+            places.append(np.stack([np.full(len(view), i), np.arange(len(view)) - (k - 1)], 1))
+    return np.concatenate(windows), np.concatenate(places)
+
+
+@torch.inference_mode()
+def _top(net, layer, windows: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The n largest responses of each filter and their rows in `windows` [shape=(filters, <= n)]."""
+    filters, _, k = layer.weight.shape
+    values, rows = torch.empty(filters, 0), torch.empty(filters, 0, dtype=torch.int64)
+    step = max(1, CELLS // k)
+    for i in range(0, len(windows), step):
+        x = net.embedding(torch.from_numpy(windows[i : i + step])).transpose(1, 2)  # (W, E, k)
+        z = torch.relu(conv(x, layer.weight)[:, :, 0].T + layer.bias[:, None])  # (filters, W)
+        top = z.topk(min(n, z.shape[1]), 1)
+        values, rows = torch.cat([values, top.values], 1), torch.cat([rows, top.indices + i], 1)
+        keep = values.topk(min(n, values.shape[1]), 1)
+        values, rows = keep.values, rows.gather(1, keep.indices)
+    return values, rows
+
+
+def _source(text: str, tokens: Sequence[Token], start: int, k: int) -> tuple[tuple[str, ...], str]:
+    inside = range(max(0, start), min(len(tokens), start + k))
+    words = tuple(tokens[j].word if j in inside else "<pad>" for j in range(start, start + k))
+    return words, text[tokens[inside[0]].start : tokens[inside[-1]].end]
