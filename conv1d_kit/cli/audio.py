@@ -1,14 +1,312 @@
-"""`conv1d-kit audio …`"""
+"""`conv1d-kit audio …`: train, predict, cv."""
 
 from __future__ import annotations
 
+import csv
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+
+from ..errors import DataError, InputError, ModelError
+from .output import JsonFlag, emit, note, progress, table
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Train, predict, cross-validate.", no_args_is_help=True)
+app = typer.Typer(help="Sounds: train, predict, cross-validate.", no_args_is_help=True)
+
+_Data = Annotated[
+    Path,
+    typer.Argument(metavar="DIR_OR_CSV", help="A folder of class folders, or a CSV table with path,label."),
+]
+_Net = Annotated[str, typer.Option(help="spectrogram (log-mel picture) or wave (the samples; slower).")]
+_Epochs = Annotated[int | None, typer.Option(min=1, help="Default: 20 to 100, by the number of clips.")]
+_Seed = Annotated[int, typer.Option(min=0, help="Same seed, same figures.")]
+_Rate = Annotated[
+    int | None, typer.Option(min=100, help="Hz; default the files' most common rate, at most 32000.")
+]
+_Mels = Annotated[int, typer.Option(min=1, help="Mel bands of the spectrogram net.")]
+_PathColumn = Annotated[str | None, typer.Option(help="Column of the paths; default path, file or filename.")]
+_LabelColumn = Annotated[
+    str | None, typer.Option(help="Column of the labels; default label, class or category.")
+]
 
 
-@app.callback()
-def _group() -> None:
-    pass
+@app.command()
+def train(
+    data: _Data,
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    net: _Net = "spectrogram",
+    epochs: _Epochs = None,
+    seed: _Seed = 0,
+    sample_rate: _Rate = None,
+    n_mels: _Mels = 96,
+    path_column: _PathColumn = None,
+    label_column: _LabelColumn = None,
+    json: JsonFlag = False,
+) -> None:
+    """Train a classifier on every clip of a folder or table and write its model folder."""
+    from ..audio.dataset import read_dataset
+
+    start = time.perf_counter()
+    if out.exists() and not (out / "config.json").is_file():  # said now, not after the training
+        raise ModelError(f"{out} exists and is not a model folder; choose another name")
+    data_set = read_dataset(data, path_column=path_column, label_column=label_column)
+    _tell_set(data_set)
+    model = _estimator(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
+    total = model.choose_epochs(len(data_set))
+    with progress() as bar:
+        task = bar.add_task("training", total=total)
+
+        def on_epoch(epoch) -> None:
+            bar.update(task, completed=epoch.number, description=f"training, loss {epoch.loss:.3f}")
+
+        model.fit(list(data_set.paths), list(data_set.labels), on_epoch=on_epoch)
+    model.save(out)
+    _tell_skipped(model.skipped_)
+    result = {
+        "model": str(out),
+        "n_files": len(data_set),
+        "n_trained": len(data_set) - model.n_skipped_,
+        "n_skipped": model.n_skipped_,
+        "skipped": _reasons(model.skipped_),
+        "classes": model.classes_.tolist(),
+        "sample_rate": model.sample_rate_,
+        "epochs": model.epochs_,
+        "loss": model.history_.losses[-1],
+        "seconds": time.perf_counter() - start,
+    }
+
+    def show(console) -> None:
+        console.print(
+            f"trained on {result['n_trained']} of {result['n_files']} clips ({result['n_skipped']} left out), "
+            f"{len(result['classes'])} classes, {model.sample_rate_} Hz, {model.epochs_} epochs, "
+            f"{result['seconds']:.0f} s"
+        )
+        console.print(f"model: {out}", markup=False, soft_wrap=True)
+
+    emit(result, show, as_json=json)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model folder that `audio train` wrote.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Audio files, or folders to search.")],
+    out: Annotated[Path, typer.Option(help="CSV table to write.")] = Path("predictions.csv"),
+    json: JsonFlag = False,
+) -> None:
+    """Write one row a file: path, label, score, a probability for each class, error."""
+    from ..audio.classifier import AudioClassifier
+    from ..audio.dataset import find_audio
+
+    start = time.perf_counter()
+    classifier = AudioClassifier.load(model)
+    files: list[Path] = []
+    for path in paths:
+        files += find_audio(path) if path.is_dir() else [path]
+    if not files:
+        raise DataError(f"{paths[0]}: no audio file under it; give files or a folder that holds some")
+    counts: dict[str, int] = {}
+    bad: list[tuple[str, str]] = []
+    classes = [str(c) for c in classifier.classes_]
+    with _moved_when_done(out) as file, progress() as bar:
+        task = bar.add_task("predicting", total=len(files))
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "score", *(f"p_{c}" for c in classes), "error"])
+        for p in classifier.predict_each(files):
+            if p.probabilities is None:
+                writer.writerow([p.path, "", "", *([""] * len(classes)), p.error])
+                bad.append((p.path, p.error))
+            else:
+                shown = [f"{v:.6f}" for v in p.probabilities]
+                writer.writerow([p.path, p.label, f"{p.score:.6f}", *shown, ""])
+                counts[str(p.label)] = counts.get(str(p.label), 0) + 1
+            bar.advance(task)
+    _tell_skipped(bad, what="could not be read; their rows say why")
+    result = {
+        "out": str(out), "n_files": len(files), "n_errors": len(bad), "errors": _reasons(bad),
+        "counts": counts, "seconds": time.perf_counter() - start,
+    }  # fmt: skip
+
+    def show(console) -> None:
+        rows = sorted(counts.items(), key=lambda item: -item[1])
+        console.print(table(f"{len(files)} files, {len(bad)} errors", ["label", "files"], rows))
+        console.print(f"rows: {out}", markup=False, soft_wrap=True)
+
+    emit(result, show, as_json=json)
+    if len(bad) == len(files):
+        raise typer.Exit(2)
+
+
+@app.command()
+def cv(
+    data: _Data,
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            help="esc (first digit of the file name), a column name, or a number of stratified folds. "
+            "Default: a column 'fold', ESC names, else 5."
+        ),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column whose rows stay in one fold: speaker, source…")
+    ] = None,
+    test_fold: Annotated[
+        str | None, typer.Option(help="Test on this value of the folds only (a fixed split).")
+    ] = None,
+    net: _Net = "spectrogram",
+    epochs: _Epochs = None,
+    seed: _Seed = 0,
+    sample_rate: _Rate = None,
+    n_mels: _Mels = 96,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Folds at a time, one thread each; default one a processor.")
+    ] = None,
+    path_column: _PathColumn = None,
+    label_column: _LabelColumn = None,
+    json: JsonFlag = False,
+) -> None:
+    """Cross-validate: train without each fold in turn and test on it."""
+    from ..audio.crossval import cross_validate
+    from ..audio.dataset import make_folds, read_dataset
+
+    rule: Any = folds
+    column = None
+    if folds is not None and folds != "esc":
+        if folds.isdigit():
+            rule = int(folds)
+        else:
+            rule, column = "column", folds
+    data_set = read_dataset(
+        data, fold_column=column, group_column=group, path_column=path_column, label_column=label_column
+    )
+    described, parts = make_folds(data_set, rule, seed=seed, test_fold=test_fold)
+    _tell_set(data_set)
+    note(f"folds: {len(parts)}, by {described}")
+    estimator = _estimator(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
+
+    with progress() as bar:
+        reading = bar.add_task("reading", total=len(data_set))
+        tasks: list[Any] = []
+
+        def on_features(rate: int, n_epochs: int) -> None:
+            note(f"{rate} Hz, {n_epochs} epochs a fold")
+            bar.remove_task(reading)
+            tasks.extend(bar.add_task(f"fold {i + 1}", total=n_epochs) for i in range(len(parts)))
+
+        def on_epoch(number: int, epoch) -> None:
+            described = f"fold {number + 1}, loss {epoch.loss:.3f}"
+            bar.update(tasks[number], completed=epoch.number, description=described)
+
+        def on_fold(fold) -> None:
+            note(
+                f"fold {fold.number + 1}: {fold.accuracy:.4f} "
+                f"({fold.n_correct} of {fold.n_test}), {fold.seconds:.0f} s"
+            )
+
+        found = cross_validate(
+            estimator, data_set, parts, n_jobs=jobs, on_file=lambda: bar.advance(reading),
+            on_features=on_features, on_epoch=on_epoch, on_fold=on_fold,
+        )  # fmt: skip
+    _tell_skipped(found.skipped)
+    low, high = found.interval
+    result = {
+        "accuracy": found.accuracy,
+        "folds": [f.accuracy for f in found.folds],
+        "seconds": found.seconds,
+        "interval": [low, high],
+        "fold_seconds": [f.seconds for f in found.folds],
+        "n_test": [f.n_test for f in found.folds],
+        "n_files": len(data_set),
+        "n_skipped": len(found.skipped),
+        "skipped": _reasons(found.skipped),
+        "classes": found.classes,
+        "confusion": found.confusion.tolist(),
+        "rule": described,
+        "net": net,
+        "sample_rate": found.sample_rate,
+        "epochs": found.epochs,
+        "seed": seed,
+    }
+
+    def show(console) -> None:
+        from ..training.metrics import class_report
+
+        console.print(_confusion(found.confusion, found.classes))
+        rows = [[r["class"], r["precision"], r["recall"], r["f1"], r["count"]] for r in
+                class_report(found.confusion, found.classes)]  # fmt: skip
+        console.print(table("by class", ["class", "precision", "recall", "F1", "clips"], rows))
+        console.print(
+            f"accuracy {found.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}, "
+            f"{len(found.folds)} fold{'s' * (len(found.folds) > 1)}, {found.seconds:.0f} s"
+        )
+
+    emit(result, show, as_json=json)
+
+
+def _estimator(*, net: str, epochs: int | None, seed: int, sample_rate: int | None, n_mels: int):
+    from ..audio.classifier import AudioClassifier
+    from ..audio.nets import AUDIO_NETS
+
+    if net not in AUDIO_NETS:
+        raise InputError(f"--net must be one of {', '.join(AUDIO_NETS)}, got {net!r}")
+    return AudioClassifier(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
+
+
+def _confusion(matrix, classes: list[str]):
+    """Rows true, columns predicted by number, so that twenty classes still fit a terminal."""
+    rows = [
+        [f"{i + 1} {name}", *(str(n) if n else "·" for n in matrix[i].tolist())]
+        for i, name in enumerate(classes)
+    ]
+    return table(
+        "confusion (rows: true, columns: predicted)", ["", *(str(i + 1) for i in range(len(classes)))], rows
+    )
+
+
+def _tell_set(data_set) -> None:
+    for line in data_set.notes:
+        note(f"note: {line}")
+    note(f"{data_set.source}: {len(data_set)} files, {len(data_set.classes)} classes")
+
+
+def _tell_skipped(skipped, *, what: str = "left out") -> None:
+    if skipped:
+        note(f"{len(skipped)} file{'s' * (len(skipped) > 1)} {what}:")
+        for _, reason in skipped[:10]:
+            note(f"  {reason}")
+        if len(skipped) > 10:
+            note(f"  … and {len(skipped) - 10} more")
+
+
+def _reasons(pairs) -> list[dict[str, str]]:
+    return [{"path": path, "error": reason} for path, reason in pairs]
+
+
+class _moved_when_done:
+    """A text file under a temporary name that gets its own name only when all is written."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self):
+        if self.path.is_dir():
+            raise InputError(f"--out must be a file, got the folder {self.path}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, self.part = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+        except OSError as error:
+            raise InputError(f"cannot write {self.path}: {error.strerror}") from error
+        self.file = os.fdopen(handle, "w", encoding="utf-8", newline="")
+        return self.file
+
+    def __exit__(self, kind, value, trace) -> None:
+        self.file.close()
+        if kind is None:
+            os.chmod(self.part, 0o644)
+            os.replace(self.part, self.path)
+        else:
+            os.unlink(self.part)

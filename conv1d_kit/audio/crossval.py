@@ -1,0 +1,249 @@
+"""Cross-validation: features once, folds side by side with one thread each, so that the figures repeat."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import DataError, InputError
+from ..training.folds import Fold
+from ..training.loop import Epoch
+from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
+from .classifier import AudioClassifier
+from .dataset import AudioTable
+from .frontends import FRONTENDS
+
+__all__ = ["CrossValidation", "FoldResult", "cross_validate"]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold: its number (from 0), right answers out of `n_test`, seconds, predicted class indices by row."""
+
+    number: int
+    n_train: int
+    n_test: int
+    n_correct: int
+    seconds: float
+    rows: tuple[int, ...]
+    predicted: tuple[int, ...]
+
+    @property
+    def accuracy(self) -> float:
+        return self.n_correct / self.n_test
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """All folds, with what was left out.
+
+    Attributes
+    ----------
+    classes : list of str, sorted
+    folds : list of FoldResult
+    confusion : array [shape=(n_classes, n_classes)], rows = true class
+    skipped : list of (path, reason)
+    sample_rate : int, Hz
+    epochs : int
+    seconds : float
+    """
+
+    classes: list[str]
+    folds: list[FoldResult]
+    confusion: np.ndarray
+    skipped: list[tuple[str, str]]
+    sample_rate: int
+    epochs: int
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """Mean of the folds' accuracies, 0–1."""
+        return float(np.mean([f.accuracy for f in self.folds]))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %: over folds, corrected for shared training rows (Nadeau & Bengio); Wilson's for one split."""
+        if len(self.folds) == 1:
+            return wilson_interval(self.folds[0].n_correct, self.folds[0].n_test)
+        share = float(np.mean([f.n_test / f.n_train for f in self.folds]))
+        mean, half = mean_interval([f.accuracy for f in self.folds], test_share=share)
+        return max(0.0, mean - half), min(1.0, mean + half)
+
+
+def cross_validate(
+    estimator: AudioClassifier,
+    table: AudioTable,
+    folds: Sequence[Fold],
+    *,
+    n_jobs: int | None = None,
+    on_file: Callable[[], None] | None = None,
+    on_features: Callable[[int, int], None] | None = None,
+    on_epoch: Callable[[int, Epoch], None] | None = None,
+    on_fold: Callable[[FoldResult], None] | None = None,
+) -> CrossValidation:
+    """Train on each fold's train rows with fresh weights and test on its test rows, last weights.
+
+    Parameters
+    ----------
+    estimator : AudioClassifier
+        Its parameters are used, it is not changed.
+    table : AudioTable
+    folds : list of (train, test) row indices
+    n_jobs : int, optional
+        Processes; default one a processor, at most one a fold. The figures do not depend on it.
+    on_file, on_features(sample_rate, n_epochs), on_epoch(fold, Epoch), on_fold(FoldResult)
+        For progress; on_fold comes as folds end.
+
+    Returns
+    -------
+    CrossValidation
+
+    Raises
+    ------
+    DataError
+        If no file can be read, or a fold is left without training or test rows.
+    """
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1):
+        raise InputError(f"n_jobs must be an int >= 1, got {n_jobs!r}")
+    start = time.perf_counter()
+    frontend = estimator.make_frontend(table.paths)
+    features = estimator.extract(table.paths, frontend, on_file=on_file)
+    skipped = [(p, str(f)) for p, f in zip(table.paths, features, strict=True) if isinstance(f, DataError)]
+    readable = np.array([not isinstance(f, DataError) for f in features])
+    classes = sorted({label for label, good in zip(table.labels, readable, strict=True) if good})
+    parts = [(train[readable[train]], test[readable[test]]) for train, test in folds]
+    for number, (train, test) in enumerate(parts):
+        if len(train) == 0 or len(test) == 0:
+            raise DataError(f"{table.source}: fold {number + 1} has no readable file to train on or to test on")
+    epochs = estimator.choose_epochs(max(len(train) for train, _ in parts))
+    if on_features is not None:
+        on_features(frontend.sample_rate, epochs)
+
+    setting = {
+        "parameters": estimator.get_params(),
+        "frontend": (type(frontend).__name__, frontend.options()),
+        "labels": table.labels,
+        "classes": classes,
+    }
+    n_jobs = min(len(parts), n_jobs or _processors())
+    with tempfile.TemporaryDirectory(prefix="conv1d_kit-cv-") as folder:
+        _write_features(Path(folder), features)
+        del features
+        run = _run_beside if n_jobs > 1 else _run_in_turn
+        results = run(folder, setting, parts, n_jobs, on_epoch, on_fold)
+    index = {name: i for i, name in enumerate(classes)}
+    confusion = sum(
+        confusion_matrix([index[table.labels[r]] for r in f.rows], f.predicted, len(classes)) for f in results
+    )
+    return CrossValidation(
+        classes, results, np.asarray(confusion), skipped, frontend.sample_rate, epochs,
+        time.perf_counter() - start,
+    )  # fmt: skip
+
+
+def run_fold(folder: str, setting: dict, number: int, part: Fold, on_epoch=None) -> FoldResult:
+    """Train and test one fold from the features in `folder`, with one torch thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        start = time.perf_counter()
+        features = _read_features(Path(folder))
+        name, options = setting["frontend"]
+        frontend = next(f for f in FRONTENDS.values() if f.__name__ == name)(**options)
+        train, test = part
+        labels = np.asarray(setting["labels"])
+        report = on_epoch if on_epoch is not None else _Log(Path(folder, f"fold{number}.jsonl"))
+        model = AudioClassifier(**setting["parameters"])
+        model.fit_features([features[i] for i in train], labels[train], frontend, on_epoch=report)
+        best = model.predict_proba_features([features[i] for i in test]).argmax(1)
+        right = int((model.classes_[best] == labels[test]).sum())
+        index = {c: i for i, c in enumerate(setting["classes"])}
+        predicted = tuple(index[c] for c in model.classes_[best])
+        seconds = time.perf_counter() - start
+        return FoldResult(number, len(train), len(test), right, seconds, tuple(map(int, test)), predicted)
+    finally:
+        torch.set_num_threads(threads)
+
+
+class _Log:
+    """Epochs as lines of a file: the way a fold in another process tells of its progress."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __call__(self, epoch: Epoch) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(epoch)) + "\n")
+
+
+def _run_in_turn(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldResult]:
+    results = []
+    for number, part in enumerate(parts):
+        tell = None if on_epoch is None else (lambda epoch, number=number: on_epoch(number, epoch))
+        results.append(run_fold(folder, setting, number, part, tell))
+        if on_fold is not None:
+            on_fold(results[-1])
+    return results
+
+
+def _run_beside(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldResult]:
+    results: dict[int, FoldResult] = {}
+    told = [0] * len(parts)
+    # spawned, not forked: a fork of a process with threads can stand still for ever
+    pool = ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn"))
+    try:
+        waiting: set[Future] = {pool.submit(run_fold, folder, setting, i, p) for i, p in enumerate(parts)}
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            if on_epoch is not None:
+                for number in range(len(parts)):
+                    lines = _lines(Path(folder, f"fold{number}.jsonl"))
+                    for line in lines[told[number] :]:
+                        on_epoch(number, Epoch(**json.loads(line)))
+                    told[number] = len(lines)
+            for future in done:
+                result = future.result()
+                results[result.number] = result
+                if on_fold is not None:
+                    on_fold(result)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return [results[i] for i in range(len(parts))]
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    return path.read_text("utf-8").split("\n")[:-1]  # what follows the last newline is still being written
+
+
+def _write_features(folder: Path, features: Sequence[Any]) -> None:
+    from safetensors.torch import save_file
+
+    kept = {str(i): f.contiguous() for i, f in enumerate(features) if not isinstance(f, DataError)}
+    save_file(kept, folder / "features.safetensors")
+
+
+def _read_features(folder: Path) -> dict[int, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return {int(k): v for k, v in load_file(folder / "features.safetensors").items()}
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
