@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+torch.set_num_threads(1)  # several test processes with several threads each slow one another down tenfold
 sys.path.insert(0, str(Path(__file__).parent))
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"

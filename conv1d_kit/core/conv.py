@@ -12,7 +12,8 @@ import torch
 
 from ..errors import InputError
 from .array import common_dtype, enter, narrow, widen
-from .kernels import METHODS, Geometry, library
+from .geometry import Geometry
+from .kernels import METHODS, library
 from .padding import check_mode, pad, resolve_padding
 from .plan import choose_method
 

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from .kernels import Geometry
+from .geometry import Geometry
 from .spectrum import overlap_add_length
 
 __all__ = ["choose_method", "direct_seconds", "overlap_add_seconds"]
@@ -28,7 +28,7 @@ def choose_method(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> str:
 
 def direct_seconds(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> float:
     """Predicted time of the direct sum."""
-    work = x.shape[0] * math.prod(g.out_sizes(x, w)) * w.numel() * _width(x)
+    work = x.shape[0] * math.prod(g.out_sizes(x.shape[2:], w.shape[2:])) * w.numel() * _width(x)
     if not (x.dtype.is_floating_point or x.dtype.is_complex):
         return DIRECT_OVERHEAD * math.prod(w.shape[2:]) + work * SHIFTED
     # one output channel or one input channel a group leaves the vector units half idle
@@ -38,11 +38,11 @@ def direct_seconds(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> float:
 
 def overlap_add_seconds(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> float:
     """Predicted time of overlap-add at its best block."""
-    span = g.spans(w)[-1]
+    span = g.spans(w.shape[2:])[-1]
     n_fft = overlap_add_length(span, x.shape[-1])
     n_blocks = -(-x.shape[-1] // (n_fft - span + 1))
     rows_in = x.shape[0] * x.shape[1] * math.prod(x.shape[2:-1])
-    rows_out = x.shape[0] * w.shape[0] * math.prod(g.out_sizes(x, w)[:-1])
+    rows_out = x.shape[0] * w.shape[0] * math.prod(g.out_sizes(x.shape[2:], w.shape[2:])[:-1])
     points = (rows_in + rows_out) * n_blocks * n_fft + w.numel() // w.shape[-1] * n_fft
     products = rows_out * w.shape[1] * math.prod(w.shape[2:-1]) * n_blocks * n_fft / 2
     return SPECTRAL_OVERHEAD + _width(x) * (points * math.log2(n_fft) * POINT / 4 + products * PRODUCT * 4)

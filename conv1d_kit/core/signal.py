@@ -142,7 +142,8 @@ def _numpy_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray:
 
 def _through_core(a: Any, b: Any, mode: str, method: str) -> Any:
     from .array import enter, narrow, widen
-    from .kernels import METHODS, Geometry
+    from .geometry import Geometry
+    from .kernels import METHODS
     from .plan import choose_method
 
     (x, w), leave = enter(in1=a, in2=b)

@@ -1,0 +1,35 @@
+"""How a kernel walks over a signal: stride, zero pads, dilation, groups, and the sizes that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .padding import Pads
+
+__all__ = ["Geometry"]
+
+
+class Geometry(NamedTuple):
+    """One entry a spatial axis, and the number of channel groups; pads are zeros, negative ones cut off.
+
+    Examples
+    --------
+    >>> g = Geometry((2,), ((1, 1),), (3,), 1)
+    >>> g.spans([4]), g.out_sizes([20], [4])
+    ((10,), (7,))
+    """
+
+    stride: tuple[int, ...]
+    pads: Pads
+    dilation: tuple[int, ...]
+    groups: int
+
+    def spans(self, kernel: Sequence[int]) -> tuple[int, ...]:
+        """Length of a kernel of this shape with its dilation."""
+        return tuple((k - 1) * d + 1 for k, d in zip(kernel, self.dilation, strict=True))
+
+    def out_sizes(self, sizes: Sequence[int], kernel: Sequence[int]) -> tuple[int, ...]:
+        """Spatial shape of the output; at most 0 where the kernel does not fit."""
+        axes = zip(sizes, self.pads, self.spans(kernel), self.stride, strict=True)
+        return tuple((size + low + high - span) // stride + 1 for size, (low, high), span, stride in axes)
