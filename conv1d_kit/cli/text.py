@@ -202,8 +202,8 @@ def cv(
         "interval": interval,
         "interval_kind": f"95 %, {kind}",
         "folds": [
-            {"fold": r.number, "accuracy": score, "n_train": r.n_train, "n_test": len(r.test), "words": r.n_words,
-             "loss": r.loss, "seconds": r.seconds}
+            {"fold": r.number, "accuracy": score, "n_train": r.n_train, "n_test": len(r.test),
+             "words": r.n_words, "loss": r.loss, "seconds": r.seconds}
             for r, score in zip(results, scores, strict=True)
         ],
         "seconds": time.perf_counter() - start,
@@ -309,9 +309,7 @@ def _lines_or_plain(file: str, encoding: str | None, names: list[str]) -> str:
     head = [row.label for row in islice(open_texts(file, format="lines", encoding=encoding).rows, CHUNK)]
     labels = [label for label in head if label is not None]
     if labels and all(label in names for label in labels):
-        note(
-            f"{file}: the first word of each line is a class of the model: read as `label text` (else: --format plain)"
-        )
+        note(f"{file}: each line begins with a class of the model: read as `label text` (else: --format plain)")
         return "lines"
     note(f"{file}: each line is read as one text (else: --format lines)")
     return "plain"

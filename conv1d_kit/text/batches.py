@@ -31,7 +31,7 @@ def pad(ids: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def training_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Rows in random batches of like length: shuffled, sorted by length within buckets, batches shuffled again."""
+    """Rows in random batches of like length: shuffled, sorted within buckets, batches shuffled again."""
     order = rng.permutation(len(lengths))
     size = batch_size * BUCKET
     parts = [order[i : i + size] for i in range(0, len(order), size)]

@@ -14,7 +14,7 @@ from ..errors import InputError, InputTypeError, ModelError
 from ..training.loop import Epoch, train, warmup_cosine
 from ..training.model_folder import load_model_folder, save_model_folder
 from .batches import inference_batches, pad, training_batches
-from .nets import TEXT_NETS
+from .nets import TEXT_NETS, TextCNN
 from .ngrams import FilterNgrams, strongest_ngrams
 from .optimizer import RowAdam
 from .tokens import TOKENIZERS, tokenize
@@ -37,6 +37,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Length of a token's embedding.
     dropout : float in [0, 1)
         On the filters' responses.
+    embedding_dropout : float in [0, 1)
+        On the embeddings, word by word.
     word_dropout : float in [0, 1)
         Share of the training tokens read as <unk>.
     max_norm : float > 0 or None
@@ -52,7 +54,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     seed : int
         Same seed, data and number of threads: same net.
     n_threads : int >= 1 or None
-        Threads of torch while it trains; 1 gives the same net whatever the machine's load, None leaves them as they are.
+        Threads of torch while it trains; None leaves them as they are.
 
     Attributes
     ----------
@@ -79,6 +81,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         filters: int = 100,
         dim: int = 128,
         dropout: float = 0.5,
+        embedding_dropout: float = 0.0,
         word_dropout: float = 0.1,
         max_norm: float | None = 3.0,
         tokenizer: str = "word",
@@ -95,6 +98,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.filters = filters
         self.dim = dim
         self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
         self.word_dropout = word_dropout
         self.max_norm = max_norm
         self.tokenizer = tokenizer
@@ -151,7 +155,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.net_.eval()
         with torch.inference_mode():
             for rows in inference_batches(lengths, extra=max(self.widths) - 1):
-                logits = self.net_(*pad([ids[i] for i in rows]))
+                logits: torch.Tensor = self.net_(*pad([ids[i] for i in rows]))
                 result[rows] = torch.softmax(logits.double(), 1).numpy()
         return result
 
@@ -225,10 +229,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         cut = TOKENIZERS[self.tokenizer]
         return [[token.word for token in cut(text)] for text in texts]
 
-    def _make_net(self, generator: torch.Generator | None) -> torch.nn.Module:
+    def _make_net(self, generator: torch.Generator | None) -> TextCNN:
         return TEXT_NETS[self.net](
             len(self.vocabulary_), len(self.classes_), dim=self.dim, widths=tuple(self.widths),
-            filters=self.filters, dropout=self.dropout, word_dropout=self.word_dropout, max_norm=self.max_norm,
+            filters=self.filters, dropout=self.dropout, embedding_dropout=self.embedding_dropout, word_dropout=self.word_dropout, max_norm=self.max_norm,
             generator=generator,
         )  # fmt: skip
 
@@ -249,7 +253,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             n_steps=self.epochs * -(-len(ids) // self.batch_size),
             schedule=warmup_cosine,
             average_decay=self.average_decay,
-            after_step=lambda net: net.constrain(),
+            after_step=lambda _: self.net_.constrain(),
             on_epoch=on_epoch,
             seed=self.seed,
         )

@@ -1,10 +1,11 @@
-"""Labelled texts from files: CSV, TSV, JSONL, `label text` lines and plain lines, read in a stream, line by line.
+"""Labelled texts from files: CSV, TSV, JSONL, `label text` lines and plain lines, read in a stream.
 
 Every row comes back, the unusable ones with the reason in `error`; nothing is dropped on the way.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import io
@@ -28,7 +29,7 @@ _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".n
 
 @dataclass(frozen=True)
 class Row:
-    """One row: the line it starts on (from 1), its label and text where it has them, and what is wrong with it."""
+    """One row: the line it starts on (from 1), its label and text if it has them, and what is wrong with it."""
 
     line: int
     label: str | None
@@ -94,12 +95,17 @@ def open_texts(
     Raises
     ------
     DataError
-        If the file is missing or empty, or a column is unknown; while reading, if the given encoding does not fit.
+        If the file is missing or empty, or a column is unknown; while reading, if the encoding does not fit.
     InputError
         If the format or the encoding is unknown.
     """
     if format is not None and format not in READERS:
         raise InputError(f"format must be one of {', '.join(READERS)}, got {format!r}")
+    if encoding is not None:
+        try:
+            codecs.lookup(encoding)
+        except LookupError as error:
+            raise InputError(f"encoding must be one that Python knows, got {encoding!r}; try cp1252") from error
     if isinstance(source, str | Path):
         name = str(source)
         try:
@@ -110,14 +116,7 @@ def open_texts(
             raise DataError(f"{name} cannot be opened: {error.strerror}; check the path") from error
     else:
         name, file = str(getattr(source, "name", "<input>")), source
-    if encoding is None:
-        found = detect_encoding(file)
-    else:
-        try:
-            found = Encoding(encoding, None)
-            "".encode(encoding)
-        except LookupError as error:
-            raise InputError(f"encoding must be one that Python knows, got {encoding!r}; try cp1252") from error
+    found = detect_encoding(file) if encoding is None else Encoding(encoding, None)
     kind = format or guess_format(name)
     file.seek(0)
     stream = io.TextIOWrapper(file, found.name, newline="" if kind in ("csv", "tsv") else "\n")
@@ -151,7 +150,7 @@ def read_texts(
     Raises
     ------
     DataError
-        As `open_texts`; and if no row is usable, there is one class only, or nearly every row has a class of its own.
+        As `open_texts`; and if no row is usable, there is one class, or nearly every row has one of its own.
     """
     file = open_texts(
         path, format=format, text_column=text_column, label_column=label_column, encoding=encoding
@@ -185,16 +184,18 @@ def _check_classes(data: LabelledTexts) -> None:
     if not data.texts:
         first = data.bad[0]
         raise DataError(
-            f"{data.name}: none of its {len(data.bad)} rows has both a label and a text; line {first.line}: {first.error}"
+            f"{data.name}: none of its {len(data.bad)} rows has both a label and a text; "
+            f"line {first.line}: {first.error}"
         )
     counts = Counter(data.labels)
     if len(counts) == 1:
         raise DataError(
-            f"{data.name} holds one class only, {next(iter(counts))!r} in {len(data)} rows; two or more are needed"
+            f"{data.name} holds one class only, {next(iter(counts))!r} in {len(data)} rows; two are needed: "
+            "add texts of another class, or check which column is the label"
         )
     if len(data) >= 10 and len(counts) > len(data) / 2:
         raise DataError(
-            f"{data.name} holds {len(counts)} different labels in {len(data)} rows, {data.labels[0]!r} the first; "
+            f"{data.name} holds {len(counts)} labels in {len(data)} rows, {data.labels[0]!r} the first; "
             "check which column, or that the first word of each line, is the label"
         )
 

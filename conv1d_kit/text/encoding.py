@@ -9,6 +9,7 @@ __all__ = ["Encoding", "detect_encoding"]
 
 BLOCK = 1 << 20
 SAMPLE = 1 << 16
+ENOUGH = 32  # bytes outside ASCII, below which a guess among alphabets is a gamble
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -16,7 +17,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Tried only where more than a tenth of the bytes are not ASCII: no language of Western Europe writes so.
+# Tried only where a quarter of the bytes are not ASCII: no language of Western Europe writes so.
 _OTHERS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"]
 
 
@@ -41,18 +42,22 @@ def detect_encoding(file: BinaryIO) -> Encoding:
     >>> detect_encoding(io.BytesIO(b"a \\x97 b"))
     Encoding(name='cp1252', reason='byte 0x97 at offset 2 is not UTF-8')
     """
+    found = _detect(file)
+    file.seek(0)
+    return found
+
+
+def _detect(file: BinaryIO) -> Encoding:
     file.seek(0)
     start = file.read(4)
     for mark, name in _MARKS:
         if start.startswith(mark):
-            file.seek(0)
             return Encoding(name, None)
     bad = _first_bad_byte(file, "utf-8")
     if bad is None:
         return Encoding("utf-8", None)
     reason = f"byte 0x{bad[1]:02x} at offset {bad[0]} is not UTF-8"
     name = _foreign(file) or ("cp1252" if _first_bad_byte(file, "cp1252") is None else "latin-1")
-    file.seek(0)
     return Encoding(name, reason)
 
 
@@ -75,7 +80,8 @@ def _first_bad_byte(file: BinaryIO, name: str) -> tuple[int, int] | None:
 def _foreign(file: BinaryIO) -> str | None:
     file.seek(0)
     sample = file.read(SAMPLE)
-    if sum(byte >= 0x80 for byte in sample) * 10 < len(sample):
+    high = sum(byte >= 0x80 for byte in sample)
+    if high < ENOUGH or high * 4 < len(sample):
         return None
     from charset_normalizer import from_bytes
 

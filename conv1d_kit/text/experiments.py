@@ -1,4 +1,4 @@
-"""Cross-validation and a fixed split: every fold trains from nothing on its own part, here or in processes of their own."""
+"""Cross-validation and fixed splits: every fold trains from nothing on its own part, here or in processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["FoldResult", "run_folds"]
 
 @dataclass(frozen=True)
 class FoldResult:
-    """One fold: number (from 1), test rows, their predicted labels, words known, last training loss, seconds."""
+    """One fold: number (from 1), test rows, their predicted labels, last training loss, seconds."""
 
     number: int
     test: np.ndarray

@@ -1,8 +1,8 @@
-"""The n-gram CNN: filters slide over token embeddings, and each says how strongly its best n-gram stands in the text."""
+"""The n-gram CNN: filters slide over token embeddings, and each reports its best n-gram of the text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -19,9 +19,9 @@ class TextCNN(torch.nn.Module):
     """Embedding → filters of several widths → strongest window of each → dropout → classes.
 
     The border rule: a filter of width w sees the text between w − 1 zero rows on either side, so a text of
-    n >= 1 tokens has n + w − 1 windows and each of them holds a token of it. A text of no tokens has no window, and
-    every filter's response to it is 0. What stands beyond a text in its batch is never read: a text's logits do
-    not depend on its company.
+    n >= 1 tokens has n + w − 1 windows, and each holds a token of it. A text of no tokens has no window, and
+    its convolutions give 0. What stands beyond a text in its batch is never read: a text's logits do not
+    depend on its company.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ class TextCNN(torch.nn.Module):
         Filters of each width.
     dropout : float in [0, 1)
         On the pooled responses.
+    embedding_dropout : float in [0, 1)
+        On the embeddings: in a batch a word loses the same entries wherever it stands.
     word_dropout : float in [0, 1)
         Share of the tokens that training reads as <unk>: it gives <unk> a meaning.
     max_norm : float > 0 or None
@@ -56,15 +58,18 @@ class TextCNN(torch.nn.Module):
         widths: Sequence[int] = (3, 4, 5),
         filters: int = 100,
         dropout: float = 0.5,
+        embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
         max_norm: float | None = 3.0,
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        _check(n_words, n_classes, dim, widths, filters, dropout, word_dropout, max_norm)
+        _check(n_words, n_classes, dim, widths, filters, max_norm)
+        _check_shares(dropout=dropout, embedding_dropout=embedding_dropout, word_dropout=word_dropout)
         self.widths, self.word_dropout, self.max_norm = tuple(widths), word_dropout, max_norm
         self.embedding = torch.nn.Embedding(n_words, dim, padding_idx=PAD, sparse=True)
         self.convs = torch.nn.ModuleList(Conv1d(dim, filters, k) for k in self.widths)
+        self.embedding_dropout = torch.nn.Dropout(embedding_dropout)
         self.dropout = torch.nn.Dropout(dropout)
         self.out = torch.nn.Linear(filters * len(self.widths), n_classes)
         self._start(generator)
@@ -73,6 +78,11 @@ class TextCNN(torch.nn.Module):
         """Logits [shape=(B, n_classes)] from ids [shape=(B, L), int64] and lengths [shape=(B,), int64]."""
         return self.out(self.dropout(self.features(ids, lengths)))
 
+    @property
+    def layers(self) -> list[Conv1d]:
+        """The convolutions, one a width."""
+        return [layer for layer in self.convs if isinstance(layer, Conv1d)]
+
     def features(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Response of every filter to its best window [shape=(B, len(widths) · filters)], >= 0."""
         if self.training and self.word_dropout:
@@ -80,13 +90,14 @@ class TextCNN(torch.nn.Module):
             ids = torch.where(lost & (ids != PAD), UNK, ids)
         border = max(self.widths) - 1
         used, places = torch.nn.functional.pad(ids, (border, border), value=PAD).unique(return_inverse=True)
-        rows = self.embedding(used).T[None]  # (1, E, U): the batch's distinct words, each once
+        rows = self.embedding_dropout(self.embedding(used)).T[None]  # (1, E, U): the batch's words, each once
         responses = []
-        for layer in self.convs:
+        for layer in self.layers:
             k = layer.weight.shape[-1]
             z = _slide(rows, layer.weight, places[:, border - k + 1 : places.shape[1] - border + k - 1])
             windows = torch.where(lengths > 0, lengths + (k - 1), 0)
-            responses.append(max_pool(z, windows) + layer.bias)
+            pooled = max_pool(z, windows)
+            responses.append(pooled if layer.bias is None else pooled + layer.bias)
         return torch.relu(torch.cat(responses, 1))
 
     @torch.no_grad()
@@ -100,18 +111,18 @@ class TextCNN(torch.nn.Module):
     def _start(self, generator: torch.Generator | None) -> None:
         self.embedding.weight.uniform_(-0.25, 0.25, generator=generator)  # Kim (2014), section 3.2
         self.embedding.weight[PAD] = 0.0
-        for layer in [*self.convs, self.out]:
-            fan_in = layer.weight[0].numel()
-            bound = fan_in**-0.5
-            layer.weight.uniform_(-bound, bound, generator=generator)
-            layer.bias.uniform_(-bound, bound, generator=generator)
+        parts: list[torch.nn.Conv1d | torch.nn.Linear] = [*self.layers, self.out]
+        for layer in parts:
+            bound = layer.weight[0].numel() ** -0.5
+            for tensor in layer.parameters():
+                tensor.uniform_(-bound, bound, generator=generator)
 
 
 def _slide(rows: torch.Tensor, weight: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """Cross-correlation of texts with filters (B, filters, L - K + 1), each distinct word multiplied once.
 
-    A convolution is linear in what it slides over: every tap is a dense layer on the words (a convolution of width
-    1), and what a window gives is the sum of its words' rows, tap by tap. A batch of texts repeats its
+    A convolution is linear in what it slides over: every tap is a dense layer on the words (a convolution of
+    width 1), and what a window gives is the sum of its words' rows, tap by tap. A batch of texts repeats its
     words, so this takes a third of the time of sliding over the texts themselves.
 
     Parameters: rows (1, E, U), weight (filters, E, K), places (B, L) into U.
@@ -126,7 +137,13 @@ def _slide(rows: torch.Tensor, weight: torch.Tensor, places: torch.Tensor) -> to
     return z.transpose(1, 2)
 
 
-def _check(n_words, n_classes, dim, widths, filters, dropout, word_dropout, max_norm) -> None:
+def _check_shares(**shares: float) -> None:
+    for name, value in shares.items():
+        if not 0 <= value < 1:
+            raise InputError(f"{name} must be in [0, 1), got {value!r}")
+
+
+def _check(n_words, n_classes, dim, widths, filters, max_norm) -> None:
     for name, value, low in (
         ("n_words", n_words, 2), ("n_classes", n_classes, 2), ("dim", dim, 1), ("filters", filters, 1),
     ):  # fmt: skip
@@ -135,11 +152,8 @@ def _check(n_words, n_classes, dim, widths, filters, dropout, word_dropout, max_
     whole = not isinstance(widths, int | str) and all(isinstance(k, int) and k >= 1 for k in widths)
     if not whole or len(widths) == 0:
         raise InputError(f"widths must be one or more ints >= 1, got {widths!r}; try (3, 4, 5)")
-    for name, value in (("dropout", dropout), ("word_dropout", word_dropout)):
-        if not 0 <= value < 1:
-            raise InputError(f"{name} must be in [0, 1), got {value!r}")
     if max_norm is not None and not max_norm > 0:
         raise InputError(f"max_norm must be > 0 or None, got {max_norm!r}")
 
 
-TEXT_NETS: dict[str, Callable[..., torch.nn.Module]] = {"cnn": TextCNN}
+TEXT_NETS: dict[str, type[TextCNN]] = {"cnn": TextCNN}

@@ -10,6 +10,8 @@ import torch
 
 from ..core.conv import conv
 from ..errors import InputError
+from ..layers import Conv1d
+from .nets import TextCNN
 from .tokens import Token
 from .vocabulary import PAD, Vocabulary
 
@@ -20,7 +22,11 @@ CELLS = 1 << 15  # tokens convolved at once
 
 @dataclass(frozen=True)
 class Ngram:
-    """An n-gram: its words (<pad> beyond the text's border), the source it was first seen as, the filter's response, and in how many places it stands."""
+    """A window of words and what a filter makes of it.
+
+    `words` hold <pad> beyond the text's border; `source` is the text where it stands first, `activation` the
+    filter's response (>= 0) and `count` the number of its places.
+    """
 
     words: tuple[str, ...]
     source: str
@@ -30,7 +36,7 @@ class Ngram:
 
 @dataclass(frozen=True)
 class FilterNgrams:
-    """A filter: width in tokens, index among the net's filters, output weight per class, strongest n-grams first."""
+    """A filter: width in tokens, index in the net's features, output weight per class, strongest n-grams."""
 
     width: int
     index: int
@@ -39,7 +45,7 @@ class FilterNgrams:
 
 
 def strongest_ngrams(
-    net: torch.nn.Module,
+    net: TextCNN,
     vocabulary: Vocabulary,
     texts: Sequence[str],
     tokens: Sequence[Sequence[Token]],
@@ -68,7 +74,7 @@ def strongest_ngrams(
     ids = [vocabulary.encode(t.word for t in row) for row in tokens]
     weights = net.out.weight.detach().numpy()
     result: list[FilterNgrams] = []
-    for layer in net.convs:
+    for layer in net.layers:
         k = layer.weight.shape[-1]
         windows, places = _windows(ids, k)
         distinct, first, counts = np.unique(windows, axis=0, return_index=True, return_counts=True)
@@ -95,14 +101,14 @@ def _windows(ids: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]
 
 
 @torch.inference_mode()
-def _top(net, layer, windows: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _top(net: TextCNN, layer: Conv1d, windows: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The n largest responses of each filter and their rows in `windows` [shape=(filters, <= n)]."""
     filters, _, k = layer.weight.shape
     values, rows = torch.empty(filters, 0), torch.empty(filters, 0, dtype=torch.int64)
     step = max(1, CELLS // k)
     for i in range(0, len(windows), step):
         x = net.embedding(torch.from_numpy(windows[i : i + step])).transpose(1, 2)  # (W, E, k)
-        z = torch.relu(conv(x, layer.weight)[:, :, 0].T + layer.bias[:, None])  # (filters, W)
+        z = torch.relu(conv(x, layer.weight, layer.bias)[:, :, 0].T)  # (filters, W)
         top = z.topk(min(n, z.shape[1]), 1)
         values, rows = torch.cat([values, top.values], 1), torch.cat([rows, top.indices + i], 1)
         keep = values.topk(min(n, values.shape[1]), 1)

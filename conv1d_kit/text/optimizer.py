@@ -1,4 +1,4 @@
-"""Adam that touches only the embedding rows a batch has used: a dense step would rewrite the whole vocabulary."""
+"""Adam that touches only the embedding rows a batch has used; a dense step rewrites the whole vocabulary."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["RowAdam"]
 class RowAdam(torch.optim.Optimizer):
     """Adam; a parameter with a sparse gradient is updated only in the rows that the gradient holds.
 
-    For dense gradients it is torch.optim.Adam, for sparse ones torch.optim.SparseAdam (a row's moments stand still
-    while it is not used), both in one optimizer, so that one schedule drives them.
+    For dense gradients it is torch.optim.Adam, for sparse ones torch.optim.SparseAdam (a row's moments stand
+    still while it is not used), both in one optimizer, so that one schedule drives them.
 
     Parameters
     ----------

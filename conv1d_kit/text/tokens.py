@@ -1,4 +1,4 @@
-"""Tokens that know where they stand in the source, so that whatever a net finds can be shown in the text itself.
+"""Tokens that know where they stand in the source, so that what a net finds can be shown in the text itself.
 
 A tokenizer is a function text → list of Token; `text[token.start:token.end]` is the token's source, and tokens
 stand in order without overlap.

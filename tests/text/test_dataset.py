@@ -1,0 +1,164 @@
+"""Data files: every format, every row back, bad ones with their line and reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conv1d_kit.errors import DataError, InputError
+from conv1d_kit.text.dataset import open_texts, read_texts
+
+DATA = Path(__file__).parents[2].parent / "shared/data/text"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the data sets are not at {DATA}")
+PAIRS = [("pos", 'a "fine" film, really'), ("neg", "so dull"), ("pos", "naïve – good\x85still one line")]
+
+
+def write(path: Path, pairs, *, end="\n") -> Path:
+    if path.suffix == ".csv":
+        quoted = [(a, '"' + b.replace('"', '""') + '"') for a, b in pairs]
+        lines = ["label,text", *(f"{a},{b}" for a, b in quoted)]
+    elif path.suffix == ".tsv":
+        lines = ["label\ttext", *(f"{a}\t{b}" for a, b in pairs)]
+    elif path.suffix == ".jsonl":
+        lines = [json.dumps({"label": a, "text": b}, ensure_ascii=False) for a, b in pairs]
+    else:
+        lines = [f"{a} {b}" for a, b in pairs]
+    path.write_bytes(("\n".join(lines) + end).encode())
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".txt"])
+@pytest.mark.parametrize("end", ["", "\n", "\n\n\n", "\r\n"])
+def test_every_format_gives_the_same_pairs_whatever_the_end_of_the_file(tmp_path, suffix, end):
+    data = read_texts(write(tmp_path / f"d{suffix}", PAIRS, end=end))
+    assert list(zip(data.labels, data.texts, strict=True)) == PAIRS
+    assert data.bad == []
+
+
+def test_windows_line_ends_and_a_byte_order_mark_leave_no_trace(tmp_path):
+    for name, text in (("d.txt", "a x\r\nb y\r\n"), ("d.csv", "label,text\r\na,x\r\nb,y\r\n")):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
+        data = read_texts(tmp_path / name)
+        assert (data.labels, data.texts) == (["a", "b"], ["x", "y"])
+
+
+def test_bad_rows_come_back_with_line_and_reason(tmp_path):
+    path = tmp_path / "d.txt"
+    path.write_text("0 fine\n1\n\n1 good\n")
+    data = read_texts(path)
+    assert data.texts == ["fine", "good"]
+    assert data.lines == [1, 4]
+    assert [(r.line, r.error) for r in data.bad] == [(2, "no text"), (3, "no label and no text")]
+
+
+def test_bad_rows_of_a_csv_file(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text(
+        'text,label\nfine,0\n"two\nlines",1\ntoo,many,cells\nno label,\n,1\n\ngood,1\n"never closed,1\n'
+    )
+    data = read_texts(path)
+    assert list(zip(data.labels, data.texts, data.lines, strict=True)) == [
+        ("0", "fine", 2), ("1", "two\nlines", 3), ("1", "good", 9),
+    ]  # fmt: skip
+    assert [(r.line, r.error.split(" (")[0]) for r in data.bad] == [
+        (5, "3 columns where the header has 2"), (6, "no label"), (7, "no text"), (8, "no label and no text"),
+        (10, "cannot be read"),
+    ]  # fmt: skip
+    assert "is a quote left open?" in data.bad[-1].error
+
+
+def test_bad_rows_of_a_jsonl_file(tmp_path):
+    path = tmp_path / "d.jsonl"
+    rows = ['{"text": "a", "label": 1}', '{"text": "b"', "[1]", '{"text": 3, "label": 0}', '{"label": 0}',
+            '{"text": "c", "label": {"x": 1}}', '{"text": "d", "label": false}']  # fmt: skip
+    path.write_text("\n".join(rows))
+    data = read_texts(path)
+    assert data.labels == ["1", "False"]
+    assert [r.line for r in data.bad] == [2, 3, 4, 5, 6]
+    assert "not JSON" in data.bad[0].error
+    assert data.bad[2].error == "'text' is no string but a int"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("e.txt", "", "e.txt is empty"),
+        ("e.csv", "", "e.csv is empty"),
+        ("e.csv", "text,label\n", "e.csv is empty or holds no rows"),
+        ("e.txt", "\n\n", "e.txt is empty or holds no rows"),
+        ("e.txt", "0 a\n0 b\n", "holds one class only, '0' in 2 rows"),
+        ("e.txt", "0\n1\n", "none of its 2 rows has both a label and a text; line 1: no text"),
+        ("e.csv", "txt,label\na,0\n", r"has no column 'text', it has 'txt', 'label'; did you mean 'txt'\?"),
+        ("e.csv", "text,Lable\na,0\n", r"has no column 'label', .* did you mean 'Lable'\?"),
+        ("e.jsonl", '{"txt": "a", "label": 0}\n', r"has no column 'text', .* did you mean 'txt'\?"),
+        ("e.txt", "".join(f"w{i} text\n" for i in range(12)), "holds 12 labels in 12 rows, 'w0' the first"),
+    ],
+)
+def test_unusable_files_are_refused_with_path_and_cure(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=message) as caught:
+        read_texts(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.txt cannot be opened"):
+        read_texts(tmp_path / "none.txt")
+    with pytest.raises(DataError, match="is a folder"):
+        read_texts(tmp_path)
+
+
+def test_other_columns_can_be_named(tmp_path):
+    (tmp_path / "d.csv").write_text("id,stars,review\n1,5,fine\n2,1,dull\n")
+    data = read_texts(tmp_path / "d.csv", text_column="review", label_column="stars")
+    assert (data.labels, data.texts) == (["5", "1"], ["fine", "dull"])
+
+
+def test_labels_are_not_looked_for_in_prediction(tmp_path):
+    (tmp_path / "d.csv").write_text("text\nfine\n\ndull\n")
+    rows = list(open_texts(tmp_path / "d.csv", label_column=None).rows)
+    assert [(r.text, r.error) for r in rows] == [("fine", None), (None, "no text"), ("dull", None)]
+    (tmp_path / "d.txt").write_text("fine film\ndull\n")
+    rows = list(open_texts(tmp_path / "d.txt", format="plain", label_column=None).rows)
+    assert [r.text for r in rows] == ["fine film", "dull"]
+
+
+def test_an_encoding_that_does_not_fit_is_said_with_its_line(tmp_path):
+    (tmp_path / "d.txt").write_bytes(b"0 a\n1 b \x97\n")
+    with pytest.raises(DataError, match=r"d\.txt: .*byte 0x97 is not utf-8"):
+        read_texts(tmp_path / "d.txt", encoding="utf-8")
+    with pytest.raises(InputError, match="encoding must be one that Python knows"):
+        read_texts(tmp_path / "d.txt", encoding="utf-99")
+    assert read_texts(tmp_path / "d.txt", encoding="cp1252").texts[1] == "b —"
+
+
+def test_the_fallback_is_said(tmp_path):
+    (tmp_path / "d.txt").write_bytes(b"0 a\n1 b \x97\n")
+    assert "read as cp1252: byte 0x97 at offset 8 is not UTF-8" in read_texts(tmp_path / "d.txt").note
+    (tmp_path / "d.txt").write_bytes(b"0 a\n1 b\n")
+    assert read_texts(tmp_path / "d.txt").note is None
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    with pytest.raises(InputError, match="format must be one of lines, plain, csv, tsv, jsonl"):
+        open_texts(tmp_path / "x", format="xml")
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "rows", "classes", "encoding"),
+    [
+        ("rt-polarity.all", 10662, {"0": 5331, "1": 5331}, "cp1252"),
+        ("TREC.train.all", 5452, {str(i): None for i in range(6)}, "cp1252"),
+        ("TREC.test.all", 500, {str(i): None for i in range(6)}, "utf-8"),
+        ("stsa.binary.train", 6920, {"0": None, "1": None}, "utf-8"),
+    ],
+)
+def test_real_files_are_read_whole(name, rows, classes, encoding):
+    data = read_texts(DATA / name)
+    assert len(data) == rows == (DATA / name).read_bytes().count(b"\n")
+    assert data.bad == []
+    assert set(data.labels) == set(classes)
+    assert all(n is None or data.labels.count(c) == n for c, n in classes.items())
+    assert data.encoding == encoding
+    assert (data.note is None) == (encoding == "utf-8")
