@@ -144,7 +144,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
         """Most probable label of each text [shape=(N,)]."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         """Probability of each class, columns in the order of `classes_` [shape=(N, n_classes), float64]."""
@@ -230,11 +231,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return [[token.word for token in cut(text)] for text in texts]
 
     def _make_net(self, generator: torch.Generator | None) -> TextCNN:
-        return TEXT_NETS[self.net](
-            len(self.vocabulary_), len(self.classes_), dim=self.dim, widths=tuple(self.widths),
-            filters=self.filters, dropout=self.dropout, embedding_dropout=self.embedding_dropout, word_dropout=self.word_dropout, max_norm=self.max_norm,
-            generator=generator,
-        )  # fmt: skip
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # torch's layers draw from the global generator when they are made
+            return TEXT_NETS[self.net](
+                len(self.vocabulary_), len(self.classes_), dim=self.dim, widths=tuple(self.widths),
+                filters=self.filters, dropout=self.dropout, embedding_dropout=self.embedding_dropout,
+                word_dropout=self.word_dropout, max_norm=self.max_norm, generator=generator,
+            )  # fmt: skip
 
     def _train(self, ids: list[np.ndarray], targets: torch.Tensor, on_epoch):
         lengths = np.array([len(row) for row in ids], dtype=np.int64)
