@@ -81,8 +81,8 @@ def gain(batch: Batch, frontend: Any, generator: torch.Generator, *, most_db: fl
     return batch._replace(x=x)
 
 
-def mix(batch: Batch, frontend: Any, generator: torch.Generator) -> Batch:
-    """Mix each row with one of another class at a random ratio, levels matched; the targets mix alike.
+def mix(batch: Batch, frontend: Any, generator: torch.Generator, *, share: float = 1.0) -> Batch:
+    """Mix a `share` of the rows with one of another class at a random ratio, levels matched; targets mix alike.
 
     Source: Tokozume, Ushiku & Harada, Between-class learning (ICLR 2018), eq. 2; powers instead of amplitudes
     where the features are logarithms of power.
@@ -96,11 +96,12 @@ def mix(batch: Batch, frontend: Any, generator: torch.Generator) -> Batch:
         loudest = loudest.mean(1, keepdim=True)
     level = loudest.amax(1).clamp(min=1e-10).log10() * 10  # dB
     r = torch.rand(len(x), generator=generator).clamp(1e-3, 1 - 1e-3)
-    p = 1 / (1 + 10 ** ((level - level[partner]) / 20).clamp(1e-3, 1e3) * (1 - r) / r)
+    r = torch.where(torch.rand(len(x), generator=generator) < share, r, 1.0)
+    p = 1 / (1 + 10 ** ((level - level[partner]) / 20) * (1 - r) / r)
     a, b = p[:, None, None], (1 - p)[:, None, None]
     norm = a**2 + b**2
     if frontend.log_scale:
-        y = (a**2 / norm * power + b**2 / norm * power[partner]).clamp(min=1e-10).log()
+        y = (a**2 / norm * power + b**2 / norm * power[partner]).clamp(min=frontend.floor).log()
     else:
         y = (a * power + b * power[partner]) / norm.sqrt()
     shares = r[:, None] * targets + (1 - r[:, None]) * targets[partner]

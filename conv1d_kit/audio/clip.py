@@ -139,7 +139,7 @@ def read_blocks(path, *, block_s: float = 60.0, max_duration_s: float | None = N
     if place.stat().st_size == 0:
         raise DataError(f"{name}: zero-length file (0 bytes)")
     try:
-        file = sf.SoundFile(name)
+        file = _in_sequence(name)
     except (sf.LibsndfileError, TypeError) as error:
         raise DataError(f"{name}: not a readable audio file ({_reason(error)})") from error
     with file:
@@ -221,6 +221,17 @@ def _fresh(samples: np.ndarray, rate: int) -> Clip:
 
 def _joined(blocks: list[Clip]) -> Clip:
     return _fresh(np.concatenate([b.samples for b in blocks], 1), blocks[0].sample_rate)
+
+
+def _in_sequence(name: str) -> Any:
+    """A SoundFile that never seeks: soundfile seeks after each read, and in an MP3 that misses its place."""
+    import soundfile as sf
+
+    class InSequence(sf.SoundFile):
+        def seekable(self) -> bool:
+            return False
+
+    return InSequence(name)
 
 
 def _refuse_truncated(file: Any, name: str) -> None:

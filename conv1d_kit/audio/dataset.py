@@ -174,7 +174,10 @@ def make_folds(
                 "test_fold must go with a fold column or ESC names; stratified folds have no values"
             )
         together = "" if table.groups is None else ", groups kept together"
-        folds = stratified_folds(table.labels, rule, groups=table.groups, seed=seed)
+        try:
+            folds = stratified_folds(table.labels, rule, groups=table.groups, seed=seed)
+        except InputError as error:
+            raise DataError(f"{table.source}: {error}") from error
         return f"{rule} stratified folds, seed {seed}{together}", folds
     else:
         raise InputError(f"rule must be 'esc', 'column', an int >= 2 or None, got {rule!r}")

@@ -86,6 +86,7 @@ class Frontend(torch.nn.Module):
     n_features: int
     hop_length: int  # samples a frame
     log_scale: bool  # True: gain adds to the features, and mixing adds powers; False: amplitudes
+    floor: float = 0.0  # power of digital silence, where log_scale
 
     def options(self) -> dict:
         """What builds it again: FRONTENDS[name](**options)."""

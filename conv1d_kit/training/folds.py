@@ -52,7 +52,7 @@ def stratified_folds(
     if counts.min() < n_folds:
         raise InputError(
             f"n_folds must be at most the size of the smallest class, got {n_folds} folds and "
-            f"{counts.min()} of class {names[counts.argmin()]!r}; ask for fewer folds"
+            f"{counts.min()} of class {str(names[counts.argmin()])!r}; ask for fewer folds"
         )
     y = np.asarray(labels, dtype=str)
     if groups is None:

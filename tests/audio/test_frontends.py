@@ -1,0 +1,109 @@
+"""The log-mel front-end is one strided convolution, equals its FFT form, and equals librosa's mel."""
+
+import numpy as np
+import pytest
+import torch
+
+from conv1d_kit.audio.frontends import FRONTENDS, LogMel, Raw, mel_filters
+from conv1d_kit.errors import InputError
+
+librosa = pytest.importorskip("librosa")
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return np.random.default_rng(0).standard_normal((2, 8000)).astype(np.float32) * 0.1
+
+
+@pytest.mark.parametrize(
+    ("rate", "n_fft", "n_mels", "f_min", "f_max"),
+    [
+        (32000, 2048, 96, 0, None),
+        (16000, 512, 40, 50, 7000),
+        (8000, 511, 30, 0, None),
+        (44100, 2048, 128, 0, None),
+    ],
+)
+def test_mel_filters_are_librosas(rate, n_fft, n_mels, f_min, f_max):
+    oracle = librosa.filters.mel(sr=rate, n_fft=n_fft - n_fft % 2, n_mels=n_mels, fmin=f_min, fmax=f_max)
+    ours = mel_filters(rate, n_fft - n_fft % 2, n_mels, f_min, f_max)
+    np.testing.assert_allclose(ours, oracle, atol=1e-7, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(512, 160), (512, 128), (400, 160)])
+def test_log_mel_is_librosas_melspectrogram(noise, n_fft, hop):
+    frontend = LogMel(16000, 40, n_fft=n_fft, hop_length=hop, floor=1e-9)
+    ours = frontend(torch.from_numpy(noise)).numpy()
+    oracle = librosa.feature.melspectrogram(
+        y=noise, sr=16000, n_fft=n_fft, hop_length=hop, n_mels=40, pad_mode="constant"
+    )
+    assert ours.shape == oracle.shape
+    np.testing.assert_allclose(ours, np.log(oracle + 1e-9), atol=1e-3)
+
+
+@pytest.mark.parametrize("n_samples", [1, 100, 159, 160, 161, 512, 4001])
+@pytest.mark.parametrize(("n_fft", "hop"), [(512, 160), (255, 64)])
+def test_convolution_and_fft_give_the_same_log_mel(n_samples, n_fft, hop):
+    generator = torch.Generator().manual_seed(n_samples)
+    x = torch.randn(2, n_samples, generator=generator, dtype=torch.float64)
+    frontend = LogMel(16000, 20, n_fft=n_fft, hop_length=hop)
+    fast, slow = frontend(x), frontend(x, method="conv")
+    assert fast.shape == slow.shape == (2, 20, 1 + n_samples // hop)
+    torch.testing.assert_close(fast, slow, atol=1e-9, rtol=1e-9)
+    single = frontend(x.float(), method="conv")
+    torch.testing.assert_close(single, frontend(x.float()), atol=2e-3, rtol=0)
+
+
+def test_lengths_are_the_frames_that_come(noise):
+    for name, build in FRONTENDS.items():
+        frontend = build(sample_rate=16000)
+        for n in (1, 319, 320, 8000):
+            frames = frontend(torch.from_numpy(noise[:, :n])).shape[-1]
+            assert frames == int(frontend.lengths(torch.tensor(n))), name
+
+
+def test_zeros_that_pad_a_clip_change_none_of_its_frames(noise):
+    frontend = LogMel(16000, 40)
+    short = torch.from_numpy(noise[:1, :3000])
+    padded = torch.nn.functional.pad(short, (0, 5000))
+    n = int(frontend.lengths(torch.tensor(3000)))
+    torch.testing.assert_close(frontend(padded)[..., :n], frontend(short), atol=1e-5, rtol=0)
+
+
+def test_silence_gives_the_floor_and_never_infinity():
+    y = LogMel(16000, 40, floor=1e-5)(torch.zeros(1, 1000))
+    torch.testing.assert_close(y, torch.full_like(y, float(np.log(1e-5))))
+
+
+def test_options_build_the_same_front_end():
+    for name, build in FRONTENDS.items():
+        first = build(sample_rate=22050)
+        assert FRONTENDS[name](**first.options()).options() == first.options()
+
+
+def test_gradients_reach_the_samples():
+    x = torch.randn(1, 600, dtype=torch.float64, requires_grad=True)
+    frontend = LogMel(8000, 10, n_fft=64, hop_length=32)
+    fast = torch.autograd.grad(frontend(x).sum(), x)[0]
+    slow = torch.autograd.grad(frontend(x, method="conv").sum(), x)[0]
+    torch.testing.assert_close(fast, slow)
+
+
+def test_raw_is_the_waveform():
+    x = torch.randn(2, 5)
+    assert torch.equal(Raw(8000)(x), x[:, None])
+
+
+def test_options_that_cannot_be_used_are_refused():
+    with pytest.raises(InputError, match="fewer mels or a larger n_fft"):
+        LogMel(16000, 128, n_fft=64)
+    with pytest.raises(InputError, match="f_min"):
+        LogMel(16000, f_max=9000.0)
+    with pytest.raises(InputError, match="n_mels"):
+        LogMel(16000, 0)
+    with pytest.raises(InputError, match=r"\(B, T\)"):
+        LogMel(16000)(torch.zeros(16000))
+    with pytest.raises(InputError, match="method"):
+        LogMel(16000)(torch.zeros(1, 100), method="dft")
+    with pytest.raises(InputError, match="floor"):
+        LogMel(16000, floor=0.0)
