@@ -71,7 +71,7 @@ def train(
     start = time.perf_counter()
     model = TextClassifier(**options)
     with progress() as bar:
-        task = bar.add_task("training", total=model.epochs)
+        task = bar.add_task("training", total=model.n_epochs(len(data)))
         model.fit(data.texts, data.labels, on_epoch=lambda epoch: bar.advance(task))
     model.save(out)
     last = model.history_.epochs[-1]

@@ -22,6 +22,8 @@ from .vocabulary import Vocabulary
 
 __all__ = ["TextClassifier"]
 
+STEPS = 1000  # updates, where the epochs are not given
+
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
     """Convolutional n-gram classifier of texts (Kim 2014) with a vocabulary of its training texts only.
@@ -46,7 +48,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     tokenizer : a key of TOKENIZERS
     min_count : int >= 1
         Words seen less often in training become <unk>.
-    epochs, batch_size : int >= 1
+    epochs : int >= 1 or None
+        Passes over the training texts; None: as many as make about 1,000 steps, from 5 to 50.
+    batch_size : int >= 1
     lr : float > 0
         Peak learning rate of Adam; a short warm-up, then a half cosine to 0.
     average_decay : float in [0, 1) or None
@@ -79,16 +83,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         net: str = "cnn",
         widths: Sequence[int] = (3, 4, 5),
         filters: int = 100,
-        dim: int = 128,
+        dim: int = 200,
         dropout: float = 0.5,
         embedding_dropout: float = 0.0,
-        word_dropout: float = 0.1,
+        word_dropout: float = 0.0,
         max_norm: float | None = 3.0,
         tokenizer: str = "word",
         min_count: int = 1,
-        epochs: int = 10,
+        epochs: int | None = None,
         batch_size: int = 50,
-        lr: float = 1e-3,
+        lr: float = 2e-3,
         average_decay: float | None = None,
         seed: int = 0,
         n_threads: int | None = 1,
@@ -166,6 +170,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tokens = [tokenize(t, self.tokenizer) for t in _texts(texts)]
         return strongest_ngrams(self.net_, self.vocabulary_, texts, tokens, n)
 
+    def n_epochs(self, n_texts: int) -> int:
+        """Passes that `fit` makes over so many texts.
+
+        Examples
+        --------
+        >>> TextClassifier(batch_size=50).n_epochs(5000), TextClassifier(epochs=3).n_epochs(5000)
+        (10, 3)
+        """
+        if self.epochs is not None:
+            return self.epochs
+        return min(50, max(5, round(STEPS * self.batch_size / max(1, n_texts))))
+
     def save(self, path) -> None:
         """Write a model folder (safetensors + JSON).
 
@@ -221,7 +237,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 raise InputError(f"{name} must be one of {', '.join(table)}, got {getattr(self, name)!r}")
         for name in ("epochs", "batch_size", "n_threads"):
             value = getattr(self, name)
-            if name == "n_threads" and value is None:
+            if value is None and name != "batch_size":
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} must be an int >= 1, got {value!r}")
@@ -248,13 +264,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             for rows in training_batches(lengths, self.batch_size, rng):
                 yield pad([ids[i] for i in rows]), targets[rows]
 
+        epochs = self.n_epochs(len(ids))
         return train(
             self.net_,
             batches,
-            epochs=self.epochs,
+            epochs=epochs,
             loss=torch.nn.functional.cross_entropy,
             optimizer=RowAdam(self.net_.parameters(), lr=self.lr),
-            n_steps=self.epochs * -(-len(ids) // self.batch_size),
+            n_steps=epochs * -(-len(ids) // self.batch_size),
             schedule=warmup_cosine,
             average_decay=self.average_decay,
             after_step=lambda _: self.net_.constrain(),
