@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -108,17 +109,17 @@ def predict(
 ) -> None:
     """Label the texts of a file: one row each in a CSV file, with an error where a text cannot be labelled."""
     from ..text.classifier import TextClassifier
-    from ..text.dataset import guess_format, open_texts, read_standard_input
+    from ..text.dataset import guess_format, open_texts
 
     start = time.perf_counter()
     classifier = TextClassifier.load(model)
     names = [str(c) for c in classifier.classes_.tolist()]
-    source: Any = read_standard_input() if file == "-" else file
     name = "standard input" if file == "-" else file
     if format is None:
         format = "plain" if file == "-" else guess_format(file)
         if format == "lines":
-            format = _lines_or_plain(file, encoding, names)
+            format = _lines_or_plain(file, encoding, names) if Path(file).is_file() else "plain"
+    source: Any = sys.stdin.buffer if file == "-" else file
     texts = open_texts(
         source, format=format, text_column=text_column, label_column=label_column, encoding=encoding
     )

@@ -10,7 +10,6 @@ import csv
 import difflib
 import io
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -84,7 +83,7 @@ def open_texts(
 
     Parameters
     ----------
-    source : path, or a seekable binary file
+    source : path, or a binary file; a pipe is copied to a temporary file first
     format : a key of READERS, optional
         By default from the name's ending (.csv, .tsv, .jsonl), otherwise "lines".
     text_column, label_column : str
@@ -115,7 +114,8 @@ def open_texts(
         except OSError as error:
             raise DataError(f"{name} cannot be opened: {error.strerror}; check the path") from error
     else:
-        name, file = str(getattr(source, "name", "<input>")), source
+        name, file = str(getattr(source, "name", "the input")), source
+    file = _seekable(file)
     found = detect_encoding(file) if encoding is None else Encoding(encoding, None)
     kind = format or guess_format(name)
     file.seek(0)
@@ -335,15 +335,16 @@ def _column(name: str, column: str, header: Iterable[str]) -> int:
     raise DataError(f"{name} has no column {column!r}, it has {shown}{hint}")
 
 
-def read_standard_input() -> BinaryIO:
-    """All of standard input as a seekable file, in memory up to 16 MB and on disk beyond."""
+def _seekable(file: BinaryIO) -> BinaryIO:
+    """The file, or a temporary copy of a pipe, which can be read only once."""
+    if file.seekable():
+        return file
     import shutil
     import tempfile
 
-    spool = tempfile.SpooledTemporaryFile(max_size=1 << 24)  # noqa: SIM115  # closed by its reader
-    shutil.copyfileobj(sys.stdin.buffer, spool)
-    spool.seek(0)
-    return spool  # type: ignore[return-value]
+    copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed when its rows have been read
+    shutil.copyfileobj(file, copy)
+    return copy  # type: ignore[return-value]
 
 
 READERS: dict[str, Callable[..., Iterator[Row]]] = {

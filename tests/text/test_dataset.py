@@ -1,6 +1,7 @@
 """Data files: every format, every row back, bad ones with their line and reason."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,15 @@ def test_the_fallback_is_said(tmp_path):
     assert "read as cp1252: byte 0x97 at offset 8 is not UTF-8" in read_texts(tmp_path / "d.txt").note
     (tmp_path / "d.txt").write_bytes(b"0 a\n1 b\n")
     assert read_texts(tmp_path / "d.txt").note is None
+
+
+def test_a_pipe_is_read_once_and_whole():
+    read, write = os.pipe()
+    with open(write, "wb") as stream:
+        stream.write(b"0 a\n1 b \x97\n")
+    with open(read, "rb") as stream:
+        rows = list(open_texts(stream).rows)
+    assert [(r.label, r.text) for r in rows] == [("0", "a"), ("1", "b —")]
 
 
 def test_an_unknown_format_is_refused(tmp_path):
