@@ -12,7 +12,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "conv": "core.conv",
-    "conv_transpose": "core.conv",
+    "conv_transpose": "core.transpose",
+    "conv_vjp": "core.conv",
+    "depthwise_conv": "core.conv",
+    "output_lengths": "core.lengths",
+    "time_varying_conv": "core.conv",
     "convolve": "core.signal",
     "correlate": "core.signal",
     "Conv1d": "layers",

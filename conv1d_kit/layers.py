@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from .core.conv import conv, conv_transpose
+from .core.conv import conv
+from .core.transpose import conv_transpose
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d"]
 

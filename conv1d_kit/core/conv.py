@@ -5,19 +5,21 @@ H[i, d] = sum_a sum_c V[a, c, d] · X[i + a, c]  (Dive into Deep Learning, eq. 6
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 
 from ..errors import InputError
 from .array import common_dtype, enter, narrow, widen
-from .geometry import Geometry
 from .kernels import METHODS, library
-from .padding import check_mode, pad, resolve_padding
-from .plan import choose_method
+from .lengths import lengths_tensor, mask_beyond, pad_rows
+from .nonfinite import NAN_RULES, omit_nan, refuse_nan
+from .padding import pad
+from .pieces import conv_in_pieces
+from .plan import Plan, make_plan
+from .precision import PRECISIONS, refuse_inexact, with_precision
 
-__all__ = ["conv", "conv_transpose"]
+__all__ = ["conv", "conv_vjp", "depthwise_conv", "time_varying_conv"]
 
 
 def conv(
@@ -31,7 +33,11 @@ def conv(
     dilation: int | tuple[int, ...] = 1,
     groups: int = 1,
     flip: bool = False,
+    lengths: Any = None,
+    nan: str = "propagate",
+    precision: str = "normwise",
     method: str = "auto",
+    max_bytes: int | None = None,
 ) -> Any:
     """Multi-channel convolution over one to three axes.
 
@@ -51,8 +57,21 @@ def conv(
     flip : bool
         False: cross-correlation, as deep learning has it. True: the kernel is turned round on every spatial
         axis, as mathematics has it.
+    lengths : ints [shape=(B,)], optional
+        How much of each row's last axis is signal. A row gives what it gives alone, whatever stands behind it,
+        and zeros after that; `output_lengths` says how many outputs are its own.
+    nan : "propagate", "omit" or "raise"
+        "propagate": a NaN reaches exactly the outputs whose window holds it. "omit": it is left out and the
+        weights of the rest scaled up, sum(w·x over the rest)·sum(w)/sum(w over the rest), as astropy does.
+        "raise": an InputError names the first one's index.
+    precision : "normwise", "componentwise" or "exact"
+        "normwise": |error| <= c·eps·log2(2N)·|x|₂·|w|₂ for FFT blocks of N points. "componentwise": every
+        output keeps its digits, |error| <= 2·n·eps·sum|w·x| over its n terms; blocks that cannot are summed
+        directly. "exact": integers only; a sum that its dtype cannot hold raises.
     method : "auto", "direct", "overlap_add" or "fft"
-        All give the same result within rounding; integers are always summed directly, and are exact.
+        All give the same result within rounding; integers are exact by each.
+    max_bytes : int, optional
+        Memory needed beside input and output stays below it, in the forward pass.
 
     Returns
     -------
@@ -62,7 +81,7 @@ def conv(
     Raises
     ------
     InputError
-        A shape, an option or a kernel that does not fit.
+        A shape, an option or a kernel that does not fit; NaN or overflow where asked; too small a max_bytes.
     InputTypeError
         Object arrays, masked arrays, or NumPy mixed with torch.
 
@@ -76,197 +95,220 @@ def conv(
     array([[ 1.,  2.,  2.,  2., -3., -4.]])
     """
     (x, w, bias), leave = enter(x=x, w=w, bias=bias)
-    if w.ndim not in (3, 4, 5):
-        raise InputError(
-            f"w must be (C_out, C_in/groups, *kernel) with 1 to 3 kernel axes, got {tuple(w.shape)}"
-        )
-    n = w.ndim - 2
-    x, batched = _batched(x, n, "w")
-    stride, dilation = per_axis("stride", stride, n), per_axis("dilation", dilation, n)
-    _check_channels(x, w, groups)
-    _check_bias(bias, w.shape[0])
-    mode = check_mode(padding_mode)
-    spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
-    pads = resolve_padding(padding, x.shape[2:], spans, stride)
-    for axis, (size, (low, high), span) in enumerate(zip(x.shape[2:], pads, spans, strict=True)):
-        if size + low + high < span:
-            raise InputError(
-                f"the kernel must fit into the padded input, got {span} taps (dilation counted) on "
-                f"{size} + {low} + {high} positions of spatial axis {axis}; try padding='full'"
-            )
-    if method != "auto" and method not in METHODS:
-        raise InputError(f"method must be auto, {', '.join(METHODS)}, got {method!r}")
-
-    dtype = common_dtype(x, w) if bias is None else common_dtype(x, w, bias)
-    x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
+    dtype = x.dtype if x.dtype == w.dtype else common_dtype(x, w)
+    if bias is not None:
+        if tuple(bias.shape) != w.shape[:1]:
+            raise InputError(f"bias must be (C_out,) = ({w.shape[0]},), got shape {tuple(bias.shape)}")
+        dtype = dtype if bias.dtype == dtype else common_dtype(x, w, bias)
+    plan = make_plan(x.shape, w.shape, dtype, stride, padding, padding_mode, dilation, groups, method)
+    if x.dtype != dtype or w.dtype != dtype or not (dtype.is_floating_point or dtype.is_complex):
+        x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
     if flip:
         w = w.flip(tuple(range(2, w.ndim)))
-    if mode != "zeros":
-        x, pads = pad(x, pads, mode), ((0, 0),) * n
-    g = Geometry(stride, pads, dilation, groups)
-
-    if method == "auto":
-        method = choose_method(x, w, g)
-    if method == "direct" and dtype.is_floating_point and x.shape[1]:
-        y = library(x, w, g, bias)
+    if not plan.batched:
+        x = x[None]
+    if nan == "propagate" and precision == "normwise" and lengths is None and max_bytes is None:
+        y = _compute(x, w, bias, plan)
     else:
-        y = METHODS[method](x, w, g)
-        if bias is not None:
-            y = y + bias.reshape(-1, *(1,) * n)
-    return leave(narrow(y if batched else y[0], dtype))
+        y = _with_rules(x, w, bias, plan, padding, lengths, nan, precision, max_bytes, dtype)
+    return leave(narrow(y if plan.batched else y[0], dtype))
 
 
-def conv_transpose(
+def conv_vjp(
+    gy: Any,
     x: Any,
     w: Any,
     bias: Any = None,
     *,
     stride: int | tuple[int, ...] = 1,
-    padding: int | tuple[int, ...] = 0,
-    output_padding: int | tuple[int, ...] = 0,
+    padding: int | str | tuple = 0,
+    padding_mode: str | float = "zeros",
     dilation: int | tuple[int, ...] = 1,
     groups: int = 1,
-    output_size: int | tuple[int, ...] | None = None,
-) -> Any:
-    """The adjoint of `conv` with the same stride, padding, dilation and groups: it spreads each input out.
+    flip: bool = False,
+    lengths: Any = None,
+    method: str = "auto",
+) -> tuple[Any, Any, Any]:
+    """Gradients of sum(gy · conv(x, w, bias)) for x, w and bias: NumPy users' way to train.
 
     Parameters
     ----------
-    x : array or Tensor [shape=(B, C_in, *spatial) or (C_in, *spatial)]
-    w : array or Tensor [shape=(C_in, C_out / groups, *kernel)]
-    bias : array or Tensor [shape=(C_out,)], optional
-    stride, dilation : int >= 1, or one a spatial axis
-    padding : int >= 0, or one a spatial axis
-        How much `conv` had padded; so much is cut off here.
-    output_padding : int >= 0 and < max(stride, dilation), or one a spatial axis
-        Chooses among the lengths that `conv` maps to the length of x.
-    output_size : int or one a spatial axis, optional
-        The wanted spatial size instead of `output_padding`.
+    gy : array or Tensor of the shape of `conv(x, w, bias, ...)`
+        For complex outputs the gradient in torch's convention (conjugate Wirtinger).
+    x, w, bias, stride, padding, padding_mode, dilation, groups, flip, lengths, method
+        As in `conv`; floating or complex.
 
     Returns
     -------
-    array of the kind that came in [shape=(B, C_out, *out) or (C_out, *out)]
-        out = (size − 1)·stride − 2·padding + (K − 1)·dilation + 1 + output_padding.
+    gx, gw, gb : arrays of the shapes of x, w and bias
+        gb is the gradient a bias would have, also where none was given.
 
     Raises
     ------
-    InputError
-        A shape or option that does not fit.
+    InputError, InputTypeError
+        As `conv`; also if gy has not the output's shape, or the arrays are integers.
 
     Examples
     --------
     >>> import numpy as np
-    >>> conv_transpose(np.array([[1.0, 2.0]]), np.array([[[1.0, 1.0, 1.0]]]), stride=2)
-    array([[1., 1., 3., 2., 2.]])
+    >>> gx, gw, gb = conv_vjp(np.ones((1, 3)), np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([[[5.0, 6.0]]]))
+    >>> gx, gw, gb
+    (array([[ 5., 11., 11.,  6.]]), array([[[6., 9.]]]), array([3.]))
     """
-    (x, w, bias), leave = enter(x=x, w=w, bias=bias)
-    if w.ndim not in (3, 4, 5):
-        raise InputError(
-            f"w must be (C_in, C_out/groups, *kernel) with 1 to 3 kernel axes, got {tuple(w.shape)}"
-        )
-    n = w.ndim - 2
-    x, batched = _batched(x, n, "w")
-    stride, dilation = per_axis("stride", stride, n), per_axis("dilation", dilation, n)
-    padding, extra = (
-        per_axis("padding", padding, n, least=0),
-        per_axis("output_padding", output_padding, n, least=0),
-    )
-    _check_groups(groups)
-    if x.shape[1] != w.shape[0] or x.shape[1] % groups:
-        raise InputError(
-            f"w must be (C_in, C_out/groups, *kernel) with C_in = {x.shape[1]} divisible by groups = {groups}, "
-            f"got {tuple(w.shape)}"
-        )
-    _check_bias(bias, w.shape[1] * groups)
-    spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
-    least = [
-        (size - 1) * s - 2 * p + span
-        for size, s, p, span in zip(x.shape[2:], stride, padding, spans, strict=True)
-    ]
-    if output_size is not None:
-        wanted = per_axis("output_size", output_size, n, least=0)
-        extra = tuple(a - b for a, b in zip(wanted, least, strict=True))
-    for e, s, d, size in zip(extra, stride, dilation, least, strict=True):
-        if not 0 <= e < max(s, d):
-            raise InputError(
-                f"output_padding must be >= 0 and < max(stride, dilation) = {max(s, d)}, got {e}"
-                + ("" if output_size is None else f": output_size may be {size} to {size + max(s, d) - 1}")
-            )
-        if size + e < 1:
-            raise InputError(f"the output must have at least one position, got {size + e}; use less padding")
-
+    (gy, x, w, bias), leave = enter(gy=gy, x=x, w=w, bias=bias)
     dtype = common_dtype(x, w) if bias is None else common_dtype(x, w, bias)
-    x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
-    if dtype.is_floating_point:
-        run = (torch.nn.functional.conv_transpose1d, torch.nn.functional.conv_transpose2d,
-               torch.nn.functional.conv_transpose3d)[n - 1]  # fmt: skip
-        y = run(x, w, bias, stride, padding, extra, groups, dilation)
-    else:
-        y = _transpose_by_conv(x, w, stride, padding, extra, dilation, groups, spans)
-        y = y if bias is None else y + bias.reshape(-1, *(1,) * n)
-    return leave(narrow(y if batched else y[0], dtype))
-
-
-def per_axis(name: str, value: Any, n: int, *, least: int = 1) -> tuple[int, ...]:
-    """`value` as n ints >= least, or InputError."""
-    values = (value,) * n if isinstance(value, int) else tuple(value) if isinstance(value, tuple | list) else ()
-    if len(values) == 1:
-        values = values * n
-    if len(values) != n or any(isinstance(v, bool) or not isinstance(v, int) or v < least for v in values):
+    if not (dtype.is_floating_point or dtype.is_complex):
         raise InputError(
-            f"{name} must be an int >= {least}" + (f" or {n} of them" if n > 1 else "") + f", got {value!r}"
+            f"x and w must be floating or complex to have gradients, got {dtype}; try x.astype(float)"
         )
-    return values
+    with torch.enable_grad():
+        inputs = [t.detach().to(dtype).requires_grad_() for t in (x, w)]
+        inputs.append(
+            (x.new_zeros(w.shape[0], dtype=dtype) if bias is None else bias.detach().to(dtype)).requires_grad_()
+        )
+        y = conv(*inputs, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
+                 groups=groups, flip=flip, lengths=lengths, method=method)  # fmt: skip
+        if gy.shape != y.shape:
+            raise InputError(f"gy must have the output's shape {tuple(y.shape)}, got {tuple(gy.shape)}")
+        gradients = torch.autograd.grad(y, inputs, gy.to(y.dtype))
+    gx, gw, gb = (leave(g) for g in gradients)
+    return gx, gw, gb
 
 
-def _transpose_by_conv(x, w, stride, padding, extra, dilation, groups, spans) -> torch.Tensor:
-    """Zeros between the inputs, then the flipped kernel with its channels swapped: for dtypes torch lacks."""
-    stuffed = x.new_zeros(
-        (*x.shape[:2], *((size - 1) * s + 1 for size, s in zip(x.shape[2:], stride, strict=True)))
-    )
-    stuffed[(..., *(slice(None, None, s) for s in stride))] = x
-    swapped = w.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1).flip(tuple(range(2, w.ndim)))
-    full = METHODS["direct"](
-        stuffed,
-        swapped,
-        Geometry(
-            (1,) * len(stride),
-            tuple((s - 1, s - 1 + e) for s, e in zip(spans, extra, strict=True)),
-            dilation,
-            groups,
-        ),
-    )
-    return full[(..., *(slice(p, size - p) for p, size in zip(padding, full.shape[2:], strict=True)))]
+def depthwise_conv(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | str | tuple = 0,
+    padding_mode: str | float = "zeros",
+    dilation: int | tuple[int, ...] = 1,
+    flip: bool = False,
+    method: str = "auto",
+) -> Any:
+    """Each channel with a kernel of its own.
+
+    Parameters
+    ----------
+    x : array or Tensor [shape=(B, C, *spatial) or (C, *spatial)]
+    w : array or Tensor [shape=(C, *kernel)]
+    bias : array or Tensor [shape=(C,)], optional
+    stride, padding, padding_mode, dilation, flip, method
+        As in `conv`.
+
+    Returns
+    -------
+    array of the kind that came in [shape=(B, C, *out) or (C, *out)]
+
+    Raises
+    ------
+    InputError, InputTypeError
+        As `conv`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> depthwise_conv(np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]]), np.array([[1.0, 1.0], [2.0, -2.0]]))
+    array([[3., 5.],
+           [0., 0.]])
+    """
+    if not hasattr(w, "ndim") or not hasattr(x, "ndim") or not 2 <= w.ndim <= 4:
+        enter(x=x, w=w)  # says what a list or another object lacks
+        raise InputError(f"w must be (C, *kernel) with 1 to 3 kernel axes, got shape {tuple(w.shape)}")
+    return conv(x, w[:, None], bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
+                groups=w.shape[0], flip=flip, method=method)  # fmt: skip
 
 
-def _batched(x: torch.Tensor, n: int, kernel: str) -> tuple[torch.Tensor, bool]:
-    if x.ndim == n + 2:
-        return x, True
-    if x.ndim == n + 1:
-        return x[None], False
-    axes = "T" if n == 1 else "H, W" if n == 2 else "D, H, W"
-    cure = f"; try x[{'None, ' * (n + 2 - x.ndim)}...]" if x.ndim <= n else f"; {kernel} has {n} kernel axes"
-    raise InputError(f"x must be (B, C, {axes}) or (C, {axes}), got shape {tuple(x.shape)}{cure}")
+def time_varying_conv(x: Any, w: Any, *, stride: int = 1, padding: int | str | tuple = 0,
+                      padding_mode: str | float = "zeros", dilation: int = 1) -> Any:  # fmt: skip
+    """A kernel of its own for every output position.
 
+    y[b, c, l] = sum_k w[b, c, k, l] · x[b, c, l·stride + k·dilation]
 
-def _check_channels(x: torch.Tensor, w: torch.Tensor, groups: int) -> None:
-    _check_groups(groups)
-    if x.shape[1] != w.shape[1] * groups:
+    Parameters
+    ----------
+    x : array or Tensor [shape=(B, C, T)]
+    w : array or Tensor [shape=(B, C, K, L_out)]
+        B or C may be 1: one kernel for all rows or channels.
+    stride, padding, padding_mode, dilation
+        As in `conv`.
+
+    Returns
+    -------
+    array of the kind that came in [shape=(B, C, L_out)]
+
+    Raises
+    ------
+    InputError
+        If L_out is not the number of outputs, or B and C do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([[[1.0, 2.0, 3.0]]])
+    >>> time_varying_conv(x, np.array([[[[1.0, 0.0], [0.0, 10.0]]]]))
+    array([[[ 1., 30.]]])
+    """
+    (x, w), leave = enter(x=x, w=w)
+    if x.ndim != 3 or w.ndim != 4:
         raise InputError(
-            f"w must be (C_out, C_in/groups, *kernel) with C_in = {x.shape[1]} and groups = {groups}, "
+            f"x must be (B, C, T) and w (B, C, K, L_out), got {tuple(x.shape)} and {tuple(w.shape)}"
+        )
+    dtype = common_dtype(x, w)
+    x, w = widen(x, dtype), widen(w, dtype)
+    taps = w.shape[2]
+    plan = make_plan((*x.shape[:2], x.shape[2]), (x.shape[1], 1, taps), dtype, stride, padding, padding_mode,
+                     dilation, x.shape[1], "direct")  # fmt: skip
+    (size,) = plan.geometry.out_sizes(plan.work.x_shape[2:], (taps,))
+    fits = all(given in (1, wanted) for given, wanted in zip(w.shape[:2], x.shape[:2], strict=True))
+    if w.shape[3] != size or not fits:
+        raise InputError(
+            f"w must be (B, C, K, L_out) with B = {x.shape[0]}, C = {x.shape[1]} (or 1) and L_out = {size}, "
             f"got {tuple(w.shape)}"
         )
-    if w.shape[0] % groups:
-        raise InputError(f"groups must divide the {w.shape[0]} output channels, got {groups}")
-    if math.prod(w.shape[2:]) == 0:
-        raise InputError(f"the kernel must have at least one tap an axis, got {tuple(w.shape[2:])}")
+    (step,), (spread,) = plan.geometry.stride, plan.geometry.dilation
+    x = pad(pad(x, plan.mode_pads or ((0, 0),), plan.mode), plan.geometry.pads)
+    windows = x.unfold(-1, (taps - 1) * spread + 1, step)[..., :size, ::spread]  # (B, C, L_out, K), a view
+    return leave(narrow((windows * w.transpose(2, 3)).sum(-1, dtype=w.dtype), dtype))
 
 
-def _check_groups(groups: int) -> None:
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise InputError(f"groups must be an int >= 1, got {groups!r}")
+def _compute(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None, plan: Plan) -> torch.Tensor:
+    """The plan carried out on tensors of one dtype."""
+    if plan.mode_pads is not None:
+        x = pad(x, plan.mode_pads, plan.mode)
+    if plan.method == "direct" and x.dtype.is_floating_point and x.shape[1]:
+        return library(x, w, plan.geometry, bias)
+    return add_bias(METHODS[plan.method](x, w, plan.geometry), bias)
 
 
-def _check_bias(bias: torch.Tensor | None, n_out: int) -> None:
-    if bias is not None and tuple(bias.shape) != (n_out,):
-        raise InputError(f"bias must be (C_out,) = ({n_out},), got shape {tuple(bias.shape)}")
+def _with_rules(x, w, bias, plan: Plan, padding, lengths, nan, precision, max_bytes, dtype) -> torch.Tensor:
+    """What the options ask for beyond the bare sum; bias is added last."""
+    for name, value, allowed in (("nan", nan, NAN_RULES), ("precision", precision, PRECISIONS)):
+        if value not in allowed:
+            raise InputError(f"{name} must be {', '.join(allowed)}, got {value!r}")
+    if nan == "raise":
+        refuse_nan(x=x, w=w)
+    if precision == "exact":
+        refuse_inexact(dtype)
+    sizes = None
+    if lengths is not None:
+        rows = lengths_tensor(lengths, x)
+        x, sizes = pad_rows(x, rows, w.shape[2:], plan, padding)
+        flat = ((0, 0),) * len(plan.geometry.stride)
+        plan = plan._replace(mode_pads=None, geometry=plan.geometry._replace(pads=flat))
+    elif plan.mode_pads is not None:
+        x, plan = pad(x, plan.mode_pads, plan.mode), plan._replace(mode_pads=None)
+
+    def run(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return conv_in_pieces(
+            a, b, plan, max_bytes, lambda c, d, g: with_precision(c, d, g, plan.method, precision, dtype)
+        )
+
+    y = add_bias(omit_nan(x, w, run) if nan == "omit" else run(x, w), bias)
+    return y if sizes is None else mask_beyond(y, sizes)
+
+
+def add_bias(y: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """y (B, C, *spatial) + bias (C,)."""
+    return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))

@@ -8,6 +8,7 @@ reaches exactly the outputs whose window holds it.
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import torch
 
@@ -48,7 +49,8 @@ def shifted(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
             slice(t * d, t * d + (n - 1) * s + 1, s)
             for t, d, n, s in zip(tap, g.dilation, sizes, g.stride, strict=True)
         )
-        window, weight = xg[(..., *views)], wg[(..., *tap)]
+        at: Any = (..., *views)
+        window, weight = xg[at], wg[(..., *tap)]
         if channels == 1:
             y = y + window * weight.reshape(1, g.groups, -1, *(1,) * n_axes)
         else:

@@ -96,9 +96,9 @@ def pad(x: torch.Tensor, pads: Pads, mode: str | complex | float = "zeros") -> t
             continue
         if size == 0:
             raise InputError(f"padding_mode {mode!r} has nothing to copy from an axis of length 0; use zeros")
-        rule = PADDINGS[str(mode)]
-        before = rule(torch.arange(-low, 0, device=x.device), size)
-        after = rule(torch.arange(size, size + high, device=x.device), size)
+        rule, n = PADDINGS[str(mode)], torch.tensor(size, device=x.device)
+        before = rule(torch.arange(-low, 0, device=x.device), n)
+        after = rule(torch.arange(size, size + high, device=x.device), n)
         x = torch.cat([x.index_select(axis, before), x, x.index_select(axis, after)], axis)
     return x
 
@@ -112,24 +112,24 @@ def _same(size: int, span: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _reflect(position: torch.Tensor, size: int) -> torch.Tensor:
-    period = max(1, 2 * size - 2)
+def _reflect(position: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+    period = (2 * size - 2).clamp(min=1)
     inside = position % period
-    return torch.minimum(inside, period - inside) if size > 1 else inside
+    return torch.minimum(inside, (2 * size - 2) - inside)
 
 
-def _symmetric(position: torch.Tensor, size: int) -> torch.Tensor:
+def _symmetric(position: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
     inside = position % (2 * size)
     return torch.minimum(inside, 2 * size - 1 - inside)
 
 
-Rule = Callable[[torch.Tensor, int], torch.Tensor]
+Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 # name → which element of the signal stands at a position outside of it
 PADDINGS: dict[str, Rule] = {
     "reflect": _reflect,
     "symmetric": _symmetric,
-    "replicate": lambda position, size: position.clamp(0, size - 1),
+    "replicate": lambda position, size: torch.minimum(position.clamp(min=0), size - 1),
     "circular": lambda position, size: position % size,
 }
 

@@ -20,7 +20,7 @@ from .geometry import Geometry
 from .padding import pad
 from .spectrum import fast_length, overlap_add_length
 
-__all__ = ["exact_in_double", "forward_product", "mark_non_finite", "spectral_conv"]
+__all__ = ["exact_in_double", "forward_product", "mark_non_finite", "round_elements", "spectral_conv"]
 
 CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that it stays in the cache
 
@@ -99,7 +99,8 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
             part = _contract(spectra_gy, spectra_x[(slice(None), slice(None), *views)], n_groups)
             totals[tap] = totals[tap] + part if tap in totals else part
     for tap, total in totals.items():
-        gw[(..., *tap, slice(None))] = inverse(total, n_fft)[..., : span : g.dilation[-1]]
+        at: Any = (..., *tap, slice(None))
+        gw[at] = inverse(total, n_fft)[..., : span : g.dilation[-1]]
     return gw
 
 
@@ -235,6 +236,15 @@ def _stuffed(t: torch.Tensor, step: int) -> torch.Tensor:
     out = t.new_zeros((*t.shape[:-1], (t.shape[-1] - 1) * step + 1))
     out[..., ::step] = t
     return out
+
+
+def round_elements(x_shape: Sequence[int], n_out: int, g: Geometry, kernel: Sequence[int], n_fft: int) -> int:
+    """Numbers that one round of blocks holds, inputs and outputs together."""
+    lead_sizes = g.out_sizes(x_shape[2:], kernel)[:-1]
+    lead_in = math.prod(s + low + high for s, (low, high) in zip(x_shape[2:-1], g.pads, strict=False))
+    rows = x_shape[0] * (x_shape[1] * lead_in + n_out * math.prod(lead_sizes))
+    n_blocks = -(-x_shape[-1] // (n_fft - g.spans(kernel)[-1] + 1))
+    return rows * n_fft * max(1, min(n_blocks, CACHE_ELEMENTS // max(1, rows * n_fft)))
 
 
 def _rounds(x, w, lead_sizes, length: int, hop: int, n_fft: int) -> Iterator[tuple[int, int]]:

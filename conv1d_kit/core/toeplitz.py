@@ -10,8 +10,8 @@ import torch
 
 from ..errors import InputError
 from .array import enter
-from .conv import per_axis
 from .padding import check_mode, pad, resolve_padding
+from .plan import per_axis
 
 __all__ = ["parameter_counts", "toeplitz_matrix"]
 

@@ -1,0 +1,116 @@
+"""The adjoint of the convolution: each input spreads a kernel over the output (upsampling, decoders)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from .array import common_dtype, enter, narrow, widen
+from .geometry import Geometry
+from .kernels import direct
+from .plan import check_groups, check_rank, per_axis
+
+__all__ = ["conv_transpose"]
+
+
+def conv_transpose(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] = 0,
+    output_padding: int | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    output_size: int | tuple[int, ...] | None = None,
+) -> Any:
+    """The adjoint of `conv` with the same stride, padding, dilation and groups: it spreads each input out.
+
+    Parameters
+    ----------
+    x : array or Tensor [shape=(B, C_in, *spatial) or (C_in, *spatial)]
+    w : array or Tensor [shape=(C_in, C_out / groups, *kernel)]
+    bias : array or Tensor [shape=(C_out,)], optional
+    stride, dilation : int >= 1, or one a spatial axis
+    padding : int >= 0, or one a spatial axis
+        How much `conv` had padded; so much is cut off here.
+    output_padding : int >= 0 and < max(stride, dilation), or one a spatial axis
+        Chooses among the lengths that `conv` maps to the length of x.
+    output_size : int or one a spatial axis, optional
+        The wanted spatial size instead of `output_padding`.
+
+    Returns
+    -------
+    array of the kind that came in [shape=(B, C_out, *out) or (C_out, *out)]
+        out = (size − 1)·stride − 2·padding + (K − 1)·dilation + 1 + output_padding.
+
+    Raises
+    ------
+    InputError
+        A shape or option that does not fit.
+    InputTypeError
+        Object arrays, masked arrays, or NumPy mixed with torch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> conv_transpose(np.array([[1.0, 2.0]]), np.array([[[1.0, 1.0, 1.0]]]), stride=2)
+    array([[1., 1., 3., 2., 2.]])
+    """
+    (x, w, bias), leave = enter(x=x, w=w, bias=bias)
+    x_shape, batched = check_rank(x.shape, w.shape, "(C_in, C_out/groups, *kernel)")
+    n = w.ndim - 2
+    stride, dilation = per_axis("stride", stride, n), per_axis("dilation", dilation, n)
+    padding, extra = (
+        per_axis("padding", padding, n, least=0),
+        per_axis("output_padding", output_padding, n, least=0),
+    )
+    check_groups(groups)
+    if x_shape[1] != w.shape[0] or x_shape[1] % groups:
+        raise InputError(
+            f"w must be (C_in, C_out/groups, *kernel) with C_in = {x_shape[1]} divisible by groups = {groups}, "
+            f"got {tuple(w.shape)}"
+        )
+    if bias is not None and tuple(bias.shape) != (w.shape[1] * groups,):
+        raise InputError(f"bias must be (C_out,) = ({w.shape[1] * groups},), got shape {tuple(bias.shape)}")
+    spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
+    axes = zip(x_shape[2:], stride, padding, spans, strict=True)
+    least = [(size - 1) * s - 2 * p + span for size, s, p, span in axes]
+    if output_size is not None:
+        wanted = per_axis("output_size", output_size, n, least=0)
+        extra = tuple(a - b for a, b in zip(wanted, least, strict=True))
+    for e, s, d, size in zip(extra, stride, dilation, least, strict=True):
+        if not 0 <= e < max(s, d):
+            hint = "" if output_size is None else f": output_size may be {size} to {size + max(s, d) - 1}"
+            raise InputError(
+                f"output_padding must be >= 0 and < max(stride, dilation) = {max(s, d)}, got {e}{hint}"
+            )
+        if size + e < 1:
+            raise InputError(f"the output must have at least one position, got {size + e}; use less padding")
+
+    dtype = common_dtype(x, w) if bias is None else common_dtype(x, w, bias)
+    x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
+    x = x if batched else x[None]
+    if dtype.is_floating_point:
+        run = (torch.nn.functional.conv_transpose1d, torch.nn.functional.conv_transpose2d,
+               torch.nn.functional.conv_transpose3d)[n - 1]  # fmt: skip
+        y = run(x, w, bias, stride, padding, extra, groups, dilation)
+    else:
+        y = _by_conv(x, w, stride, padding, extra, dilation, groups, spans)
+        y = y if bias is None else y + bias.reshape(-1, *(1,) * n)
+    return leave(narrow(y if batched else y[0], dtype))
+
+
+def _by_conv(x, w, stride, padding, extra, dilation, groups, spans) -> torch.Tensor:
+    """Zeros between the inputs, then the flipped kernel with its channels swapped: for dtypes torch lacks."""
+    sizes = ((size - 1) * s + 1 for size, s in zip(x.shape[2:], stride, strict=True))
+    stuffed = x.new_zeros((*x.shape[:2], *sizes))
+    stuffed[(..., *(slice(None, None, s) for s in stride))] = x
+    swapped = w.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1).flip(tuple(range(2, w.ndim)))
+    pads = tuple((s - 1, s - 1 + e) for s, e in zip(spans, extra, strict=True))
+    full = direct(stuffed, swapped, Geometry((1,) * len(stride), pads, dilation, groups))
+    cut: Any = (..., *(slice(p, size - p) for p, size in zip(padding, full.shape[2:], strict=True)))
+    return full[cut]
