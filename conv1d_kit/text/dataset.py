@@ -344,7 +344,7 @@ def _seekable(file: BinaryIO) -> BinaryIO:
 
     copy = tempfile.TemporaryFile()  # noqa: SIM115  # closed when its rows have been read
     shutil.copyfileobj(file, copy)
-    return copy  # type: ignore[return-value]
+    return copy
 
 
 READERS: dict[str, Callable[..., Iterator[Row]]] = {

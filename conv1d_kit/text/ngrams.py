@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..core.conv import conv
 from ..errors import InputError
 from ..layers import Conv1d
-from .nets import TextCNN
+from .nets import TextCNN, slide, tap_responses
 from .tokens import Token
 from .vocabulary import PAD, Vocabulary
 
@@ -77,8 +76,8 @@ def strongest_ngrams(
     for layer in net.layers:
         k = layer.weight.shape[-1]
         windows, places = _windows(ids, k)
-        distinct, first, counts = np.unique(windows, axis=0, return_index=True, return_counts=True)
-        values, best = _top(net, layer, distinct, n)
+        first, counts = _distinct(windows, len(vocabulary))
+        values, best = _top(net, layer, windows[first], n)
         for f in range(layer.weight.shape[0]):
             found = []
             for value, j in zip(values[f].tolist(), best[f].tolist(), strict=True):
@@ -100,15 +99,27 @@ def _windows(ids: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]
     return np.concatenate(windows), np.concatenate(places)
 
 
+def _distinct(windows: np.ndarray, n_words: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row of the first of each distinct window, and how many there are of it."""
+    key = windows[:, 0]
+    for column in windows.T[1:]:
+        key = np.unique(key * n_words + column, return_inverse=True)[1]
+    return np.unique(key, return_index=True, return_counts=True)[1:]
+
+
 @torch.inference_mode()
 def _top(net: TextCNN, layer: Conv1d, windows: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The n largest responses of each filter and their rows in `windows` [shape=(filters, <= n)]."""
     filters, _, k = layer.weight.shape
     values, rows = torch.empty(filters, 0), torch.empty(filters, 0, dtype=torch.int64)
+    if len(windows) == 0:
+        return values, rows
+    used, places = torch.from_numpy(windows).unique(return_inverse=True)
+    taps = tap_responses(net.embedding(used), layer.weight)
+    bias = 0.0 if layer.bias is None else layer.bias[:, None]
     step = max(1, CELLS // k)
     for i in range(0, len(windows), step):
-        x = net.embedding(torch.from_numpy(windows[i : i + step])).transpose(1, 2)  # (W, E, k)
-        z = torch.relu(conv(x, layer.weight, layer.bias)[:, :, 0].T)  # (filters, W)
+        z = torch.relu(slide(taps, places[i : i + step])[:, :, 0].T + bias)  # (filters, W)
         top = z.topk(min(n, z.shape[1]), 1)
         values, rows = torch.cat([values, top.values], 1), torch.cat([rows, top.indices + i], 1)
         keep = values.topk(min(n, values.shape[1]), 1)
