@@ -44,14 +44,18 @@ def augment(batch: Batch, names: Sequence[str], frontend: Any, generator: torch.
 def speed(batch: Batch, frontend: Any, generator: torch.Generator, *, most: float = 1.25) -> Batch:
     """Play the batch most^U(−1, 1) times as fast; on a log-mel each row gets its own such factor for pitch.
 
-    One factor of time for the batch keeps rows of one length at one length, so that nothing is padded.
+    One factor of time for the batch keeps rows of one length at one length, so that nothing is padded; it is
+    rounded to a few sizes, because each new size makes the CPU library compile its convolutions again.
     """
     x, lengths, targets = batch
     n_rows, n_features, _ = x.shape
     factor = most ** (2 * torch.rand(1 + n_rows, generator=generator) - 1)
-    fresh = ((lengths - 1).clamp(min=0) / factor[0]).floor().long() + 1
-    size = int(fresh.max())
-    time = (torch.arange(size) * factor[0]).expand(n_rows, -1)  # (B, L'), in old frames
+    longest = max(1, int(lengths.max()))
+    step = max(1, min(16, longest // 8))
+    size = max(1, round(longest / float(factor[0]) / step) * step)
+    rate = (longest - 1) / max(1, size - 1)
+    time = (torch.arange(size) * rate).expand(n_rows, -1)  # (B, L'), in old frames
+    fresh = ((lengths - 1).clamp(min=0) / max(rate, 1e-9) + 1e-4).floor().long().clamp(max=size - 1) + 1
     rows = _shifted_rows(frontend, n_features, factor[1:]) if n_features > 1 else torch.zeros(n_rows, 1)
     grid = torch.stack(
         [
@@ -81,7 +85,7 @@ def gain(batch: Batch, frontend: Any, generator: torch.Generator, *, most_db: fl
     return batch._replace(x=x)
 
 
-def mix(batch: Batch, frontend: Any, generator: torch.Generator, *, share: float = 1.0) -> Batch:
+def mix(batch: Batch, frontend: Any, generator: torch.Generator, *, share: float = 0.5) -> Batch:
     """Mix a `share` of the rows with one of another class at a random ratio, levels matched; targets mix alike.
 
     Source: Tokozume, Ushiku & Harada, Between-class learning (ICLR 2018), eq. 2; powers instead of amplitudes

@@ -131,7 +131,7 @@ class LogMel(Frontend):
     def __init__(
         self,
         sample_rate: int,
-        n_mels: int = 96,
+        n_mels: int = 64,
         *,
         n_fft: int | None = None,
         hop_length: int | None = None,

@@ -86,7 +86,7 @@ class SpectrogramCNN(nn.Module):
     ----------
     n_features, n_classes : int
     width : int
-        Channels of the first layer; the later ones have 2×, 4× and 4× as many.
+        Channels: width / 2 in the first layer, whose picture is the largest, then 2×, 4× and 4× width.
     dropout : float in [0, 1)
 
     Shape
@@ -103,10 +103,11 @@ class SpectrogramCNN(nn.Module):
     def __init__(self, n_features: int, n_classes: int, *, width: int = 32, dropout: float = 0.3):
         super().__init__()
         self.input = Standardize(n_features)
-        self.stem = Conv2d(1, width, 5, stride=2, padding=2, bias=False)
-        self.stem_norm = MaskedBatchNorm(width)
+        first = max(1, width // 2)
+        self.stem = Conv2d(1, first, 5, stride=2, padding=2, bias=False)
+        self.stem_norm = MaskedBatchNorm(first)
         self.body = nn.ModuleList(
-            [_Block(width, 2 * width), _Block(2 * width, 4 * width), _Block(4 * width, 4 * width, halve=False)]
+            [_Block(first, 2 * width), _Block(2 * width, 4 * width), _Block(4 * width, 4 * width, halve=False)]
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(8 * width, n_classes)

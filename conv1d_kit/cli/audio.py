@@ -43,7 +43,7 @@ def train(
     epochs: _Epochs = None,
     seed: _Seed = 0,
     sample_rate: _Rate = None,
-    n_mels: _Mels = 96,
+    n_mels: _Mels = 64,
     path_column: _PathColumn = None,
     label_column: _LabelColumn = None,
     json: JsonFlag = False,
@@ -161,7 +161,7 @@ def cv(
     epochs: _Epochs = None,
     seed: _Seed = 0,
     sample_rate: _Rate = None,
-    n_mels: _Mels = 96,
+    n_mels: _Mels = 64,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Folds at a time, one thread each; default one a processor.")
     ] = None,
