@@ -216,8 +216,18 @@ def depthwise_conv(
     if not hasattr(w, "ndim") or not hasattr(x, "ndim") or not 2 <= w.ndim <= 4:
         enter(x=x, w=w)  # says what a list or another object lacks
         raise InputError(f"w must be (C, *kernel) with 1 to 3 kernel axes, got shape {tuple(w.shape)}")
-    return conv(x, w[:, None], bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
-                groups=w.shape[0], flip=flip, method=method)  # fmt: skip
+    return conv(
+        x,
+        w[:, None],
+        bias,
+        stride=stride,
+        padding=padding,
+        padding_mode=padding_mode,
+        dilation=dilation,
+        groups=w.shape[0],
+        flip=flip,
+        method=method,
+    )
 
 
 def time_varying_conv(x: Any, w: Any, *, stride: int = 1, padding: int | str | tuple = 0,

@@ -50,7 +50,8 @@ def shifted(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
             for t, d, n, s in zip(tap, g.dilation, sizes, g.stride, strict=True)
         )
         at: Any = (..., *views)
-        window, weight = xg[at], wg[(..., *tap)]
+        here: Any = (..., *tap)
+        window, weight = xg[at], wg[here]
         if channels == 1:
             y = y + window * weight.reshape(1, g.groups, -1, *(1,) * n_axes)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +11,7 @@ from ..errors import InputError
 from .cost import Work, cheapest_method
 from .geometry import Geometry
 from .padding import Pads, check_mode, resolve_padding
+from .spectrum import remembered
 
 __all__ = ["Plan", "check_groups", "check_rank", "choose_method", "make_plan", "per_axis"]
 
@@ -42,8 +42,6 @@ def make_plan(
 ) -> Plan:
     """The plan of a convolution, or InputError saying what does not fit."""
     arguments = (x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, groups, method)
-    if torch.compiler.is_compiling():
-        return _plan(*arguments)
     try:
         return _remembered(*arguments)
     except TypeError:  # a list among them cannot be hashed
@@ -95,7 +93,8 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     check_groups(groups)
     if x_shape[1] != w_shape[1] * groups:
         raise InputError(
-            f"w must be (C_out, C_in/groups, *kernel) with C_in = {x_shape[1]} and groups = {groups}, got {w_shape}"
+            f"w must be (C_out, C_in/groups, *kernel) with C_in = {x_shape[1]} and groups = {groups}, "
+            f"got {w_shape}"
         )
     if w_shape[0] % groups:
         raise InputError(f"groups must divide the {w_shape[0]} output channels, got {groups}")
@@ -127,4 +126,4 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     return Plan(mode, mode_pads, geometry, method, batched, work)
 
 
-_remembered = lru_cache(maxsize=4096, typed=True)(_plan)
+_remembered = remembered(_plan)

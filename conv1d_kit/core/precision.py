@@ -90,7 +90,7 @@ def _redo_imprecise(
     if len(positions) == 0:
         return y
     breaks = ((positions[1:] - positions[:-1]) > CLOSE).nonzero().flatten() + 1
-    result, (low, high), stride = y.clone(), g.pads[-1], g.stride[-1]
+    result, low, stride = y.clone(), g.pads[-1][0], g.stride[-1]
     for stretch in torch.tensor_split(positions, breaks.cpu()):
         first, last = int(stretch[0]), int(stretch[-1])
         start, stop = first * stride - low, last * stride - low + span

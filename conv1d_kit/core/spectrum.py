@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import ParamSpec, TypeVar
 
-__all__ = ["fast_length", "overlap_add_length"]
+import torch
 
+__all__ = ["fast_length", "overlap_add_length", "remembered"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 LARGEST_BLOCK = 1 << 15  # points; beyond it a block leaves the second-level cache and the gain is lost
 
 
-@lru_cache(maxsize=4096)
+def remembered(function: Callable[P, R]) -> Callable[P, R]:
+    """The function with a memory of its last 4,096 answers, which torch.compile looks past."""
+    cached = lru_cache(maxsize=4096, typed=True)(function)
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function(*args, **kwargs) if torch.compiler.is_compiling() else cached(*args, **kwargs)  # type: ignore[arg-type]
+
+    return call
+
+
+@remembered
 def fast_length(n: int) -> int:
     """The smallest 2^a·3^b·5^c >= n: an FFT at a prime length is up to 50 times slower.
 
@@ -31,7 +48,7 @@ def fast_length(n: int) -> int:
     return best
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def overlap_add_length(span: int, size: int) -> int:
     """FFT points of a block: the power of two with the least N·log2(2N) / (N − K + 1).
 
@@ -50,5 +67,10 @@ def overlap_add_length(span: int, size: int) -> int:
     whole = fast_length(size + span - 1)
     first = (2 * span - 1).bit_length()
     last = max(first, LARGEST_BLOCK.bit_length() - 1)
-    best = min((1 << b for b in range(first, last + 1)), key=lambda n: n * math.log2(2 * n) / (n - span + 1))
+    best, least = whole, math.inf
+    for bits in range(first, last + 1):
+        n = 1 << bits
+        work = n * math.log2(2 * n) / (n - span + 1)
+        if work < least:
+            best, least = n, work
     return min(best, whole)

@@ -1,0 +1,91 @@
+"""lengths: each row of a padded batch gives what it gives alone, whatever lies behind it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conv1d_kit import conv, output_lengths
+from conv1d_kit.core.padding import NAMED_PADDINGS, PADDINGS
+from conv1d_kit.errors import InputError
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.integers(0, 12), min_size=1, max_size=4),
+    st.integers(1, 5), st.integers(1, 4), st.integers(1, 3),
+    st.one_of(st.sampled_from(sorted(NAMED_PADDINGS)), st.tuples(st.tuples(st.integers(0, 9), st.integers(0, 9)))),
+    st.sampled_from(["zeros", *PADDINGS, 2.5]),
+    st.sampled_from(["auto", "direct", "overlap_add", "fft"]),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_a_row_gives_what_it_gives_alone(lengths, taps, stride, dilation, padding, mode, method, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((len(lengths), 2, 14))
+    for row, length in enumerate(lengths):
+        x[row, :, length:] = np.nan
+    w, b = rng.standard_normal((3, 2, taps)), rng.standard_normal(3)
+    options = {
+        "stride": stride,
+        "dilation": dilation,
+        "padding": padding,
+        "padding_mode": mode,
+        "method": method,
+    }
+    try:
+        y = conv(x, w, b, lengths=lengths, **options)
+    except InputError as error:
+        whole_fits = (taps - 1) * dilation + 1 <= 14 + (sum(padding[0]) if isinstance(padding, tuple) else 0)
+        assert ("nothing to copy" in str(error) and 0 in lengths) or not whole_fits
+        return
+    own = output_lengths(lengths, taps, stride=stride, dilation=dilation, padding=padding)
+    for row, (length, size) in enumerate(zip(lengths, own, strict=True)):
+        assert np.all(y[row, :, size:] == 0)
+        if size:
+            alone = conv(x[row : row + 1, :, :length], w, b, **options)
+            np.testing.assert_allclose(y[row : row + 1, :, :size], alone, atol=1e-12)
+
+
+def test_lengths_count_on_the_last_axis_of_an_image():
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, 1, 6, 9)), rng.standard_normal((1, 1, 3, 3))
+    y = conv(x, w, padding="same", padding_mode="reflect", lengths=[9, 5])
+    np.testing.assert_allclose(
+        y[1:, :, :, :5], conv(x[1:, :, :, :5], w, padding="same", padding_mode="reflect")
+    )
+    assert np.all(y[1, :, :, 5:] == 0)
+
+
+def test_gradients_reach_only_what_is_signal():
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 1, 7, dtype=torch.float64, generator=g, requires_grad=True)
+    w = torch.randn(1, 1, 3, dtype=torch.float64, generator=g, requires_grad=True)
+
+    def run(x, w):
+        return conv(x, w, padding=4, padding_mode="symmetric", lengths=[3, 7])
+
+    assert torch.autograd.gradcheck(run, (x, w))
+    run(x, w).sum().backward()
+    assert x.grad is not None
+    assert torch.all(x.grad[0, 0, 3:] == 0)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"),
+    [
+        ([3], r"shape \(B,\) = \(2,\)"),
+        ([3.0, 4.0], "must be ints"),
+        ([3, 9], "0 to 8, got 3 to 9"),
+        ([-1, 2], "0 to 8"),
+    ],
+)
+def test_bad_lengths_are_said(lengths, message):
+    with pytest.raises(InputError, match=message):
+        conv(np.ones((2, 1, 8)), np.ones((1, 1, 3)), lengths=lengths)
+
+
+def test_output_lengths_come_back_as_their_kind():
+    assert output_lengths(10, 3) == 8
+    assert torch.equal(output_lengths(torch.tensor([10, 1]), 3), torch.tensor([8, 0]))
+    assert output_lengths(np.array([10, 1]), 3).tolist() == [8, 0]
