@@ -16,6 +16,7 @@ _HOMES = {
     "conv_vjp": "core.conv",
     "depthwise_conv": "core.conv",
     "output_lengths": "core.lengths",
+    "plan_conv": "core.planned",
     "time_varying_conv": "core.conv",
     "convolve": "core.signal",
     "correlate": "core.signal",

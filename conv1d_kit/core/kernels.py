@@ -8,6 +8,7 @@ reaches exactly the outputs whose window holds it.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from .padding import pad
 from .spectral import exact_in_double, forward_product, mark_non_finite, spectral_conv
 from .spectrum import fast_length, overlap_add_length
 
-__all__ = ["METHODS", "direct", "fft", "library", "overlap_add", "shifted"]
+__all__ = ["METHODS", "direct", "fft", "fft_points", "library", "overlap_add", "shifted", "through_spectrum"]
 
 NN = torch.nn.functional
 
@@ -65,25 +66,34 @@ def overlap_add(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
     Errors stay local: an output is disturbed only by what is loud within a block of it. Source: Stockham
     (1966), High-speed convolution and correlation, AFIPS.
     """
-    return _through_spectrum(x, w, g, overlap_add_length(g.spans(w.shape[2:])[-1], x.shape[-1]))
+    return through_spectrum(x, w, g, fft_points("overlap_add", g, w.shape[2:], x.shape[-1]))
 
 
 def fft(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
     """One FFT over the whole last axis, at a fast length."""
-    return _through_spectrum(x, w, g, fast_length(x.shape[-1] + g.spans(w.shape[2:])[-1] - 1))
+    return through_spectrum(x, w, g, fft_points("fft", g, w.shape[2:], x.shape[-1]))
 
 
-def _through_spectrum(x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
+def fft_points(method: str, g: Geometry, kernel: Sequence[int], size: int) -> int:
+    """Points of one FFT block by "overlap_add" or "fft"."""
+    span = g.spans(kernel)[-1]
+    return overlap_add_length(span, size) if method == "overlap_add" else fast_length(size + span - 1)
+
+
+def through_spectrum(
+    x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Overlap-add by n_fft-point blocks, exact where the direct sum is; `spectra_w` if w's are at hand."""
     dtype = x.dtype
     if dtype in (torch.float16, torch.bfloat16):
-        return _through_spectrum(x.float(), w.float(), g, n_fft).to(dtype)
+        return through_spectrum(x.float(), w.float(), g, n_fft).to(dtype)
     if x.numel() == 0 or w.numel() == 0:
         return direct(x, w, g)
     if not (dtype.is_floating_point or dtype.is_complex):
         if not exact_in_double(x, w, n_fft):
             return direct(x, w, g)
         return forward_product(x.double(), w.double(), g, n_fft).round().to(torch.int64).to(dtype)
-    y = spectral_conv(x, w, g, n_fft)
+    y = spectral_conv(x, w, g, n_fft, spectra_w)
     if torch.compiler.is_compiling() or _batched_by_vmap(y) or bool(torch.isfinite(y.detach().sum())):
         return y
     bad = ~torch.isfinite(x)

@@ -9,9 +9,9 @@ import torch
 
 from ..errors import InputError
 from .geometry import Geometry
+from .kernels import fft_points
 from .plan import Plan
 from .spectral import round_elements
-from .spectrum import fast_length, overlap_add_length
 
 __all__ = ["conv_in_pieces", "extra_bytes"]
 
@@ -77,12 +77,7 @@ def extra_bytes(method: str, x: torch.Tensor, w: torch.Tensor, g: Geometry, x_sh
         )  # float64, complex: every window
         return width * (padded + 3 * outputs + 2 * windows + 2 * w.numel()) + (1 << 16)
     width = max(width, 4) if x.dtype.is_floating_point or x.dtype.is_complex else 8
-    span = g.spans(w.shape[2:])[-1]
-    n_fft = (
-        overlap_add_length(span, x_shape[-1])
-        if method == "overlap_add"
-        else fast_length(x_shape[-1] + span - 1)
-    )
+    n_fft = fft_points(method, g, w.shape[2:], x_shape[-1])
     kernels = math.prod(w.shape[:-1]) * 3 * n_fft
     converted = 2 * (padded + outputs) if width != x.element_size() else padded
     return width * (converted + kernels + 6 * round_elements(x_shape, w.shape[0], g, w.shape[2:], n_fft)) + (

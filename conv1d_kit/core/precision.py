@@ -8,9 +8,8 @@ import torch
 
 from ..errors import InputError
 from .geometry import Geometry
-from .kernels import METHODS, direct
+from .kernels import METHODS, direct, fft_points
 from .spectral import forward_product
-from .spectrum import fast_length, overlap_add_length
 
 __all__ = ["ERROR_CONSTANT", "PRECISIONS", "normwise_bound", "refuse_inexact", "with_precision"]
 
@@ -71,7 +70,7 @@ def _redo_imprecise(
 ) -> torch.Tensor:
     span = g.spans(w.shape[2:])[-1]
     length = x.shape[-1]
-    n_fft = overlap_add_length(span, length) if method == "overlap_add" else fast_length(length + span - 1)
+    n_fft = fft_points(method, g, w.shape[2:], length)
     real = torch.float64 if x.dtype in (torch.float64, torch.complex128) else torch.float32
     xa, wa = x.detach().abs().to(real), w.detach().abs().to(real)
     if not bool(torch.isfinite(xa).all()) or not bool(torch.isfinite(wa).all()):

@@ -20,25 +20,44 @@ from .geometry import Geometry
 from .padding import pad
 from .spectrum import fast_length, overlap_add_length
 
-__all__ = ["exact_in_double", "forward_product", "mark_non_finite", "round_elements", "spectral_conv"]
+__all__ = [
+    "exact_in_double",
+    "forward_product",
+    "kernel_spectra",
+    "mark_non_finite",
+    "round_elements",
+    "spectral_conv",
+]
 
 CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that it stays in the cache
 
 
-def spectral_conv(x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
+def spectral_conv(
+    x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: torch.Tensor | None = None
+) -> torch.Tensor:
     """Differentiable overlap-add; one block that holds everything is the plain FFT method."""
-    if torch.compiler.is_compiling():
-        return forward_product(x, w, g, n_fft)
+    needs_no_grad = not (torch.is_grad_enabled() and (x.requires_grad or w.requires_grad))
+    if torch.compiler.is_compiling() or (spectra_w is not None and needs_no_grad):
+        return forward_product(x, w, g, n_fft, spectra_w)
     return _Forward.apply(x, w, g, n_fft)
 
 
-def forward_product(x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
+def kernel_spectra(w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
+    """Spectra of w turned round, since a correlation is a convolution with the flip."""
+    transform, _ = _transforms(w)
+    return transform(_stuffed(w.flip(-1), g.dilation[-1]), n_fft)
+
+
+def forward_product(
+    x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: torch.Tensor | None = None
+) -> torch.Tensor:
     """y from x and w, in rounds of blocks that fit the cache."""
     *lead_sizes, size = g.out_sizes(x.shape[2:], w.shape[2:])
     x = pad(x, (*g.pads[:-1], (0, 0)))
     span, stride = g.spans(w.shape[2:])[-1], g.stride[-1]
     transform, inverse = _transforms(x)
-    spectra_w = transform(_stuffed(w.flip(-1), g.dilation[-1]), n_fft)  # the flip: correlation
+    if spectra_w is None:
+        spectra_w = kernel_spectra(w, g, n_fft)
     hop, length = n_fft - span + 1, x.shape[-1]
     start = span - 1 - g.pads[-1][0]  # output j is the full convolution at start + j·stride
     y = x.new_zeros((x.shape[0], w.shape[0], *lead_sizes, size))

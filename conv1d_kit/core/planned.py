@@ -1,0 +1,165 @@
+"""A convolution prepared once for many signals of one shape: plan in the open, spectrum of the kernel kept."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from ..errors import InputError
+from .array import common_dtype, enter, narrow, widen
+from .conv import add_bias
+from .cost import predicted_seconds
+from .kernels import METHODS, fft_points, library, through_spectrum
+from .padding import pad
+from .plan import make_plan
+from .precision import normwise_bound
+from .spectral import kernel_spectra
+
+__all__ = ["ConvPlan", "plan_conv"]
+
+
+def plan_conv(
+    x_shape: tuple[int, ...],
+    w: Any,
+    dtype: Any = None,
+    *,
+    bias: Any = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | str | tuple = 0,
+    padding_mode: str | float = "zeros",
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    flip: bool = False,
+    method: str = "auto",
+) -> ConvPlan:
+    """Prepare `conv(x, w, ...)` for every x of one shape and dtype.
+
+    Parameters
+    ----------
+    x_shape : ints (B, C_in, *spatial) or (C_in, *spatial)
+    w : array or Tensor [shape=(C_out, C_in / groups, *kernel)]
+        The result's library is w's; w is copied, so that changing it later changes nothing here.
+    dtype : of x, a NumPy or torch dtype or its name; w's own by default
+    bias, stride, padding, padding_mode, dilation, groups, flip, method
+        As in `conv`.
+
+    Returns
+    -------
+    ConvPlan
+
+    Raises
+    ------
+    InputError, InputTypeError
+        As `conv`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plan = plan_conv((1, 1, 100_000), np.ones((1, 1, 1023)), padding="full", flip=True)
+    >>> plan.method, plan(np.ones((1, 1, 100_000))).shape
+    ('overlap_add', (1, 1, 101022))
+    """
+    return ConvPlan(x_shape, w, dtype, bias, stride, padding, padding_mode, dilation, groups, flip, method)
+
+
+class ConvPlan:
+    """What `plan_conv` gives: call it with x.
+
+    Attributes
+    ----------
+    method : str
+        "direct", "overlap_add" or "fft".
+    n_fft : int or None
+        FFT points of a block.
+    error_bound : float
+        |error| <= error_bound·|x|₂·|w|₂ for each output, norms over what that output (direct) or its block
+        (FFT) sees; 0.0 for integers.
+    out_shape : tuple of int
+    """
+
+    def __init__(self, x_shape, w, dtype, bias, stride, padding, padding_mode, dilation, groups, flip, method):
+        (w, bias), self._leave = enter(w=w, bias=bias)
+        x_dtype = w.dtype if dtype is None else _torch_dtype(dtype)
+        like = torch.empty(0, dtype=x_dtype)
+        self._dtype = common_dtype(like, w) if bias is None else common_dtype(like, w, bias)
+        self._given = (tuple(x_shape), x_dtype)
+        self._plan = make_plan(
+            self._given[0], w.shape, self._dtype, stride, padding, padding_mode, dilation, groups, method
+        )
+        if bias is not None and tuple(bias.shape) != w.shape[:1]:
+            raise InputError(f"bias must be (C_out,) = ({w.shape[0]},), got shape {tuple(bias.shape)}")
+        w = widen(w.detach(), self._dtype).clone()
+        self._w = w.flip(tuple(range(2, w.ndim))) if flip else w
+        self._bias = None if bias is None else widen(bias.detach(), self._dtype).clone()
+        work, g = self._plan.work, self._plan.geometry
+        self.method = self._plan.method
+        self.n_fft = (
+            None if self.method == "direct" else fft_points(self.method, g, w.shape[2:], work.x_shape[-1])
+        )
+        out = (work.x_shape[0], w.shape[0], *g.out_sizes(work.x_shape[2:], w.shape[2:]))
+        self.out_shape = out if self._plan.batched else out[1:]
+        self.error_bound = normwise_bound(self.method, self._dtype, math.prod(w.shape[1:]), self.n_fft or 1)
+        spectral = self.n_fft is not None and self._w.numel() and self._dtype.is_floating_point
+        self._spectra = (
+            kernel_spectra(self._w, g, self.n_fft) if spectral and self._dtype.itemsize >= 4 else None
+        )
+
+    def __call__(self, x: Any) -> Any:
+        """conv(x, w, ...) as planned; x as it was announced.
+
+        Raises
+        ------
+        InputError
+            If x has another shape or dtype.
+        """
+        (x, _), leave = enter(x=x, w=self._leave(self._w[:0]))
+        shape, dtype = self._given
+        if tuple(x.shape) != shape or x.dtype != dtype:
+            raise InputError(
+                f"x must be {shape} {dtype} as planned, got {tuple(x.shape)} {x.dtype}; make another plan"
+            )
+        plan = self._plan
+        x = widen(x if plan.batched else x[None], self._dtype)
+        if plan.mode_pads is not None:
+            x = pad(x, plan.mode_pads, plan.mode)
+        if self._spectra is not None:
+            y = add_bias(through_spectrum(x, self._w, plan.geometry, self.n_fft, self._spectra), self._bias)
+        elif self.method == "direct" and self._dtype.is_floating_point and x.shape[1]:
+            y = library(x, self._w, plan.geometry, self._bias)
+        else:
+            y = add_bias(METHODS[self.method](x, self._w, plan.geometry), self._bias)
+        return leave(narrow(y if plan.batched else y[0], self._dtype))
+
+    def explain(self) -> str:
+        """Why this method: predicted times, block, error bound, in a few lines."""
+        seconds = predicted_seconds(self._plan.work)
+        lines = [f"x {self._given[0]} {self._given[1]}, w {tuple(self._w.shape)} → {self.out_shape}"]
+        for name, value in sorted(seconds.items(), key=lambda item: item[1]):
+            mark = "→" if name == self.method else " "
+            lines.append(f"{mark} {name:<12} predicted {value * 1e3:10.3f} ms")
+        if self.n_fft is not None:
+            span = self._plan.geometry.spans(self._w.shape[2:])[-1]
+            lines.append(
+                f"blocks of {self.n_fft} points, {self.n_fft - span + 1} new samples each; spectrum of w kept"
+            )
+        lines.append(f"|error| <= {self.error_bound:.2g}·|x|·|w|")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"ConvPlan({self._given[0]} → {self.out_shape}, method={self.method!r}, n_fft={self.n_fft})"
+
+
+def _torch_dtype(dtype: Any) -> torch.dtype:
+    import numpy as np
+
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    named = getattr(torch, dtype, None) if isinstance(dtype, str) else None
+    if isinstance(named, torch.dtype):
+        return named
+    try:
+        return torch.from_numpy(np.zeros(0, dtype)).dtype
+    except TypeError as error:
+        raise InputError(f"dtype must be a NumPy or torch dtype, got {dtype!r}") from error
