@@ -1,0 +1,79 @@
+"""A small net whose first layer is a filter bank learned from the waveform, quick enough for the demo."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..core.pooling import length_mask, pool
+from ..layers import Conv1d
+from .nets import MaskedBatchNorm, Standardize
+
+__all__ = ["FilterBankCNN"]
+
+HOP, FRAME = 16, 160  # samples between two outputs of a filter, and in a frame
+
+
+class FilterBankCNN(nn.Module):
+    """Learned filters on the waveform, their log energy in frames, and two 1-D convolutions over the frames.
+
+    Source: the order filter, square, average, logarithm of Zeghidour et al. (2018), Learning Filterbanks from
+    Raw Speech for Phone Recognition, section 2; here with real filters from random numbers.
+
+    Parameters
+    ----------
+    n_features, n_classes : int
+    n_filters, n_taps : int
+        Filters of the first layer; at 16 kHz, 128 taps are 8 ms.
+    width : int
+        Channels of the later layers.
+    dropout : float in [0, 1)
+
+    Shape
+    -----
+    x (B, n_features, T), lengths (B,) or None → (B, n_classes)
+
+    Examples
+    --------
+    >>> net = FilterBankCNN(1, 10).eval()
+    >>> net(torch.zeros(2, 1, 4000), torch.tensor([4000, 3])).shape
+    torch.Size([2, 10])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        *,
+        n_filters: int = 40,
+        n_taps: int = 128,
+        width: int = 64,
+        dropout: float = 0.2,
+    ):
+        super().__init__()
+        self.input = Standardize(n_features)
+        self.first = Conv1d(n_features, n_filters, n_taps, stride=HOP, padding=n_taps // 2, bias=False)
+        nn.init.normal_(self.first.weight, std=n_taps**-0.5)
+        self.norms = nn.ModuleList([MaskedBatchNorm(n) for n in (n_filters, width, width)])
+        self.convs = nn.ModuleList([Conv1d(n, width, 5, padding=2, bias=False) for n in (n_filters, width)])
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * width, n_classes)
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        if lengths is None:
+            lengths = torch.full((len(x),), x.shape[-1])
+        x = torch.where(length_mask(lengths, x.shape[-1])[:, None], self.input(x), 0.0)
+        n_frames = -(-x.shape[-1] // FRAME)
+        x = nn.functional.pad(x, (0, n_frames * FRAME - x.shape[-1]))
+        x = self.first(x)[..., : n_frames * FRAME // HOP].square()  # (B, n_filters, T / HOP): power
+        x = nn.functional.avg_pool1d(x, FRAME // HOP).add(1e-4).log()
+        lengths = -(-lengths // FRAME)
+        x = self._normed(0, x, lengths)
+        for i, conv in enumerate(self.convs):
+            x = self._normed(i + 1, conv(x), lengths).relu()
+        return self.head(self.dropout(pool(x, lengths, kind="mean_max")))
+
+    def _normed(self, i: int, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Batch norm over the valid frames; beyond them zeros, as the next convolution's padding."""
+        mask = length_mask(lengths, x.shape[-1])[:, None].float()
+        return self.norms[i](x[:, :, None], mask[:, None])[:, :, 0] * mask

@@ -1,0 +1,201 @@
+"""The demo's page: what was learned from sounds and from reviews, in pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..text.ngrams import FilterNgrams
+from .demo import DemoResult, Outcome
+from .page import Block, Card, Details, Grid, Page, Picture, Section, Sound, Table, Text
+from .plots import accuracies, confusion, filter_bank, filter_response, losses, sound, to_svg
+
+__all__ = ["demo_page", "summary_rows"]
+
+N_FILTERS = 6  # filters drawn one by one, of each kind
+N_SIDE = 8  # text filters listed for each class
+
+
+def demo_page(result: DemoResult) -> Page:
+    """The page of a run; the same result gives the same page, byte by byte."""
+    audio, cnn, bag = result.spectrogram, result.cnn, result.bag
+    lead = (
+        f"One convolution, two jobs. The spectrogram net names {_percent(audio)} of {len(audio.true)} held-out "
+        f"sounds, the text net {_percent(cnn)} of {len(cnn.true)} held-out reviews in which only word order "
+        f"decides; a bag of words stays at {_percent(bag)}. Everything here was made from seed {result.seed}, "
+        "and the held-out part chose nothing."
+    )
+    rows = [(o.name, o.accuracy, *o.interval, 1 / len(o.classes)) for o in result.outcomes]
+    summary: list[Block] = [
+        Table(("Model", "Held-out accuracy", "95 % interval", "Trained on", "Held out"), summary_rows(result)),
+        Picture(
+            to_svg(accuracies(rows)),
+            "Held-out accuracy of each model with its interval: "
+            + "; ".join(f"{o.name} {_percent(o)}" for o in result.outcomes),
+        ),
+    ]
+    return Page(
+        "conv1d_kit: sounds and words through one convolution",
+        lead,
+        summary,
+        [_sounds(result), _audio(result), _filters(result), _text(result), _ngrams(result), _twins(result)],
+    )
+
+
+def summary_rows(result: DemoResult) -> list[tuple[str, str, str, str, str]]:
+    """Rows (model, accuracy, 95 % interval, trained on, held out) for a table."""
+    rows = []
+    for outcome in result.outcomes:
+        is_audio = outcome in (result.spectrogram, result.wave)
+        what, n = ("clips", result.n_train_clips) if is_audio else ("reviews", result.n_train_reviews)
+        low, high = outcome.interval
+        interval = f"{100 * low:.1f}–{100 * high:.1f} %"
+        rows.append((outcome.name, _percent(outcome), interval, f"{n} {what}", f"{len(outcome.true)} {what}"))
+    return rows
+
+
+def _sounds(result: DemoResult) -> Section:
+    cards = []
+    for e in result.examples:
+        verdict = "recognised" if e.predicted == e.label else f"taken for: {e.predicted}"
+        alt = f"Waveform and spectrogram of a {e.label} sound of {len(e.samples) / e.sample_rate:.2f} s"
+        picture = Picture(to_svg(sound(e.samples, e.sample_rate, title=f"{e.label} ({verdict})")), alt)
+        cards.append(Card([picture, Sound(e.samples, e.sample_rate, f"Play the {e.label} sound")]))
+    words = (
+        f"{len(result.examples)} kinds of sound, {result.seconds_of_sound:.0f} s in all, come from small "
+        "physical models with random pitch, length, level and noise, each heard in a room of its own whose "
+        "echo is a convolution. Here is the first held-out clip of each kind."
+    )
+    return Section("The sounds", [Text(words), Grid(cards)])
+
+
+def _audio(result: DemoResult) -> Section:
+    nets = (result.spectrogram, result.wave)
+    blocks: list[Block] = [
+        Picture(
+            to_svg(losses({o.name: o.losses for o in nets})),
+            "Training loss of both audio nets over epochs",
+            "Training loss. One net sees log-mel spectrograms, the other the bare waveform.",
+        )
+    ]
+    for o in nets:
+        blocks.append(
+            Picture(
+                to_svg(confusion(o.confusion, o.classes)),
+                f"Confusion matrix of the {o.name}: {o.n_right} of {len(o.true)} held-out clips right",
+                f"{o.name}: {o.n_right} of {len(o.true)} held-out clips right ({_percent(o)}).",
+            )
+        )
+    return Section("Telling sounds apart", [Grid(blocks)])
+
+
+def _filters(result: DemoResult) -> Section:
+    w, rate = result.filters, result.filter_rate
+    chosen = _spread(w)
+    cards = [
+        Card(
+            [
+                Picture(
+                    to_svg(filter_response(w[i], rate, title=f"Filter {i + 1}: {_peak(w[i], rate)}")),
+                    f"Taps and frequency response of filter {i + 1}, strongest at {_peak(w[i], rate)}",
+                )
+            ]
+        )
+        for i in chosen
+    ]
+    words = (
+        f"The first layer of the waveform net: {len(w)} filters of {w.shape[1]} taps "
+        f"({1000 * w.shape[1] / rate:.1f} ms at {rate / 1000:g} kHz), learned from random numbers. "
+        "Which frequencies they let through was nowhere written down."
+    )
+    bank = Picture(
+        to_svg(filter_bank(w, rate)),
+        "Frequency response of every first-layer filter, sorted by peak frequency",
+        "All filters; each row is one filter, bright where it lets sound through.",
+    )
+    return Section("Filters learned from the waveform", [Text(words), bank, Grid(cards)])
+
+
+def _text(result: DemoResult) -> Section:
+    cnn, bag = result.cnn, result.bag
+    blocks: list[Block] = [
+        Picture(
+            to_svg(losses({cnn.name: cnn.losses})),
+            "Training loss of the text net over epochs",
+            "Training loss.",
+        )
+    ]
+    for o in (cnn, bag):
+        blocks.append(
+            Picture(
+                to_svg(confusion(o.confusion, o.classes)),
+                f"Confusion matrix of the {o.name}: {o.n_right} of {len(o.true)} held-out reviews right",
+                f"{o.name}: {o.n_right} of {len(o.true)} held-out reviews right ({_percent(o)}).",
+            )
+        )
+    words = (
+        "Every review can be turned round with the same words: “good, not bad” and “bad, not good”. So which "
+        "words occur says nothing, and logistic regression on word counts can only guess; filters that see two "
+        "or three words at once read the order."
+    )
+    return Section("Reading the order of words", [Text(words), Grid(blocks)])
+
+
+def _ngrams(result: DemoResult) -> Section:
+    names = result.cnn.classes
+    lean = np.array([f.class_weights[1] - f.class_weights[0] for f in result.ngrams])
+    order = np.argsort(-lean, kind="stable")
+    tables = [
+        _ngram_table(result.ngrams, order[:N_SIDE], f"Filters that speak for “{names[1]}”"),
+        _ngram_table(result.ngrams, order[::-1][:N_SIDE], f"Filters that speak for “{names[0]}”"),
+    ]
+    everything = Details(f"All {len(order)} filters", [_ngram_table(result.ngrams, np.arange(len(order)), "")])
+    words = (
+        "For each filter the word groups of the training reviews that it answers to most, strongest first. Its "
+        f"lean is the weight that it gives to “{names[1]}” less the weight that it gives to “{names[0]}”."
+    )
+    return Section("What the text filters look for", [Text(words), *tables, everything])
+
+
+def _ngram_table(filters: Sequence[FilterNgrams], chosen: np.ndarray, caption: str) -> Table:
+    rows = []
+    for i in chosen:
+        f = filters[i]
+        shown = "  ·  ".join(" ".join(n.words) for n in f.ngrams)
+        lean = f.class_weights[1] - f.class_weights[0]
+        rows.append((f.index + 1, f.width, f"{lean:+.2f}".replace("-", "−"), shown))
+    return Table(("Filter", "Words", "Lean", "Strongest word groups"), rows, caption)
+
+
+def _twins(result: DemoResult) -> Section:
+    rows = []
+    for pair in result.twins:
+        for twin in pair:
+            rows.append((twin.text, twin.label, _share(twin.cnn), _share(twin.bag)))
+    words = (
+        "Fresh reviews in pairs of the same words. The bag of words must give both of a pair the same answer."
+    )
+    columns = ("Review", "True", "Positive, says the CNN", "Positive, says the bag")
+    return Section("The same words, turned round", [Text(words), Table(columns, rows)])
+
+
+def _spread(filters: np.ndarray) -> list[int]:
+    """N_FILTERS filters, evenly spread over the order of peak frequency; of neighbours the strongest."""
+    peak = np.abs(np.fft.rfft(filters, 512, axis=1)).argmax(1)
+    groups = np.array_split(np.argsort(peak, kind="stable"), min(N_FILTERS, len(filters)))
+    energy = (filters**2).sum(1)
+    return [int(group[energy[group].argmax()]) for group in groups]
+
+
+def _peak(taps: np.ndarray, rate: int) -> str:
+    k = int(np.abs(np.fft.rfft(taps, 2048)).argmax())
+    return f"{k * rate / 2048 / 1000:.2f} kHz"
+
+
+def _percent(outcome: Outcome) -> str:
+    return f"{100 * outcome.accuracy:.1f} %"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
