@@ -16,7 +16,7 @@ from .lengths import lengths_tensor, mask_beyond, pad_rows
 from .nonfinite import NAN_RULES, omit_nan, refuse_nan
 from .padding import pad
 from .pieces import conv_in_pieces
-from .plan import Plan, make_plan
+from .plan import Plan, check_bias, make_plan
 from .precision import PRECISIONS, refuse_inexact, with_precision
 
 __all__ = ["conv", "conv_vjp", "depthwise_conv", "time_varying_conv"]
@@ -96,11 +96,10 @@ def conv(
     """
     (x, w, bias), leave = enter(x=x, w=w, bias=bias)
     dtype = x.dtype if x.dtype == w.dtype else common_dtype(x, w)
-    if bias is not None:
-        if tuple(bias.shape) != w.shape[:1]:
-            raise InputError(f"bias must be (C_out,) = ({w.shape[0]},), got shape {tuple(bias.shape)}")
-        dtype = dtype if bias.dtype == dtype else common_dtype(x, w, bias)
     plan = make_plan(x.shape, w.shape, dtype, stride, padding, padding_mode, dilation, groups, method)
+    if bias is not None:
+        check_bias(bias, w.shape[0], dtype)
+        bias = bias if bias.dtype == dtype else widen(bias, dtype)
     if x.dtype != dtype or w.dtype != dtype or not (dtype.is_floating_point or dtype.is_complex):
         x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
     if flip:
@@ -156,7 +155,7 @@ def conv_vjp(
     (array([[ 5., 11., 11.,  6.]]), array([[[6., 9.]]]), array([3.]))
     """
     (gy, x, w, bias), leave = enter(gy=gy, x=x, w=w, bias=bias)
-    dtype = common_dtype(x, w) if bias is None else common_dtype(x, w, bias)
+    dtype = common_dtype(x, w)
     if not (dtype.is_floating_point or dtype.is_complex):
         raise InputError(
             f"x and w must be floating or complex to have gradients, got {dtype}; try x.astype(float)"

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import InputError
+from .array import common_dtype
 from .cost import Work, cheapest_method
 from .geometry import Geometry
 from .padding import Pads, check_mode, resolve_padding
 from .spectrum import remembered
 
-__all__ = ["Plan", "check_groups", "check_rank", "choose_method", "make_plan", "per_axis"]
+__all__ = ["Plan", "check_bias", "check_groups", "check_rank", "choose_method", "make_plan", "per_axis"]
 
 METHOD_NAMES = ("auto", "direct", "overlap_add", "fft")
 
@@ -84,6 +85,18 @@ def check_groups(groups: Any) -> None:
     """groups is an int >= 1."""
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
         raise InputError(f"groups must be an int >= 1, got {groups!r}")
+
+
+def check_bias(bias: torch.Tensor | None, n_out: int, dtype: torch.dtype) -> None:
+    """bias is (C_out,), and adding it leaves the result's dtype as it is."""
+    if bias is None:
+        return
+    if bias.ndim != 1 or bias.shape[0] != n_out:
+        raise InputError(f"bias must be (C_out,) = ({n_out},), got shape {tuple(bias.shape)}")
+    if bias.dtype != dtype and common_dtype(bias, torch.empty(0, dtype=dtype)) != dtype:
+        raise InputError(
+            f"bias must not be wider than x and w, got {bias.dtype} beside {dtype}; convert one of them"
+        )
 
 
 def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, groups, method) -> Plan:

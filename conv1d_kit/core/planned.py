@@ -13,7 +13,7 @@ from .conv import add_bias
 from .cost import predicted_seconds
 from .kernels import METHODS, fft_points, library, through_spectrum
 from .padding import pad
-from .plan import make_plan
+from .plan import check_bias, make_plan
 from .precision import normwise_bound
 from .spectral import kernel_spectra
 
@@ -83,13 +83,12 @@ class ConvPlan:
         (w, bias), self._leave = enter(w=w, bias=bias)
         x_dtype = w.dtype if dtype is None else _torch_dtype(dtype)
         like = torch.empty(0, dtype=x_dtype)
-        self._dtype = common_dtype(like, w) if bias is None else common_dtype(like, w, bias)
+        self._dtype = common_dtype(like, w)
         self._given = (tuple(x_shape), x_dtype)
         self._plan = make_plan(
             self._given[0], w.shape, self._dtype, stride, padding, padding_mode, dilation, groups, method
         )
-        if bias is not None and tuple(bias.shape) != w.shape[:1]:
-            raise InputError(f"bias must be (C_out,) = ({w.shape[0]},), got shape {tuple(bias.shape)}")
+        check_bias(bias, w.shape[0], self._dtype)
         w = widen(w.detach(), self._dtype).clone()
         self._w = w.flip(tuple(range(2, w.ndim))) if flip else w
         self._bias = None if bias is None else widen(bias.detach(), self._dtype).clone()
@@ -101,10 +100,8 @@ class ConvPlan:
         out = (work.x_shape[0], w.shape[0], *g.out_sizes(work.x_shape[2:], w.shape[2:]))
         self.out_shape = out if self._plan.batched else out[1:]
         self.error_bound = normwise_bound(self.method, self._dtype, math.prod(w.shape[1:]), self.n_fft or 1)
-        spectral = self.n_fft is not None and self._w.numel() and self._dtype.is_floating_point
-        self._spectra = (
-            kernel_spectra(self._w, g, self.n_fft) if spectral and self._dtype.itemsize >= 4 else None
-        )
+        keeps = self._w.numel() and self._dtype.is_floating_point and self._dtype.itemsize >= 4
+        self._spectra = kernel_spectra(self._w, g, self.n_fft) if self.n_fft is not None and keeps else None
 
     def __call__(self, x: Any) -> Any:
         """conv(x, w, ...) as planned; x as it was announced.
@@ -124,7 +121,7 @@ class ConvPlan:
         x = widen(x if plan.batched else x[None], self._dtype)
         if plan.mode_pads is not None:
             x = pad(x, plan.mode_pads, plan.mode)
-        if self._spectra is not None:
+        if self._spectra is not None and self.n_fft is not None:
             y = add_bias(through_spectrum(x, self._w, plan.geometry, self.n_fft, self._spectra), self._bias)
         elif self.method == "direct" and self._dtype.is_floating_point and x.shape[1]:
             y = library(x, self._w, plan.geometry, self._bias)

@@ -10,7 +10,7 @@ from ..errors import InputError
 from .array import common_dtype, enter, narrow, widen
 from .geometry import Geometry
 from .kernels import direct
-from .plan import check_groups, check_rank, per_axis
+from .plan import check_bias, check_groups, check_rank, per_axis
 
 __all__ = ["conv_transpose"]
 
@@ -74,8 +74,8 @@ def conv_transpose(
             f"w must be (C_in, C_out/groups, *kernel) with C_in = {x_shape[1]} divisible by groups = {groups}, "
             f"got {tuple(w.shape)}"
         )
-    if bias is not None and tuple(bias.shape) != (w.shape[1] * groups,):
-        raise InputError(f"bias must be (C_out,) = ({w.shape[1] * groups},), got shape {tuple(bias.shape)}")
+    dtype = common_dtype(x, w)
+    check_bias(bias, w.shape[1] * groups, dtype)
     spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
     axes = zip(x_shape[2:], stride, padding, spans, strict=True)
     least = [(size - 1) * s - 2 * p + span for size, s, p, span in axes]
@@ -91,7 +91,6 @@ def conv_transpose(
         if size + e < 1:
             raise InputError(f"the output must have at least one position, got {size + e}; use less padding")
 
-    dtype = common_dtype(x, w) if bias is None else common_dtype(x, w, bias)
     x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
     x = x if batched else x[None]
     if dtype.is_floating_point:

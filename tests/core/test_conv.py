@@ -277,9 +277,15 @@ def test_a_dlpack_array_comes_back_as_its_own_kind():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(1, 3), st.integers(0, 3), st.integers(1, 3), st.integers(1, 2), st.integers(1, 6), st.integers(1, 4),
-    st.sampled_from(["float64", "complex128", "int64"]), st.integers(0, 2**32 - 1),
-)  # fmt: skip
+    st.integers(1, 3),
+    st.integers(0, 3),
+    st.integers(1, 3),
+    st.integers(1, 2),
+    st.integers(1, 6),
+    st.integers(1, 4),
+    st.sampled_from(["float64", "complex128", "int64"]),
+    st.integers(0, 2**32 - 1),
+)
 def test_conv_transpose_equals_the_loop(stride, padding, dilation, groups, size, taps, dtype, seed):
     rng = np.random.default_rng(seed)
     x = rng.integers(-3, 4, (2, 2 * groups, size)).astype(dtype)
@@ -317,6 +323,7 @@ def test_conv_transpose_is_the_adjoint_of_conv():
         ({"w": np.zeros((1, 1, 0))}, "at least one tap"),
         ({"w": np.zeros((1, 1, 99))}, "must fit into the padded input, got 99 taps"),
         ({"bias": np.zeros(2)}, r"bias must be \(C_out,\) = \(1,\), got shape \(2,\)"),
+        ({"bias": np.zeros(1, complex)}, "bias must not be wider than x and w, got torch.complex128"),
         ({"stride": 0}, "stride must be an int >= 1, got 0"),
         ({"stride": -1}, "stride must be an int >= 1, got -1"),
         ({"stride": 1.5}, "stride must be an int >= 1, got 1.5"),

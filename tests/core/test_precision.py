@@ -105,12 +105,12 @@ def test_exact_integers_are_right_or_refused(dtype, method):
             y = conv(x[None], w[None, None], method=method, precision="exact")
             assert y[0].tolist() == truth
         else:
-            with pytest.raises(InputError, match=f"must fit into torch.{dtype}"):
+            with pytest.raises(InputError, match=rf"must fit into torch\.{dtype}"):
                 conv(x[None], w[None, None], method=method, precision="exact")
 
 
 def test_exact_is_not_for_floats_and_unknown_precisions_are_said():
-    with pytest.raises(InputError, match="'exact' is for integers, got torch.float64"):
+    with pytest.raises(InputError, match=r"exact. is for integers, got torch\.float64"):
         conv(np.ones((1, 9)), np.ones((1, 1, 3)), precision="exact")
     with pytest.raises(InputError, match="precision must be normwise, componentwise, exact, got 'high'"):
         conv(np.ones((1, 9)), np.ones((1, 1, 3)), precision="high")

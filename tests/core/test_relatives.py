@@ -1,4 +1,4 @@
-"""conv_vjp, depthwise_conv and time_varying_conv against torch's autograd and loops; torch.func, compile, export."""
+"""conv_vjp, depthwise_conv, time_varying_conv against torch and loops; torch.func, compile and export."""
 
 import numpy as np
 import pytest
@@ -122,5 +122,7 @@ def test_export_keeps_a_dynamic_length():
         other = torch.randn(batch, 2, length)
         torch.testing.assert_close(program.module()(other), net(other), rtol=1e-4, atol=1e-5)
     image = Conv2d(1, 2, 3, padding=1).eval()
-    torch.testing.assert_close(torch.export.export(image, (torch.zeros(1, 1, 8, 8),)).module()(torch.ones(1, 1, 8, 8)),
-                               image(torch.ones(1, 1, 8, 8)))  # fmt: skip
+    torch.testing.assert_close(
+        torch.export.export(image, (torch.zeros(1, 1, 8, 8),)).module()(torch.ones(1, 1, 8, 8)),
+        image(torch.ones(1, 1, 8, 8)),
+    )

@@ -1,0 +1,120 @@
+"""What a convolution must obey whatever the numbers: laws over random geometry, 500 examples each."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conv1d_kit import conv, conv_transpose, convolve
+from conv1d_kit.core.kernels import METHODS
+from conv1d_kit.core.padding import PADDINGS
+from conv1d_kit.core.precision import ERROR_CONSTANT
+from conv1d_kit.core.spectrum import fast_length, overlap_add_length
+
+LAW = settings(max_examples=500, deadline=None)
+seeds = st.integers(0, 2**32 - 1)
+methods = st.sampled_from(sorted(METHODS))
+modes = st.sampled_from(["zeros", *PADDINGS])
+
+
+@st.composite
+def geometries(draw):
+    """x, w and options that fit, one axis."""
+    groups, taps, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 40)), draw(st.integers(1, 3))
+    size, low, high = draw(st.integers(1, 60)), draw(st.integers(0, 20)), draw(st.integers(0, 20))
+    span = (taps - 1) * dilation + 1
+    low += max(0, span - size - low - high)
+    rng = np.random.default_rng(draw(seeds))
+    x = rng.standard_normal((draw(st.integers(1, 2)), groups * draw(st.integers(1, 2)), size))
+    w = rng.standard_normal((groups * draw(st.integers(1, 2)), x.shape[1] // groups, taps))
+    options = {
+        "stride": draw(st.integers(1, 4)),
+        "padding": ((low, high),),
+        "dilation": dilation,
+        "groups": groups,
+        "padding_mode": draw(modes),
+        "method": draw(methods),
+    }
+    return x, w, options
+
+
+@LAW
+@given(geometries(), st.floats(-5, 5), seeds)
+def test_linear_in_the_signal_and_in_the_kernel(geometry, factor, seed):
+    x, w, options = geometry
+    rng = np.random.default_rng(seed)
+    x2, w2 = rng.standard_normal(x.shape), rng.standard_normal(w.shape)
+    np.testing.assert_allclose(
+        conv(x + factor * x2, w, **options), conv(x, w, **options) + factor * conv(x2, w, **options), atol=1e-10
+    )
+    np.testing.assert_allclose(
+        conv(x, w + factor * w2, **options), conv(x, w, **options) + factor * conv(x, w2, **options), atol=1e-10
+    )
+
+
+@LAW
+@given(geometries())
+def test_the_output_has_the_published_length(geometry):
+    x, w, options = geometry
+    ((low, high),) = options["padding"]
+    size = (x.shape[-1] + low + high - (w.shape[-1] - 1) * options["dilation"] - 1) // options["stride"] + 1
+    assert conv(x, w, **options).shape == (x.shape[0], w.shape[0], size)
+
+
+@LAW
+@given(st.integers(1, 40), st.integers(1, 60), st.integers(-100, 100), methods, seeds)
+def test_a_circular_shift_of_the_input_is_one_of_the_output(taps, size, shift, method, seed):
+    rng = np.random.default_rng(seed)
+    x, w = rng.standard_normal((2, 2, size)), rng.standard_normal((3, 2, taps))
+    options = {"padding": "same", "padding_mode": "circular", "method": method}
+    shifted = conv(np.roll(x, shift, -1), w, **options)
+    np.testing.assert_allclose(shifted, np.roll(conv(x, w, **options), shift, -1), atol=1e-10)
+
+
+@LAW
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30), methods, seeds)
+def test_convolution_is_associative(n, k, m, method, seed):
+    rng = np.random.default_rng(seed)
+    a, b, c = (rng.standard_normal(size) for size in (n, k, m))
+    left = convolve(convolve(a, b, method=method), c, method=method)
+    np.testing.assert_allclose(left, convolve(a, convolve(b, c, method=method), method=method), atol=1e-10)
+
+
+@LAW
+@given(st.integers(1, 600), st.integers(1, 200), st.sampled_from(["float32", "float64"]), seeds)
+def test_all_methods_agree_within_the_published_bound(size, taps, dtype, seed):
+    rng = np.random.default_rng(seed)
+    x, w = rng.standard_normal((1, size)).astype(dtype), rng.standard_normal((1, 1, taps)).astype(dtype)
+    truth = np.convolve(x[0].astype(np.longdouble), w[0, 0].astype(np.longdouble))
+    norms = np.linalg.norm(x) * np.linalg.norm(w)
+    for method in METHODS:
+        n_fft = overlap_add_length(taps, size) if method == "overlap_add" else fast_length(size + taps - 1)
+        eps = np.finfo(dtype).eps
+        bound = taps * eps if method == "direct" else ERROR_CONSTANT * eps * math.log2(2 * n_fft)
+        error = np.abs(conv(x, w, padding="full", flip=True, method=method)[0] - truth).max()
+        assert error <= bound * norms, method
+
+
+@LAW
+@given(geometries(), seeds)
+def test_conv_transpose_is_the_adjoint(geometry, seed):
+    x, w, options = geometry
+    (pad,) = options["padding"]
+    pad = min(pad)
+    if x.shape[-1] + 2 * pad < (w.shape[-1] - 1) * options["dilation"] + 1:
+        return
+    options = {k: options[k] for k in ("stride", "dilation", "groups")} | {"padding": pad}
+    y = conv(x, w, **options)
+    z = np.random.default_rng(seed).standard_normal(y.shape)
+    left_over = (x.shape[-1] + 2 * pad - (w.shape[-1] - 1) * options["dilation"] - 1) % options["stride"]
+    back = conv_transpose(z, w, output_size=x.shape[-1], **options)
+    assert 0 <= left_over < options["stride"]
+    assert math.isclose((y * z).sum(), (x * back).sum(), rel_tol=1e-9, abs_tol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_tap_of_one_is_the_identity(method):
+    x = np.random.default_rng(0).standard_normal((2, 3, 50))
+    np.testing.assert_allclose(conv(x, np.eye(3)[:, :, None], method=method), x, atol=1e-14)
