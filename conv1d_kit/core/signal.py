@@ -1,21 +1,24 @@
-"""scipy's face of the convolution: `convolve` and `correlate` with scipy.signal's signatures, NumPy or torch.
+"""scipy's face of the convolution: convolve, correlate, fftconvolve, oaconvolve, convolve2d and correlate2d.
 
-A short 1-D NumPy call never imports torch: np.convolve answers it.
+scipy.signal's signatures, shapes, dtypes and refusals, for NumPy, torch, DLPack arrays and whatever np.asarray
+takes. A short 1-D NumPy call never imports torch: np.convolve answers it.
 """
 
 from __future__ import annotations
 
-import math
-import sys
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, InputTypeError
+from .plain import plain_convolve
 
-__all__ = ["convolve", "correlate"]
+__all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", "oaconvolve"]
 
 MODES = ("full", "same", "valid")
+CONVOLVE_METHODS = ("auto", "direct", "overlap_add", "fft")
 SHORT = 200_000  # products of two lengths up to which np.convolve beats everything that starts torch
 
 
@@ -32,15 +35,15 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     Returns
     -------
     ndarray, or Tensor if Tensors came
-        dtype by NumPy's promotion (torch's for Tensors); integers are exact by every method, wrapping as
-        NumPy's do.
+        dtype by NumPy's promotion (torch's for Tensors). Integers are exact by every method, wrapping as
+        NumPy's do; one NaN or Inf reaches exactly the outputs whose window holds it, by every method.
 
     Raises
     ------
     InputError
         Unknown mode or method, unlike ranks, or "valid" with neither input the longer one on all axes.
     InputTypeError
-        Object arrays, or a Tensor mixed with anything else.
+        Masked arrays, elements that are no numbers, or a Tensor mixed with anything else.
 
     Examples
     --------
@@ -49,12 +52,20 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     >>> convolve([1, 2, 3], [0, 1, 0.5], mode="same")
     array([1. , 2.5, 4. ])
     """
-    a, b, empty = _prepare(in1, in2, mode, method)
-    if empty is not None:
-        return empty
+    a, b = _arrays(in1, in2)
+    _check_mode(mode)
+    if method not in CONVOLVE_METHODS:
+        raise InputError(f"acceptable method flags are {', '.join(CONVOLVE_METHODS)}, got {method!r}")
+    if a.ndim == 0:
+        return a * b
+    axes = range(a.ndim)
+    if mode == "valid":
+        _check_valid(a, b, axes)
+    if 0 in a.shape or 0 in b.shape:
+        return np.array([], np.result_type(a, b)) if isinstance(a, np.ndarray) else (a.reshape(-1)[:0] * 0)
     if isinstance(a, np.ndarray) and a.ndim == 1 and method in ("auto", "direct") and _is_short(a, b):
         return _numpy_convolve(a, b, mode)
-    return _through_core(a, b, mode, method)
+    return _through_core(a, b, axes, mode, method)
 
 
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
@@ -82,55 +93,297 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     >>> correlate([1, 2, 3], [0, 1, 0.5])
     array([0.5, 2. , 3.5, 3. , 0. ])
     """
-    a, b, empty = _prepare(in1, in2, mode, method)
-    if empty is not None:
-        return empty
-    swap = mode == "valid" and any(n < k for n, k in zip(a.shape, b.shape, strict=True))
+    a, b = _arrays(in1, in2)
+    return convolve(a, _reverse_conj(b), mode, method)
+
+
+def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: int | Sequence[int] | None = None) -> Any:
+    """Convolve along some axes through the FFT, broadcasting along the others; scipy.signal.fftconvolve's face.
+
+    Parameters
+    ----------
+    in1, in2 : array_like or Tensor of one rank
+        On axes not convolved their sizes are equal, or one of them is 1.
+    mode : "full", "same" or "valid"
+        As in `convolve`, on the axes convolved. "same" keeps a broadcast axis whole.
+    axes : int or ints, optional
+        All by default.
+
+    Returns
+    -------
+    ndarray, or Tensor if Tensors came
+        Floating or complex: integers become float64, float16 becomes float32. (Where no axis is longer than 1
+        in both, nothing is summed: the product, in its own dtype.)
+
+    Raises
+    ------
+    InputError
+        Unknown mode, unlike ranks, shapes that do not broadcast, axes that are not axes.
+    InputTypeError
+        As in `convolve`; object arrays too.
+
+    Examples
+    --------
+    >>> fftconvolve([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[1.0, 1.0]], axes=1).round(12)
+    array([[ 1.,  3.,  5.,  3.],
+           [ 4.,  9., 11.,  6.]])
+    """
+    return _along_axes(in1, in2, mode, axes, "fft")
+
+
+def oaconvolve(in1: Any, in2: Any, mode: str = "full", axes: int | Sequence[int] | None = None) -> Any:
+    """Convolve along some axes by overlap-add; scipy.signal.oaconvolve's arguments and results.
+
+    Fastest where one input is much longer than the other, and an error stays within a block of what caused
+    it. Blocks are cut along every axis on which that pays.
+
+    Parameters
+    ----------
+    in1, in2, mode, axes
+        As in `fftconvolve`.
+
+    Returns
+    -------
+    ndarray, or Tensor if Tensors came
+        As in `fftconvolve`.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        As in `fftconvolve`.
+
+    Examples
+    --------
+    >>> oaconvolve([1.0, 2.0, 3.0], [0.0, 1.0, 0.5], mode="valid").round(12)
+    array([2.5])
+    """
+    return _along_axes(in1, in2, mode, axes, "overlap_add")
+
+
+def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> Any:
+    """Convolve two matrices with a choice of what stands beyond in1's border; scipy.signal.convolve2d's face.
+
+    Parameters
+    ----------
+    in1, in2 : array_like or Tensor of rank 2
+    mode : "full", "same" or "valid"
+    boundary : "fill" (also "pad"), "wrap" (also "circular") or "symm" (also "symmetric")
+        fill 0 0 0 | 1 2 3 4 | 0 0 0    wrap 2 3 4 | 1 2 3 4 | 1 2 3    symm 3 2 1 | 1 2 3 4 | 4 3 2
+    fillvalue : scalar
+        What "fill" fills with.
+
+    Returns
+    -------
+    ndarray, or Tensor if Tensors came
+        dtype and exactness as `convolve`.
+
+    Raises
+    ------
+    InputError
+        As `convolve`; also inputs that are not matrices, or a fillvalue that is no scalar of their kind.
+    InputTypeError
+        As `convolve`.
+
+    Examples
+    --------
+    >>> convolve2d([[1, 2, 3]], [[1, 1, 1]], mode="same", boundary="wrap")
+    array([[6, 6, 6]])
+    """
+    return _matrix_convolution(in1, in2, mode, boundary, fillvalue, correlation=False)
+
+
+def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> Any:
+    """Cross-correlate two matrices, boundaries as in `convolve2d`; scipy.signal.correlate2d's face.
+
+    Where "same" meets an even kernel it keeps one output later than `correlate` does, as scipy's does.
+
+    Parameters
+    ----------
+    in1, in2, mode, boundary, fillvalue
+        As in `convolve2d`.
+
+    Returns
+    -------
+    ndarray, or Tensor if Tensors came
+
+    Raises
+    ------
+    InputError, InputTypeError
+        As `convolve2d`.
+
+    Examples
+    --------
+    >>> correlate2d([[1, 2, 3]], [[0, 1, 10]], mode="same", boundary="symm")
+    array([[21, 32, 33]])
+    """
+    return _matrix_convolution(in1, in2, mode, boundary, fillvalue, correlation=True)
+
+
+def _along_axes(in1: Any, in2: Any, mode: str, axes: Any, method: str) -> Any:
+    a, b = _arrays(in1, in2)
+    _check_mode(mode)
+    if a.ndim == 0:
+        return a * b
+    chosen = _check_axes(axes, a.ndim)
+    if 0 in a.shape or 0 in b.shape:
+        return np.array([]) if isinstance(a, np.ndarray) else a.new_zeros(0, dtype=_floating(a.dtype))
+    moving = [axis for axis in chosen if a.shape[axis] != 1 and b.shape[axis] != 1]
+    still = [axis for axis in range(a.ndim) if axis not in moving]
+    if any(a.shape[axis] != b.shape[axis] and 1 not in (a.shape[axis], b.shape[axis]) for axis in still):
+        raise InputError(
+            f"incompatible shapes for in1 and in2: {tuple(a.shape)} and {tuple(b.shape)}; on axes not "
+            "convolved they must be equal or 1"
+        )
+    if mode == "valid":
+        _check_valid(a, b, moving)
+    if moving:
+        a, b = _as_floating(a, "in1"), _as_floating(b, "in2")
+    return _through_core(a, b, chosen, mode, method)
+
+
+def _matrix_convolution(in1, in2, mode, boundary, fillvalue, correlation: bool) -> Any:
+    a, b = _arrays(in1, in2)
+    if a.ndim != 2:
+        raise InputError(
+            f"in1 and in2 must both be 2-D arrays, got shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+    _check_mode(mode)
+    if boundary not in BOUNDARIES:
+        raise InputError(f"acceptable boundary flags are {', '.join(BOUNDARIES)}, got {boundary!r}")
+    if 0 in a.shape or 0 in b.shape:
+        raise InputError(f"in1 and in2 must not be empty, got shapes {tuple(a.shape)} and {tuple(b.shape)}")
+    swap = mode == "valid" and _check_valid(a, b, (0, 1))
     if swap:
         a, b = b, a
-    z = convolve(a, _reverse_conj(b), mode, method)
-    return _reverse_conj(z) if swap else z
+    from .array import common_dtype, enter
+    from .padding import pad
+
+    if isinstance(a, np.ndarray):
+        a, b = _promoted(a, b)
+        if _is_beyond_tensors(a):
+            raise InputTypeError(f"in1 and in2 must be of at most 64 bits a part, got dtype {a.dtype}")
+    (x, w), leave = enter(in1=a, in2=b)
+    dtype = common_dtype(x, w)
+    x, w = x.to(dtype), w.to(dtype)
+    fill = _fill_scalar(fillvalue, dtype)
+    if mode != "valid":
+        spans = w.shape
+        lows = [k - 1 if mode == "full" else (k - 1) // 2 if correlation else k // 2 for k in spans]
+        highs = [k - 1 if mode == "full" else k - 1 - low for k, low in zip(spans, lows, strict=True)]
+        rule = BOUNDARIES[boundary]
+        x = pad(x, tuple(zip(lows, highs, strict=True)), fill if rule == "fill" else rule)
+    y = convolve(x, w.flip((0, 1)).conj() if correlation else w, "valid")
+    return leave(y.flip((0, 1)) if swap and correlation else y)
 
 
-def _prepare(in1: Any, in2: Any, mode: str, method: str) -> tuple[Any, Any, Any]:
-    """Checked arrays of one dtype, and the answer where it needs no convolution (else None)."""
-    if mode not in MODES:
-        raise InputError(f"mode must be {', '.join(MODES)}, got {mode!r}")
-    if method not in ("auto", "direct", "overlap_add", "fft"):
-        raise InputError(f"method must be auto, direct, overlap_add or fft, got {method!r}")
-    torch = sys.modules.get("torch")
-    if torch is not None and (isinstance(in1, torch.Tensor) or isinstance(in2, torch.Tensor)):
-        from .array import common_dtype, enter
+def _fill_scalar(fillvalue: Any, dtype: Any) -> Any:
+    value = np.asarray(fillvalue)
+    if value.size != 1:
+        raise InputError(f"`fillvalue` must be scalar or an array with one element, got shape {value.shape}")
+    number = value.reshape(()).item()
+    if isinstance(number, complex) and not dtype.is_complex:
+        raise InputError(f"could not cast `fillvalue` directly to the output type {dtype}, got {number!r}")
+    return number if dtype.is_floating_point or dtype.is_complex else int(number)
 
-        (a, b), _ = enter(in1=in1, in2=in2)
-        dtype = common_dtype(a, b)
-        a, b = a.to(dtype), b.to(dtype)
+
+def _arrays(in1: Any, in2: Any) -> tuple[Any, Any]:
+    """Two arrays of numbers and of one rank, from one library."""
+    if type(in1) is np.ndarray and type(in2) is np.ndarray:
+        a, b = in1, in2
+    elif _is_foreign(in1) or _is_foreign(in2):
+        from .array import enter
+
+        enter(in1=in1, in2=in2)
+        a, b = in1, in2
     else:
-        a, b = np.asarray(in1), np.asarray(in2)
-        for name, array in (("in1", a), ("in2", b)):
-            if array.dtype.kind not in "biufc":
-                raise InputTypeError(f"{name} must hold numbers, got dtype {array.dtype}")
-        dtype = np.result_type(a, b)
-        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+        a, b = _as_numpy("in1", in1), _as_numpy("in2", in2)
+    for name, array in (("in1", a), ("in2", b)):
+        if isinstance(array, np.ndarray) and array.dtype.kind not in "biufcO":
+            raise InputTypeError(f"{name} must hold numbers, got dtype {array.dtype}")
     if a.ndim != b.ndim:
-        raise InputError(f"in1 and in2 must have one rank, got shapes {tuple(a.shape)} and {tuple(b.shape)}")
-    if a.ndim == 0:
-        return a, b, a * b
-    if 0 in a.shape or 0 in b.shape:
-        return a, b, np.array([], dtype) if isinstance(a, np.ndarray) else a.new_zeros(0)
-    if mode == "valid":
-        pairs = list(zip(a.shape, b.shape, strict=True))
-        if not all(n >= k for n, k in pairs) and not all(n <= k for n, k in pairs):
-            raise InputError(
-                "for mode 'valid' one input must be at least as long as the other on every axis, got shapes "
-                f"{tuple(a.shape)} and {tuple(b.shape)}"
-            )
-    return a, b, None
+        raise InputError(
+            f"in1 and in2 should have the same dimensionality, got shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+    return a, b
+
+
+def _is_foreign(array: Any) -> bool:
+    """A Tensor or another library's array."""
+    return hasattr(array, "__dlpack__") and not isinstance(array, np.ndarray)
+
+
+def _as_numpy(name: str, array: Any) -> np.ndarray:
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputTypeError(f"{name} must be a plain array, got a masked one; try {name}.filled(0)")
+    return np.asarray(array)
+
+
+def _as_floating(array: Any, name: str) -> Any:
+    if not isinstance(array, np.ndarray):
+        from .array import enter
+
+        (t,), leave = enter(in1=array)
+        return leave(t.to(_floating(t.dtype)))
+    if array.dtype.kind == "O":
+        raise InputTypeError(
+            f"{name} must hold numbers of one kind, got dtype object; try {name}.astype(float)"
+        )
+    if array.dtype.kind in "biu":
+        return array.astype(np.float64)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def _floating(dtype: Any) -> Any:
+    """What a tensor of this dtype becomes before its FFT."""
+    import torch
+
+    if dtype in (torch.float16, torch.bfloat16):
+        return torch.float32
+    return dtype if dtype.is_floating_point or dtype.is_complex else torch.float64
+
+
+def _check_mode(mode: Any) -> None:
+    if mode not in MODES:
+        raise InputError(f"acceptable mode flags are 'valid', 'same', or 'full', got {mode!r}")
+
+
+def _check_axes(axes: Any, ndim: int) -> list[int]:
+    """The axes as ascending non-negative ints."""
+    if axes is None:
+        return list(range(ndim))
+    try:
+        chosen = [operator.index(axis) for axis in (axes if np.ndim(axes) else [axes])]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"axes must be a scalar or iterable of integers, got {axes!r}") from error
+    if not chosen:
+        raise InputError("when provided, axes cannot be empty; axes=None takes all")
+    if any(not -ndim <= axis < ndim for axis in chosen):
+        raise InputError(f"axes exceeds dimensionality of input, got {axes!r} for {ndim} axes")
+    chosen = sorted(axis % ndim for axis in chosen)
+    if len(set(chosen)) < len(chosen):
+        raise InputError(f"all axes must be unique, got {axes!r}")
+    return chosen
+
+
+def _check_valid(a: Any, b: Any, axes: Sequence[int]) -> bool:
+    """True where the second input is the longer one on every axis; InputError where neither is."""
+    pairs = [(a.shape[axis], b.shape[axis]) for axis in axes]
+    if all(n >= k for n, k in pairs):
+        return False
+    if all(n <= k for n, k in pairs):
+        return True
+    raise InputError(
+        "For 'valid' mode, one must be at least as large as the other in every dimension, got shapes "
+        f"{tuple(a.shape)} and {tuple(b.shape)}"
+    )
 
 
 def _is_short(a: np.ndarray, b: np.ndarray) -> bool:
+    if a.dtype.kind == "O" or b.dtype.kind == "O":
+        return False
     short, long = sorted((len(a), len(b)))
-    return short * long <= SHORT or short <= 8 or (a.dtype.kind not in "fc" and short * long <= 50 * SHORT)
+    inexact = a.dtype.kind in "fc" or b.dtype.kind in "fc"
+    return short * long <= SHORT or short <= 8 or (not inexact and short * long <= 50 * SHORT)
 
 
 def _numpy_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray:
@@ -140,37 +393,45 @@ def _numpy_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray:
     return np.convolve(a, b)[start : start + len(a)]
 
 
-def _through_core(a: Any, b: Any, mode: str, method: str) -> Any:
-    from .array import enter, narrow, widen
-    from .geometry import Geometry
-    from .kernels import METHODS
-    from .plan import choose_method
+def _through_core(a: Any, b: Any, axes: Sequence[int], mode: str, method: str) -> Any:
+    """Checked arrays through the engine; what no tensor holds, through NumPy."""
+    if isinstance(a, np.ndarray):
+        a, b = _promoted(a, b)
+        if _is_beyond_tensors(a):
+            return plain_convolve(a, b, list(axes), mode)
+    from .array import common_dtype, enter, narrow, widen
+    from .convolve_nd import convolve_nd
 
     (x, w), leave = enter(in1=a, in2=b)
-    shape, spans = tuple(x.shape), tuple(w.shape)
-    if mode == "valid":
-        pads = [(0, 0)] * x.ndim
-        if any(n < k for n, k in zip(shape, spans, strict=True)):
-            x, w = w, x
-    elif mode == "same" and all(n >= k for n, k in zip(shape, spans, strict=True)):
-        pads = [(k // 2, (k - 1) // 2) for k in spans]
-    else:  # full, also where "same" is cut out of it: the shorter input is the kernel
-        if math.prod(shape) < math.prod(spans):
-            x, w = w, x
-        pads = [(k - 1, k - 1) for k in w.shape]
-    n = x.ndim
-    g = Geometry((1,) * n, tuple(pads), (1,) * n, 1)
-    dtype = x.dtype
-    x, w = widen(x, dtype)[None, None], widen(w, dtype).flip(tuple(range(n)))[None, None]
-    y = METHODS[choose_method(x, w, g) if method == "auto" else method](x, w, g)
-    y = y[0, 0]
-    if mode == "same" and tuple(y.shape) != shape:
-        y = y[tuple(slice((k - 1) // 2, (k - 1) // 2 + m) for k, m in zip(spans, shape, strict=True))]
-    return leave(narrow(y, dtype))
+    dtype = common_dtype(x, w)
+    return leave(narrow(convolve_nd(widen(x, dtype), widen(w, dtype), axes, mode, method), dtype))
+
+
+def _promoted(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    dtype = np.result_type(a, b)
+    return a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+
+
+def _is_beyond_tensors(a: np.ndarray) -> bool:
+    return a.dtype.kind == "O" or a.dtype.char in "gG"
 
 
 def _reverse_conj(a: Any) -> Any:
     if isinstance(a, np.ndarray):
         reverse = np.flip(a)
-        return reverse.conj() if a.dtype.kind == "c" else reverse
-    return a.flip(tuple(range(a.ndim))).conj().resolve_conj()
+        return reverse.conj() if a.dtype.kind in "cO" else reverse
+    from .array import enter
+
+    (t,), leave = enter(in1=a)
+    return leave(t.flip(tuple(range(t.ndim))).conj().resolve_conj())
+
+
+# scipy's names of a border → "fill" or a key of core.padding.PADDINGS
+BOUNDARIES = {
+    "fill": "fill",
+    "pad": "fill",
+    "wrap": "circular",
+    "circular": "circular",
+    "symm": "symmetric",
+    "symmetric": "symmetric",
+}
