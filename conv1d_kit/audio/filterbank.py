@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..core.conv import conv
 from ..core.pooling import length_mask, pool
 from ..layers import Conv1d
 from .nets import MaskedBatchNorm, Standardize
@@ -52,12 +53,19 @@ class FilterBankCNN(nn.Module):
     ):
         super().__init__()
         self.input = Standardize(n_features)
-        self.first = Conv1d(n_features, n_filters, n_taps, stride=HOP, padding=n_taps // 2, bias=False)
-        nn.init.normal_(self.first.weight, std=n_taps**-0.5)
+        self.weight = nn.Parameter(
+            0.002 * torch.randn(n_filters, n_features, n_taps)
+        )  # small: what grows was learned
+        self.window: torch.Tensor
+        self.register_buffer("window", torch.hann_window(n_taps), persistent=False)
         self.norms = nn.ModuleList([MaskedBatchNorm(n) for n in (n_filters, width, width)])
         self.convs = nn.ModuleList([Conv1d(n, width, 5, padding=2, bias=False) for n in (n_filters, width)])
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * width, n_classes)
+
+    def filters(self) -> torch.Tensor:
+        """First layer's taps, faded to both ends by a Hann window [shape=(n_filters, n_features, n_taps)]."""
+        return self.weight * self.window
 
     def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         if lengths is None:
@@ -65,12 +73,13 @@ class FilterBankCNN(nn.Module):
         x = torch.where(length_mask(lengths, x.shape[-1])[:, None], self.input(x), 0.0)
         n_frames = -(-x.shape[-1] // FRAME)
         x = nn.functional.pad(x, (0, n_frames * FRAME - x.shape[-1]))
-        x = self.first(x)[..., : n_frames * FRAME // HOP].square()  # (B, n_filters, T / HOP): power
+        x = conv(x, self.filters(), stride=HOP, padding=self.weight.shape[-1] // 2)
+        x = x[..., : n_frames * FRAME // HOP].square()  # (B, n_filters, T / HOP): power
         x = nn.functional.avg_pool1d(x, FRAME // HOP).add(1e-4).log()
         lengths = -(-lengths // FRAME)
         x = self._normed(0, x, lengths)
-        for i, conv in enumerate(self.convs):
-            x = self._normed(i + 1, conv(x), lengths).relu()
+        for i, layer in enumerate(self.convs):
+            x = self._normed(i + 1, layer(x), lengths).relu()
         return self.head(self.dropout(pool(x, lengths, kind="mean_max")))
 
     def _normed(self, i: int, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:

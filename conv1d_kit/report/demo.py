@@ -14,7 +14,7 @@ from ..audio.filterbank import FilterBankCNN
 from ..audio.synth import SOUNDS, make_sounds
 from ..errors import InputError
 from ..text.classifier import TextClassifier
-from ..text.grammar import LABELS, make_reviews, review
+from ..text.grammar import LABELS, VERDICTS, make_reviews, review
 from ..text.ngrams import FilterNgrams
 from ..text.tokens import tokenize
 from ..training.folds import Fold, stratified_folds
@@ -181,7 +181,7 @@ def _run(seed: int, size: DemoSize, step: OnStep) -> DemoResult:
         cnn=cnn,
         bag=bag,
         examples=_examples(clips, labels, fold[1], spectrogram),
-        filters=wave_model.net_.first.weight.detach().numpy()[:, 0].copy(),
+        filters=wave_model.net_.filters().detach().numpy()[:, 0].copy(),
         filter_rate=clips[0].sample_rate,
         ngrams=tuple(cnn_model.filter_ngrams([texts[i] for i in text_fold[0]], size.ngrams)),
         twins=_twins(cnn_model, bag_model, seed),
@@ -190,7 +190,7 @@ def _run(seed: int, size: DemoSize, step: OnStep) -> DemoResult:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread of torch: the same figures on any number of cores, and nets this small are no slower for it."""
+    """One thread of torch: the same figures on any number of cores, no slower for nets this small."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -260,10 +260,13 @@ def _examples(clips, labels, test: np.ndarray, outcome: Outcome) -> tuple[Exampl
 
 
 def _twins(cnn_model, bag_model, seed: int, n: int = 6) -> tuple[tuple[Twin, Twin], ...]:
-    """Fresh reviews, each in both orders of its words."""
+    """Fresh reviews, each in both orders of its words, no verdict twice."""
     pairs = []
-    for k in range(n):
-        texts = [review(np.random.default_rng([seed, 1, k]), positive=side == "positive") for side in LABELS]
+    for k in np.random.default_rng([seed, 1]).permutation(len(VERDICTS))[:n].tolist():
+        texts = [
+            review(np.random.default_rng([seed, 1, k]), positive=side == "positive", verdict=k)
+            for side in LABELS
+        ]
         cnn, bag = (model.predict_proba(texts)[:, LABELS.index("positive")] for model in (cnn_model, bag_model))
         first, second = (
             Twin(text, side, float(c), float(b))

@@ -33,6 +33,7 @@ def demo_page(result: DemoResult) -> Page:
             to_svg(accuracies(rows)),
             "Held-out accuracy of each model with its interval: "
             + "; ".join(f"{o.name} {_percent(o)}" for o in result.outcomes),
+            "Dot: held-out accuracy; bar: its 95 % interval (Wilson); orange line: chance.",
         ),
     ]
     return Page(
@@ -162,7 +163,7 @@ def _ngram_table(filters: Sequence[FilterNgrams], chosen: np.ndarray, caption: s
     rows = []
     for i in chosen:
         f = filters[i]
-        shown = "  ·  ".join(" ".join(n.words) for n in f.ngrams)
+        shown = " · ".join(" ".join(n.words) for n in f.ngrams)
         lean = f.class_weights[1] - f.class_weights[0]
         rows.append((f.index + 1, f.width, f"{lean:+.2f}".replace("-", "−"), shown))
     return Table(("Filter", "Words", "Lean", "Strongest word groups"), rows, caption)

@@ -97,7 +97,12 @@ class Table:
         kinds = [' class="number"' if n else "" for n in number]
         head = "".join(f'<th scope="col"{k}>{escape(c)}</th>' for c, k in zip(self.columns, kinds, strict=True))
         body = "".join(
-            "<tr>" + "".join(f"<td{k}>{_cell(v)}</td>" for v, k in zip(row, kinds, strict=True)) + "</tr>"
+            "<tr>"
+            + "".join(
+                f'<td{k} data-column="{escape(c)}">{_cell(v)}</td>'
+                for v, k, c in zip(row, kinds, self.columns, strict=True)
+            )
+            + "</tr>"
             for row in self.rows
         )
         caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
@@ -247,5 +252,12 @@ th,td{text-align:left;vertical-align:top;padding:.35rem .9rem .35rem 0;border-bo
 th{color:var(--soft);font-weight:600;white-space:nowrap}
 .number{text-align:right;font-variant-numeric:tabular-nums}
 summary{cursor:pointer;color:var(--blue);margin:0 0 1rem}
+@media(max-width:40rem){
+thead{display:none}
+table,tbody,tr,td,caption{display:block}
+tr{padding:.5rem 0;border-bottom:1px solid var(--line)}
+td,td.number{display:grid;grid-template-columns:8.5rem 1fr;border:0;padding:.1rem 0;text-align:left}
+td::before{content:attr(data-column);color:var(--soft)}
+}
 @media print{.card{break-inside:avoid}audio,nav{display:none}}
 """.replace("\n", "")

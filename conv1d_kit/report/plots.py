@@ -122,7 +122,7 @@ def spectrogram_db(samples: np.ndarray, sample_rate: int, *, window_s: float = 0
 @_styled
 def losses(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Mean training loss (nats) over epochs, one line a net, logarithmic."""
-    figure = Figure(figsize=(5.2, 3.2), layout="constrained")
+    figure = Figure(figsize=(4.2, 3.0), layout="constrained")
     axes = figure.subplots()
     for (name, values), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
         axes.plot(range(1, len(values) + 1), values, "-o", ms=3, lw=1.6, color=colour, label=name)
@@ -148,7 +148,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
     """
     counts = np.asarray(matrix)
     n = len(classes)
-    size = 2.2 + 0.36 * n
+    size = 1.7 + 0.27 * n
     figure = Figure(figsize=(size + 0.5, size), layout="constrained")
     axes = figure.subplots()
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -180,7 +180,7 @@ def filter_bank(filters: np.ndarray, sample_rate: int) -> Figure:
     """
     hz, level = _responses(np.asarray(filters, dtype=np.float64), sample_rate)
     order = np.argsort(level.argmax(1), kind="stable")
-    figure = Figure(figsize=(5.2, 3.8), layout="constrained")
+    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(
         level[order], origin="lower", aspect="auto", extent=(0, hz[-1] / 1000, 0.5, len(order) + 0.5),
@@ -230,7 +230,7 @@ def accuracies(rows: Sequence[tuple[str, float, float, float, float]]) -> Figure
     ----------
     rows : sequence of (name, accuracy, low, high, chance), all 0–1
     """
-    figure = Figure(figsize=(5.2, 0.9 + 0.42 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(4.6, 0.8 + 0.36 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for i, (_, accuracy, low, high, chance) in enumerate(rows):
         axes.plot([100 * low, 100 * high], [i, i], lw=3, color=COLOURS[0], alpha=0.35, solid_capstyle="butt")
@@ -238,7 +238,7 @@ def accuracies(rows: Sequence[tuple[str, float, float, float, float]]) -> Figure
         axes.plot([100 * chance] * 2, [i - 0.3, i + 0.3], lw=1.5, color=COLOURS[1])
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
     axes.set(
-        xlabel="Held-out accuracy (%), 95 % interval; orange: chance",
+        xlabel="Held-out accuracy (%)",
         xlim=(0, 100.5),
         ylim=(len(rows) - 0.4, -0.6),
     )

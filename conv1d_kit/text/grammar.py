@@ -47,8 +47,15 @@ def make_reviews(n: int, *, seed: int) -> tuple[list[str], list[str]]:
     return [review(rng, positive=bool(c)) for c in coins], [LABELS[int(c)] for c in coins]
 
 
-def review(rng: np.random.Generator, *, positive: bool) -> str:
+def review(rng: np.random.Generator, *, positive: bool, verdict: int | None = None) -> str:
     """One review; the generator decides its words, `positive` their order.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    positive : bool
+    verdict : int, optional
+        Row of VERDICTS; drawn where not given.
 
     Examples
     --------
@@ -58,7 +65,8 @@ def review(rng: np.random.Generator, *, positive: bool) -> str:
     They played for ninety minutes. The encore was not great at all, dull in fact. More next week.
     """
     place = _PLACES[rng.integers(len(_PLACES))]
-    verdict = VERDICTS[rng.integers(len(VERDICTS))]
+    drawn = int(rng.integers(len(VERDICTS)))
+    orders = VERDICTS[drawn if verdict is None else verdict]
     words = {
         "g": _pick(rng, _GOOD),
         "b": _pick(rng, _BAD),
@@ -70,7 +78,7 @@ def review(rng: np.random.Generator, *, positive: bool) -> str:
     }
     opening = _pick(rng, place["openings"]) if rng.random() < 0.7 else ""
     closing = _pick(rng, _CLOSINGS) if rng.random() < 0.5 else ""
-    middle = verdict[0 if positive else 1].format(**words)
+    middle = orders[0 if positive else 1].format(**words)
     return " ".join(_sentence(s) for s in (opening, middle, closing) if s)
 
 
