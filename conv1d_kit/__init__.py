@@ -24,6 +24,7 @@ _HOMES = {
     "correlate2d": "core.signal",
     "fftconvolve": "core.signal",
     "oaconvolve": "core.signal",
+    "upfirdn": "core.upfirdn",
     "Conv1d": "layers",
     "Conv2d": "layers",
     "ConvTranspose1d": "layers",

@@ -19,6 +19,7 @@ from .padding import pad
 from .plain import output_window
 from .spectral import exact_in_double
 from .spectrum import fast_length
+from .terms import sum_with_non_finite
 
 __all__ = ["convolve_nd"]
 
@@ -136,17 +137,17 @@ def _spectral(x: torch.Tensor, w: torch.Tensor, groups: int, windows: Windows, m
 def _overlap_add(x: torch.Tensor, w: torch.Tensor, windows: Windows, lengths: Sequence[int]) -> torch.Tensor:
     """One block of x at a time, small enough for the cache, added where it belongs."""
     spectrum = _forward(w, lengths)
-    n, first = len(lengths), x.ndim - len(lengths)
+    first = x.ndim - len(lengths)
     taps = w.shape[first:]
     y = x.new_zeros((x.shape[0], x.shape[1], w.shape[2], *(size for _, size in windows)))
     hops = [min(size, length - k + 1) for size, length, k in zip(x.shape[first:], lengths, taps, strict=True)]
     starts = [range(0, size, hop) for size, hop in zip(x.shape[first:], hops, strict=True)]
     for corner in itertools.product(*starts):
-        target: list[slice] = []
-        keep: list[tuple[int, int]] = []
+        target: list[tuple[int, int]] = []  # (start, size) in y
+        keep: list[tuple[int, int]] = []  # and in the block's own result
         for at, hop, size, k, (start, count) in zip(corner, hops, x.shape[first:], taps, windows, strict=True):
             low, high = max(at, start), min(at + min(hop, size - at) + k - 1, start + count)
-            target.append(slice(low - start, high - start))
+            target.append((low - start, high - low))
             keep.append((low - at, high - low))
         if any(count <= 0 for _, count in keep):
             continue
@@ -154,7 +155,10 @@ def _overlap_add(x: torch.Tensor, w: torch.Tensor, windows: Windows, lengths: Se
         for axis, (at, hop) in enumerate(zip(corner, hops, strict=True), start=first):
             block = block.narrow(axis, at, min(hop, x.shape[axis] - at))
         part = _inverse(_forward(block, lengths) * spectrum, lengths, tuple(keep), x.is_complex())
-        y[(..., *target)] += part
+        where = y
+        for axis, stretch in enumerate(target, start=first):
+            where = where.narrow(axis, stretch[0], stretch[1])
+        where += part
     return y
 
 
@@ -230,33 +234,7 @@ def _integers(x: torch.Tensor, w: torch.Tensor, groups: int, windows: Windows, m
 def _with_non_finite(
     x: torch.Tensor, w: torch.Tensor, groups: int, windows: Windows, method: str
 ) -> torch.Tensor:
-    """Each output what the sum of its own terms gives: finite terms convolved, the others counted.
-
-    An output is NaN where a term is NaN (NaN · anything, Inf · 0) or Infs of both signs meet, ±Inf where only
-    one sign does.
-    """
-    if x.is_complex():
-        parts = [
-            _with_non_finite(p, q, groups, windows, method)
-            for p, q in ((x.real, w.real), (x.imag, w.imag), (x.real, w.imag), (x.imag, w.real))
-        ]
-        return torch.complex(parts[0] - parts[1], parts[2] + parts[3])
-
-    def meets(marks: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
-        if not bool(marks.any()) or not bool(taps.any()):
-            return torch.zeros((), dtype=torch.bool, device=x.device)
-        return _compute(marks.double(), taps.double(), groups, windows, method) > 0.5
-
-    clean = _compute(x.masked_fill(~x.isfinite(), 0), w.masked_fill(~w.isfinite(), 0), groups, windows, method)
-    x, w = x.detach(), w.detach()
-    everywhere_x, everywhere_w = torch.ones_like(x, dtype=torch.bool), torch.ones_like(w, dtype=torch.bool)
-    up_x, down_x, up_w, down_w = x.isposinf(), x.isneginf(), w.isposinf(), w.isneginf()
-    x_plus, x_minus = (x > 0) & x.isfinite(), (x < 0) & x.isfinite()
-    up = meets(up_x, w > 0) | meets(down_x, w < 0) | meets(x_plus, up_w) | meets(x_minus, down_w)
-    down = meets(up_x, w < 0) | meets(down_x, w > 0) | meets(x_plus, down_w) | meets(x_minus, up_w)
-    nan = meets(x.isnan(), everywhere_w) | meets(everywhere_x, w.isnan()) | (up & down)
-    nan = nan | meets(x.isinf(), w == 0) | meets(x == 0, w.isinf())
-    return clean.masked_fill(up, torch.inf).masked_fill(down, -torch.inf).masked_fill(nan, torch.nan)
+    return sum_with_non_finite(x, w, lambda p, q: _compute(p, q, groups, windows, method))
 
 
 def _batched_by_vmap(t: torch.Tensor) -> bool:

@@ -11,6 +11,7 @@ import pytest
 import scipy.signal
 
 from conv1d_kit.core import signal as ours
+from conv1d_kit.core import upfirdn
 
 
 class Stand:
@@ -55,6 +56,15 @@ CASES = (
 for case in CASES:
     if hasattr(signaltools, case):
         globals()[case] = getattr(signaltools, case)
+
+polyphase = scipy_tests("test_upfirdn", {"upfirdn": upfirdn.upfirdn, "_output_len": upfirdn.output_length})
+TestUpfirdn = polyphase.TestUpfirdn
+modes = TestUpfirdn.test_modes  # parametrised by an iterator, which pytest 9 deprecates
+modes.pytestmark = [
+    pytest.mark.parametrize(mark.args[0], list(mark.args[1])).mark if mark.name == "parametrize" else mark
+    for mark in modes.pytestmark
+]
+test_output_len_long_input = polyphase.test_output_len_long_input
 
 # parametrised on the functions themselves, which were scipy's when the marks were made
 for mark in TestAllFreqConvolves.pytestmark:  # noqa: F821
