@@ -216,7 +216,10 @@ def clock(
     modes = rng.uniform(1200, 2200) * np.array([1.0, 1.7, 2.6])
     times = rng.uniform(0.003, 0.01) / np.array([1.0, 1.5, 2.0])
     tock = rng.uniform(0.75, 0.95)
-    starts = np.arange(rng.uniform(0, period), duration_s, period)
+    first = rng.uniform(
+        0, max(0.0, min(period, duration_s - 1.1 * period))
+    )  # two ticks at least, where they fit
+    starts = np.arange(first, duration_s, period)
     for i, start_s in enumerate(starts):
         tick = _modes(
             0.05, sample_rate, 0.0, modes * (tock if i % 2 else 1.0), np.array([1, 0.6, 0.4]), times, None

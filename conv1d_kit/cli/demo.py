@@ -22,10 +22,11 @@ def demo(out: Out = Path("report.html"), seed: Seed = 0, as_json: JsonFlag = Fal
     """Train both classifiers on data the kit makes itself and write report.html."""
     from ..report.demo import run_demo
     from ..report.demo_page import demo_page, summary_rows
-    from ..report.page import write_page
+    from ..report.page import check_target, write_page
 
     start = time.perf_counter()
     target = out if out.suffix.lower() in (".html", ".htm") else out / "report.html"
+    check_target(target)
     with progress() as bars:
         tasks: dict[str, Any] = {}
 

@@ -107,7 +107,7 @@ def _filters(result: DemoResult) -> Section:
     ]
     words = (
         f"The first layer of the waveform net: {len(w)} filters of {w.shape[1]} taps "
-        f"({1000 * w.shape[1] / rate:.1f} ms at {rate / 1000:g} kHz), learned from random numbers. "
+        f"({1000 * w.shape[1] / rate:.1f} ms at {rate / 1000:g} kHz), learned from a random start. "
         "Which frequencies they let through was nowhere written down."
     )
     bank = Picture(
@@ -163,7 +163,7 @@ def _ngram_table(filters: Sequence[FilterNgrams], chosen: np.ndarray, caption: s
     rows = []
     for i in chosen:
         f = filters[i]
-        shown = " · ".join(" ".join(n.words) for n in f.ngrams)
+        shown = " ".join(f"“{' '.join(n.words)}”" for n in f.ngrams)
         lean = f.class_weights[1] - f.class_weights[0]
         rows.append((f.index + 1, f.width, f"{lean:+.2f}".replace("-", "−"), shown))
     return Table(("Filter", "Words", "Lean", "Strongest word groups"), rows, caption)

@@ -28,6 +28,7 @@ __all__ = [
     "Sound",
     "Table",
     "Text",
+    "check_target",
     "render",
     "write_page",
 ]
@@ -193,14 +194,11 @@ def write_page(page: Page, path: str | os.PathLike) -> Path:
     Raises
     ------
     DataError
-        If the folder does not exist or cannot be written.
+        If the path is a folder, or cannot be written.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise DataError(f"{target} is a folder, a file name is needed; try {target / 'report.html'}")
+    target = check_target(path)
     part: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         part = Path(name)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -212,6 +210,26 @@ def write_page(page: Page, path: str | os.PathLike) -> Path:
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
+    return target
+
+
+def check_target(path: str | os.PathLike) -> Path:
+    """The path as a file that can be written, its folder made: to be asked before the work, not after it.
+
+    Raises
+    ------
+    DataError
+        As write_page.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise DataError(f"{target} is a folder, a file name is needed; try {target / 'report.html'}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot write {target}: {error.strerror}; choose another place with --out") from error
+    if not os.access(target.parent, os.W_OK):
+        raise DataError(f"cannot write {target}: its folder is read-only; choose another place with --out")
     return target
 
 

@@ -148,7 +148,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
     """
     counts = np.asarray(matrix)
     n = len(classes)
-    size = 1.7 + 0.27 * n
+    size = 2.1 + 0.23 * n
     figure = Figure(figsize=(size + 0.5, size), layout="constrained")
     axes = figure.subplots()
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
