@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 from pathlib import Path
 
@@ -46,6 +47,20 @@ def test_architecture_names_tables_that_are_there():
         )
 
 
+def test_readme_figures_are_the_recorded_ones():
+    rows = re.findall(
+        r"^\| ([\w-]+)[^|]*\| ([\d.]+) \| ([\d.]+)–([\d.]+) \|", (ROOT / "README.md").read_text("utf-8"), re.M
+    )
+    records = {}
+    for file in ("audio_cv.json", "text_cv.json"):
+        records |= json.loads((ROOT / "benchmarks" / file).read_text("utf-8"))
+    by_name = {name.split()[0]: record for name, record in records.items()}
+    assert len(rows) >= 5
+    for name, *shown in rows:
+        record = by_name[name]
+        assert shown == [f"{100 * v:.1f}" for v in (record["accuracy"], *record["interval"])], name
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_a_page_names_is_there(page):
     text = (ROOT / page).read_text("utf-8")
@@ -62,7 +77,7 @@ def test_constraints_pin_every_dependency_of_the_project():
     pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "constraints.txt").read_text(), re.M))
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     block = re.search(r"^dependencies = \[(.*?)\]", project, re.M | re.S).group(1)
-    block += "".join(re.findall(r"^(?:test|check) = \[(.*?)\]", project, re.M | re.S))
-    named = {name.lower().replace("_", "-") for name in re.findall(r'"([\w-]+)', block)}
+    block += "".join(re.findall(r"^(?:test|check|export|bench) = \[(.*)\]$", project, re.M))
+    named = {name.lower().replace("_", "-") for name in re.findall(r'"([\w-]+)', block)} - {"conv1d-kit"}
     assert len(named) > 12
     assert named <= pinned
