@@ -22,6 +22,7 @@ _HOMES = {
     "convolve2d": "core.signal",
     "correlate": "core.signal",
     "correlate2d": "core.signal",
+    "deconvolve": "core.deconvolve",
     "fftconvolve": "core.signal",
     "oaconvolve": "core.signal",
     "upfirdn": "core.upfirdn",

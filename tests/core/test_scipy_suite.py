@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
+from conv1d_kit import deconvolve
 from conv1d_kit.core import signal as ours
 from conv1d_kit.core import upfirdn
 
@@ -38,7 +39,7 @@ def scipy_tests(name, functions):
     return module
 
 
-FUNCTIONS = {name: getattr(ours, name) for name in ours.__all__}
+FUNCTIONS = {name: getattr(ours, name) for name in ours.__all__} | {"deconvolve": deconvolve}
 signaltools = scipy_tests("test_signaltools", FUNCTIONS)
 CASES = (
     "TestConvolve",
@@ -52,6 +53,7 @@ CASES = (
     "test_correlation_lags",
     "TestCorrelateComplex",
     "TestCorrelate2d",
+    "TestDeconvolve",
 )
 for case in CASES:
     if hasattr(signaltools, case):
