@@ -41,7 +41,8 @@ def measure(cell: Cell, budget_s: float) -> dict:
     within = times[best] < SHORT_S and ours - times[best] <= OVERHEAD_S[kind]
     return {
         "grid": cell.grid, "cell": cell.name, "method": cell.method, "ours": ours, "best": best,
-        "peer": times[best], "ratio": 1.0 if within and ours > times[best] else times[best] / ours, "error": error,
+        "peer": times[best], "ratio": 1.0 if within and ours > times[best] else times[best] / ours,
+        "error": error,
     }  # fmt: skip
 
 
@@ -52,9 +53,9 @@ def write(rows: list[dict], took: float, path: Path) -> None:
     lines = [
         "# Results",
         "",
-        f"Written by `{command}` in {took / 60:.1f} min. Times are the least of many rounds, ours and the peers in",
-        "turn within one process; ratio = best peer ÷ ours. Where the best peer needs less than 50 µs, a cell within",
-        "2 µs (NumPy) or 10 µs (torch) of it counts as 1.0.",
+        f"Written by `{command}` in {took / 60:.1f} min. Times are the least of many rounds, ours",
+        "and the peers in turn within one process; ratio = best peer ÷ ours. Where the best peer needs less",
+        "than 50 µs, a cell within 2 µs (NumPy) or 10 µs (torch) of it counts as 1.0.",
         "",
         f"{_processor()}, {torch.get_num_threads()} threads. Python {platform.python_version()}, "
         + ", ".join(f"{name} {module.__version__}" for name, module in versions.items())
@@ -73,8 +74,8 @@ def write(rows: list[dict], took: float, path: Path) -> None:
         lines += ["", f"## {grid}", "", head, "|---|--:|--:|--:|---|--:|"]
         for row in (r for r in rows if r["grid"] == grid):
             lines.append(
-                f"| {row['cell']} | {_time(row['ours'])} | {_time(row['peer'])} {row['best']} | {row['ratio']:.2f} | "
-                f"{row['method']} | {row['error']:.1e} |"
+                f"| {row['cell']} | {_time(row['ours'])} | {_time(row['peer'])} {row['best']} | "
+                f"{row['ratio']:.2f} | {row['method']} | {row['error']:.1e} |"
             )
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
