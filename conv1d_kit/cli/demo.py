@@ -32,7 +32,8 @@ def demo(out: Out = Path("report.html"), seed: Seed = 0, as_json: JsonFlag = Fal
 
         def on_step(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                note(f"{stage} …")
+                if bars.disable:  # no terminal, no bars
+                    note(f"{stage} …")
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done)
 
