@@ -8,6 +8,7 @@ reaches exactly the outputs whose window holds it.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 
 from .geometry import Geometry
 from .padding import pad
-from .spectral import exact_in_double, forward_product, mark_non_finite, spectral_conv
+from .spectral import exact_in_double, forward_product, inside_transform, mark_non_finite, spectral_conv
 from .spectrum import fast_length, overlap_add_length
 
 __all__ = ["METHODS", "direct", "fft", "fft_points", "library", "overlap_add", "shifted", "through_spectrum"]
@@ -94,7 +95,7 @@ def through_spectrum(
             return direct(x, w, g)
         return forward_product(x.double(), w.double(), g, n_fft).round().to(torch.int64).to(dtype)
     y = spectral_conv(x, w, g, n_fft, spectra_w)
-    if torch.compiler.is_compiling() or _batched_by_vmap(y) or bool(torch.isfinite(y.detach().sum())):
+    if torch.compiler.is_compiling() or inside_transform(y) or _sum_is_finite(y):
         return y
     bad = ~torch.isfinite(x)
     if not bool(torch.isfinite(w).all()) or (dtype.is_complex and bool(bad.any())):
@@ -105,9 +106,9 @@ def through_spectrum(
     return mark_non_finite(clean, x.detach(), w.detach(), g, n_fft)
 
 
-def _batched_by_vmap(t: torch.Tensor) -> bool:
-    """Inside torch.func.vmap a value cannot be looked at."""
-    return torch._C._functorch.is_functorch_wrapped_tensor(t)
+def _sum_is_finite(y: torch.Tensor) -> bool:
+    total = y.detach().sum().item()
+    return math.isfinite(total.real) and math.isfinite(total.imag)
 
 
 METHODS = {"direct": direct, "overlap_add": overlap_add, "fft": fft}

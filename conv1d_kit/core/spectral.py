@@ -23,6 +23,7 @@ from .spectrum import fast_length, overlap_add_length
 __all__ = [
     "exact_in_double",
     "forward_product",
+    "inside_transform",
     "kernel_spectra",
     "mark_non_finite",
     "round_elements",
@@ -36,10 +37,14 @@ def spectral_conv(
     x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Differentiable overlap-add; one block that holds everything is the plain FFT method."""
-    needs_no_grad = not (torch.is_grad_enabled() and (x.requires_grad or w.requires_grad))
-    if torch.compiler.is_compiling() or (spectra_w is not None and needs_no_grad):
+    if torch.compiler.is_compiling() or not (_needs_grad(x, w) or inside_transform(x) or inside_transform(w)):
         return forward_product(x, w, g, n_fft, spectra_w)
     return _Forward.apply(x, w, g, n_fft)
+
+
+def inside_transform(t: torch.Tensor) -> bool:
+    """True for what torch.func hands a function: its values cannot be looked at, nor written into."""
+    return torch._C._functorch.is_functorch_wrapped_tensor(t)
 
 
 def kernel_spectra(w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
@@ -60,26 +65,26 @@ def forward_product(
         spectra_w = kernel_spectra(w, g, n_fft)
     hop, length = n_fft - span + 1, x.shape[-1]
     start = span - 1 - g.pads[-1][0]  # output j is the full convolution at start + j·stride
+    taps = list(_lead_taps(w.shape[2:-1], lead_sizes, g))
+
+    def convolved(blocks: torch.Tensor) -> torch.Tensor:
+        spectra = transform(blocks, n_fft)
+        parts = [_mix(spectra[at], spectra_w[tap], g.groups) for tap, at in taps]
+        return inverse(sum(parts[1:], parts[0]), n_fft)
+
+    if length <= hop:
+        return _taken(convolved(x), start, size, stride)
     y = x.new_zeros((x.shape[0], w.shape[0], *lead_sizes, size))
     carry: Any = 0
     for first, count in _rounds(x, w, lead_sizes, length, hop, n_fft):
-        blocks = _blocks(x, first * hop, count, hop)
-        total: Any = None
-        spectra = transform(blocks, n_fft)
-        for tap, views in _lead_taps(w.shape[2:-1], lead_sizes, g):
-            part = _mix(
-                spectra[(slice(None), slice(None), *views)], spectra_w[(..., *tap, slice(None))], g.groups
-            )
-            total = part if total is None else total + part
-        z = inverse(total, n_fft)  # (B, O, *lead, count, n_fft)
+        z = convolved(_blocks(x, first * hop, count, hop))  # (B, O, *lead, count, n_fft)
         whole, tail = z[..., :hop], z[..., hop:]  # a tail is span − 1 <= hop long: it falls into the next block
         if count > 1:
             whole[..., 1:, : span - 1] += tail[..., :-1, :]
         whole[..., 0, : span - 1] += carry
         carry = tail[..., -1, :]
         _store(y, whole.flatten(-2), start, stride, first * hop)
-    if isinstance(carry, torch.Tensor):
-        _store(y, carry, start, stride, -(-length // hop) * hop)
+    _store(y, carry, start, stride, -(-length // hop) * hop)
     return y
 
 
@@ -109,17 +114,16 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     hop = n_fft - span + 1
     n_groups = g.groups
     gw = x.new_zeros((gy.shape[1], x.shape[1] // n_groups, *kernel))
-    totals: dict[tuple[int, ...], torch.Tensor] = {}
+    taps = list(_lead_taps(kernel[:-1], lead_sizes, g))
+    totals: list[Any] = [0] * len(taps)
     for first, count in _rounds(x, gw, lead_sizes, stuffed.shape[-1], hop, n_fft):
         spectra_gy = transform(_blocks(stuffed, first * hop, count, hop).conj(), n_fft).conj()
         frames = _window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
         spectra_x = transform(frames, n_fft)
-        for tap, views in _lead_taps(kernel[:-1], lead_sizes, g):
-            part = _contract(spectra_gy, spectra_x[(slice(None), slice(None), *views)], n_groups)
-            totals[tap] = totals[tap] + part if tap in totals else part
-    for tap, total in totals.items():
-        at: Any = (..., *tap, slice(None))
-        gw[at] = inverse(total, n_fft)[..., : span : g.dilation[-1]]
+        for i, (_, met) in enumerate(taps):
+            totals[i] = totals[i] + _contract(spectra_gy, spectra_x[met], n_groups)
+    for (tap, _), total in zip(taps, totals, strict=True):
+        gw[tap] = inverse(total, n_fft)[..., : span : g.dilation[-1]]
     return gw
 
 
@@ -240,6 +244,10 @@ def _one_by_one(function, info, in_dims, a, b, g, extra):
     return torch.stack(rows), 0
 
 
+def _needs_grad(*tensors: torch.Tensor) -> bool:
+    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+
+
 def _transforms(x: torch.Tensor):
     return (torch.fft.fft, torch.fft.ifft) if x.is_complex() else (torch.fft.rfft, torch.fft.irfft)
 
@@ -286,16 +294,25 @@ def _blocks(x: torch.Tensor, start: int, count: int, hop: int) -> torch.Tensor:
     return _window(x, start, count * hop).unflatten(-1, (count, hop))
 
 
-def _lead_taps(kernel: Sequence[int], lead_sizes: Sequence[int], g: Geometry):
-    """Each tap of the kernel's leading axes, and the slices of the input that it meets."""
+def _lead_taps(kernel: Sequence[int], lead_sizes: Sequence[int], g: Geometry) -> Iterator[tuple[Any, Any]]:
+    """Each tap of the kernel's leading axes as an index into w, and as one into the input it meets."""
+    whole = slice(None)
     for tap in itertools.product(*(range(k) for k in kernel)):
-        yield (
-            tap,
-            tuple(
-                slice(t * d, t * d + (n - 1) * s + 1, s)
-                for t, d, n, s in zip(tap, g.dilation, lead_sizes, g.stride, strict=False)
-            ),
+        met = (
+            slice(t * d, t * d + (n - 1) * s + 1, s)
+            for t, d, n, s in zip(tap, g.dilation, lead_sizes, g.stride, strict=False)
         )
+        yield (..., *tap, whole), (whole, whole, *met)
+
+
+def _taken(z: torch.Tensor, start: int, size: int, stride: int) -> torch.Tensor:
+    """z[..., start + j·stride] for j < size, zeros where that is outside."""
+    last = start + (size - 1) * stride
+    if start < 0 or last >= z.shape[-1]:
+        z = pad(z, ((max(0, -start), max(0, last + 1 - z.shape[-1])),))
+        start = max(0, start)
+        last = start + (size - 1) * stride
+    return z[..., start : last + 1 : stride]
 
 
 def _store(y: torch.Tensor, z: torch.Tensor, start: int, stride: int, at: int) -> None:
