@@ -219,7 +219,7 @@ def table() -> str:
         "",
         "Written by `python -m benchmarks.support`, which asks each library and compares the answer",
         "with a direct sum: *no* is another result or a refusal, – a face it does not have. Defaults everywhere;",
-        '`conv1d_kit, FFT` is `method="fft"`, its hardest case.',
+        'everywhere; `conv1d_kit, FFT` is `method="fft"`, its hardest case.',
         "",
         "| | " + " | ".join(names) + " |",
         "|---" * (len(names) + 1) + "|",

@@ -16,11 +16,11 @@ from .core.transpose import conv_transpose
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d"]
 
 
-class _ConvForward(torch.nn.modules.conv._ConvNd):
+class _ConvForward:
     """The forward that Conv1d and Conv2d share; parameters and their initial values are torch.nn's."""
 
     def __init__(
-        self,
+        self: Any,
         in_channels: int,
         out_channels: int,
         kernel_size: Any,
@@ -33,12 +33,12 @@ class _ConvForward(torch.nn.modules.conv._ConvNd):
         device: Any = None,
         dtype: Any = None,
     ):
-        super().__init__(  # type: ignore[call-arg]
+        super().__init__(
             in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias, "zeros", device, dtype
         )
         self.padding, self.padding_mode = padding, padding_mode
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
         return conv(
             x,
             self.weight,
@@ -50,7 +50,7 @@ class _ConvForward(torch.nn.modules.conv._ConvNd):
             groups=self.groups,
         )
 
-    def extra_repr(self) -> str:
+    def extra_repr(self: Any) -> str:
         text = (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"padding={self.padding!r}"

@@ -16,9 +16,15 @@ PAIRS = [
     (Conv1d, torch.nn.Conv1d, (4, 6, 3), {}, (4, 30)),
     (Conv2d, torch.nn.Conv2d, (3, 8, (3, 5)), {"stride": (2, 1), "padding": (1, 2)}, (2, 3, 16, 20)),
     (Conv2d, torch.nn.Conv2d, (4, 4, 3), {"padding": "same", "dilation": 2, "groups": 4}, (2, 4, 16, 20)),
-    (ConvTranspose1d, torch.nn.ConvTranspose1d, (4, 6, 5), {"stride": 3, "padding": 1, "output_padding": 2, "groups": 2}, (2, 4, 30)),
+    (
+        ConvTranspose1d,
+        torch.nn.ConvTranspose1d,
+        (4, 6, 5),
+        {"stride": 3, "padding": 1, "output_padding": 2, "groups": 2},
+        (2, 4, 30),
+    ),
     (ConvTranspose1d, torch.nn.ConvTranspose1d, (4, 6, 5), {"dilation": 2, "bias": False}, (2, 4, 30)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")  # torch's own
