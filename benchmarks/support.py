@@ -217,9 +217,9 @@ def table() -> str:
     lines = [
         "# What each library can be asked",
         "",
-        "Written by `python -m benchmarks.support`, which asks each library and compares the answer",
-        "with a direct sum: *no* is another result or a refusal, – a face it does not have. Defaults everywhere;",
-        'everywhere; `conv1d_kit, FFT` is `method="fft"`, its hardest case.',
+        "Written by `python -m benchmarks.support`, which asks each library and compares the answer with a",
+        "direct sum: *no* is another result or a refusal, – a face it does not have. Defaults everywhere;",
+        '`conv1d_kit, FFT` is `method="fft"`, its hardest case.',
         "",
         "| | " + " | ".join(names) + " |",
         "|---" * (len(names) + 1) + "|",

@@ -33,7 +33,7 @@ class _ConvForward:
         device: Any = None,
         dtype: Any = None,
     ):
-        super().__init__(
+        super().__init__(  # type: ignore[call-arg]
             in_channels, out_channels, kernel_size, stride, 0, dilation, groups, bias, "zeros", device, dtype
         )
         self.padding, self.padding_mode = padding, padding_mode
