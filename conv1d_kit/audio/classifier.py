@@ -25,7 +25,7 @@ from .nets import AUDIO_NETS
 __all__ = ["AudioClassifier", "Prediction"]
 
 _CROP_S, _PIECE_S = 10.0, 30.0  # longest stretch heard at once in training and in prediction
-_NET_FRONTENDS = {"spectrogram": "log_mel", "wave": "raw"}
+_NET_FRONTENDS = {"spectrogram": "log_mel", "wave": "raw", "filterbank": "raw"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     net : a key of AUDIO_NETS
-        "spectrogram" (log-mel and a 2-D CNN) or "wave" (the waveform itself; slower).
+        "spectrogram" (log-mel and a 2-D CNN), "wave" (the waveform itself; slower) or "filterbank" (learned
+        filters on the waveform and a small 1-D CNN; for short clips).
     sample_rate : int, Hz, optional
         Everything is resampled to it. Default: the most common rate of the training files, at most 32000.
     n_mels : int

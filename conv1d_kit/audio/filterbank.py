@@ -8,7 +8,7 @@ from torch import nn
 from ..core.conv import conv
 from ..core.pooling import length_mask, pool
 from ..layers import Conv1d
-from .nets import MaskedBatchNorm, Standardize
+from .norms import MaskedBatchNorm, Standardize
 
 __all__ = ["FilterBankCNN"]
 

@@ -17,7 +17,7 @@ from .geometry import Geometry
 from .kernels import METHODS
 from .padding import pad
 from .plain import output_window
-from .spectral import exact_in_double
+from .spectral import exact_in_double, inside_transform
 from .spectrum import fast_length
 from .terms import sum_with_non_finite
 
@@ -91,7 +91,7 @@ def _compute(x: torch.Tensor, w: torch.Tensor, groups: int, windows: Windows, me
     inexact = x.dtype.is_floating_point or x.dtype.is_complex
     if method == "auto":
         method = _choose(tuple(x.shape), tuple(w.shape), groups, windows, x.element_size(), inexact)
-    if inexact and not _batched_by_vmap(w) and not bool(torch.isfinite(w.detach().sum())):
+    if inexact and not inside_transform(w) and not bool(torch.isfinite(w.detach().sum())):
         return _with_non_finite(x, w, groups, windows, method)
     if method != "direct" and x.dtype in WIDER and x.numel() * w.shape[0] <= FEW:
         return _compute(x.to(WIDER[x.dtype]), w.to(WIDER[x.dtype]), groups, windows, method).to(x.dtype)
@@ -102,7 +102,7 @@ def _compute(x: torch.Tensor, w: torch.Tensor, groups: int, windows: Windows, me
     if x.dtype in (torch.float16, torch.bfloat16):
         return _spectral(x.float(), w.float(), groups, windows, method).to(x.dtype)
     y = _spectral(x, w, groups, windows, method)
-    if torch.compiler.is_compiling() or _batched_by_vmap(y) or bool(torch.isfinite(y.detach().sum())):
+    if torch.compiler.is_compiling() or inside_transform(y) or bool(torch.isfinite(y.detach().sum())):
         return y
     if bool(torch.isfinite(x.detach()).all()):
         return y  # only the sum of finite outputs overflowed
@@ -235,8 +235,3 @@ def _with_non_finite(
     x: torch.Tensor, w: torch.Tensor, groups: int, windows: Windows, method: str
 ) -> torch.Tensor:
     return sum_with_non_finite(x, w, lambda p, q: _compute(p, q, groups, windows, method))
-
-
-def _batched_by_vmap(t: torch.Tensor) -> bool:
-    """Inside torch.func.vmap a value cannot be looked at."""
-    return torch._C._functorch.is_functorch_wrapped_tensor(t)

@@ -16,8 +16,9 @@ import torch
 
 from .geometry import Geometry
 from .padding import pad
-from .spectral import exact_in_double, forward_product, inside_transform, mark_non_finite, spectral_conv
+from .spectral import exact_in_double, forward_product, inside_transform, spectral_conv
 from .spectrum import fast_length, overlap_add_length
+from .terms import sum_with_non_finite
 
 __all__ = ["METHODS", "direct", "fft", "fft_points", "library", "overlap_add", "shifted", "through_spectrum"]
 
@@ -102,8 +103,7 @@ def through_spectrum(
         return direct(x, w, g)
     if not bool(bad.any()):
         return y  # only the sum of finite outputs overflowed
-    clean = spectral_conv(x.masked_fill(bad, 0), w, g, n_fft)
-    return mark_non_finite(clean, x.detach(), w.detach(), g, n_fft)
+    return sum_with_non_finite(x, w, lambda p, q: spectral_conv(p, q, g, n_fft))
 
 
 def _sum_is_finite(y: torch.Tensor) -> bool:

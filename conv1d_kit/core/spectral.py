@@ -25,7 +25,6 @@ __all__ = [
     "forward_product",
     "inside_transform",
     "kernel_spectra",
-    "mark_non_finite",
     "round_elements",
     "spectral_conv",
 ]
@@ -135,28 +134,6 @@ def exact_in_double(x: torch.Tensor, w: torch.Tensor, n_fft: int) -> bool:
     """
     norms = float(x.double().norm()) * float(w.double().norm())
     return 4 * torch.finfo(torch.float64).eps * math.log2(2 * n_fft) * norms < 0.25
-
-
-def mark_non_finite(
-    clean: torch.Tensor, x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int
-) -> torch.Tensor:
-    """Give every output whose window holds NaN or Inf what the direct sum gives there, and no other.
-
-    Finite terms cannot change such a sum, so it is enough to know which signs of Inf, and which NaN, meet in
-    the window: counts, convolved like any signal.
-    """
-
-    def meets(marks: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
-        return forward_product(marks.double(), taps.double(), g, n_fft) > 0.5
-
-    nan = meets(x.isnan(), torch.ones_like(w))
-    if not bool(x.isinf().any()):
-        return clean.masked_fill(nan, torch.nan)
-    plus, minus = x.isposinf(), x.isneginf()
-    up = meets(plus, w > 0) | meets(minus, w < 0)
-    down = meets(plus, w < 0) | meets(minus, w > 0)
-    nan = nan | (up & down) | meets(plus | minus, w == 0)
-    return clean.masked_fill(up, torch.inf).masked_fill(down, -torch.inf).masked_fill(nan, torch.nan)
 
 
 class _Forward(torch.autograd.Function):

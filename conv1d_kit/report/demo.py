@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from ..audio.classifier import AudioClassifier
-from ..audio.filterbank import FilterBankCNN
 from ..audio.synth import SOUNDS, make_sounds
 from ..errors import InputError
 from ..text.classifier import TextClassifier
@@ -150,7 +149,9 @@ def _run(seed: int, size: DemoSize, step: OnStep) -> DemoResult:
         "Spectrogram CNN", model, clips, labels, fold, _counter(step, "Training on spectrograms", epochs)
     )
     epochs = size.wave_epochs
-    wave_model = _FilterBankClassifier(net="wave", epochs=epochs, augment=("roll", "gain"), seed=seed)
+    wave_model = AudioClassifier(
+        net="filterbank", width=64, dropout=0.2, epochs=epochs, augment=("roll", "gain"), seed=seed
+    )
     wave = _judge(
         "Waveform CNN", wave_model, clips, labels, fold, _counter(step, "Training on waveforms", epochs)
     )
@@ -197,13 +198,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-class _FilterBankClassifier(AudioClassifier):
-    """AudioClassifier on the waveform with the small net, about a quarter of the work of "wave"."""
-
-    def _make_net(self, n_features, n_classes):
-        return FilterBankCNN(n_features, n_classes)
 
 
 class _BagOfWords:

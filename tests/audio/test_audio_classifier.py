@@ -122,7 +122,7 @@ def test_integer_labels_come_back_as_integers(data, tmp_path):
     assert AudioClassifier.load(tmp_path / "m").predict(data[0]).dtype == fitted.predict(data[0]).dtype
 
 
-@pytest.mark.parametrize("net", ["spectrogram", "wave"])
+@pytest.mark.parametrize("net", ["spectrogram", "wave", "filterbank"])
 def test_save_and_load_keep_every_probability(net, data, tmp_path):
     fitted = AudioClassifier(**{**SMALL, "epochs": 1}, net=net).fit(*data)
     fitted.save(tmp_path / "model")

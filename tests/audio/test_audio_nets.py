@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from conv1d_kit.audio.nets import AUDIO_NETS, MaskedBatchNorm, Standardize
+from conv1d_kit.audio.nets import AUDIO_NETS
+from conv1d_kit.audio.norms import MaskedBatchNorm, Standardize
 
-N_FEATURES = {"spectrogram": 32, "wave": 1}
+N_FEATURES = {"spectrogram": 32, "wave": 1, "filterbank": 1}
 
 
 @pytest.fixture(params=sorted(AUDIO_NETS))
@@ -20,7 +21,11 @@ def named_net(request):
     return request.param, net
 
 
-LENGTHS = {"spectrogram": [1, 2, 3, 7, 8, 9, 15, 40], "wave": [1, 3, 16, 17, 250, 257, 1000, 3001]}
+LENGTHS = {
+    "spectrogram": [1, 2, 3, 7, 8, 9, 15, 40],
+    "wave": [1, 3, 16, 17, 250, 257, 1000, 3001],
+    "filterbank": [1, 3, 159, 160, 161, 1000, 3001],
+}
 
 
 def test_a_clip_gives_alone_what_it_gives_in_a_padded_batch(named_net):
