@@ -7,6 +7,7 @@ takes. A short 1-D NumPy call never imports torch: np.convolve answers it.
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +46,11 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     InputTypeError
         Masked arrays, elements that are no numbers, or a Tensor mixed with anything else.
 
+    Warns
+    -----
+    RuntimeWarning
+        Where method="fft" was asked for and NaN or Inf cost it further passes (NumPy only, as scipy warns).
+
     Examples
     --------
     >>> convolve([1, 2, 3], [0, 1, 0.5])
@@ -65,7 +71,10 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
         return np.array([], np.result_type(a, b)) if isinstance(a, np.ndarray) else (a.reshape(-1)[:0] * 0)
     if isinstance(a, np.ndarray) and a.ndim == 1 and method in ("auto", "direct") and _is_short(a, b):
         return _numpy_convolve(a, b, mode)
-    return _through_core(a, b, axes, mode, method)
+    y = _through_core(a, b, axes, mode, method)
+    if method == "fft" and isinstance(y, np.ndarray):
+        _warn_of_non_finite(y)
+    return y
 
 
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
@@ -405,6 +414,20 @@ def _through_core(a: Any, b: Any, axes: Sequence[int], mode: str, method: str) -
     (x, w), leave = enter(in1=a, in2=b)
     dtype = common_dtype(x, w)
     return leave(narrow(convolve_nd(widen(x, dtype), widen(w, dtype), axes, mode, method), dtype))
+
+
+def _warn_of_non_finite(y: np.ndarray) -> None:
+    if y.dtype.kind not in "fc":
+        return
+    with np.errstate(all="ignore"):
+        if np.isfinite(y.sum()):
+            return
+    warnings.warn(
+        "Use of fft convolution on NaN or Inf takes further passes, so that each reaches only the outputs "
+        "whose window holds it; method='direct' takes one",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def _promoted(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,13 @@ from conv1d_kit.core.padding import PADDINGS
 from conv1d_kit.core.precision import ERROR_CONSTANT
 from conv1d_kit.core.spectrum import fast_length, overlap_add_length
 
+NUMPYS = {
+    "zeros": "constant",
+    "reflect": "reflect",
+    "symmetric": "symmetric",
+    "replicate": "edge",
+    "circular": "wrap",
+}
 LAW = settings(max_examples=500, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
 methods = st.sampled_from(sorted(METHODS))
@@ -80,6 +87,33 @@ def test_convolution_is_associative(n, k, m, method, seed):
     a, b, c = (rng.standard_normal(size) for size in (n, k, m))
     left = convolve(convolve(a, b, method=method), c, method=method)
     np.testing.assert_allclose(left, convolve(a, convolve(b, c, method=method), method=method), atol=1e-10)
+
+
+@LAW
+@given(st.integers(1, 60), st.integers(1, 60), methods, st.sampled_from(["int64", "float64", "complex128"]), seeds)
+def test_convolution_commutes(n, k, method, dtype, seed):
+    rng = np.random.default_rng(seed)
+    a, b = (rng.integers(-99, 100, (size, 2)) @ (1, 1j if dtype[0] == "c" else 0) for size in (n, k))
+    a, b = (v.astype(dtype) if dtype[0] == "c" else v.real.astype(dtype) for v in (a, b))
+    np.testing.assert_allclose(
+        convolve(a, b, method=method),
+        convolve(b, a, method=method),
+        rtol=0,
+        atol=0 if dtype[0] == "i" else 1e-9,
+    )
+
+
+@LAW
+@given(geometries())
+def test_every_method_stays_within_the_published_bound_of_the_direct_sum(geometry):
+    x, w, options = geometry
+    options.pop("method")
+    truth = conv(x, w, method="direct", **options)
+    n = x.shape[-1] + sum(options["padding"][0])
+    norms = np.linalg.norm(np.pad(x, ((0, 0), (0, 0), options["padding"][0]), mode=NUMPYS[options["padding_mode"]]))
+    for method in METHODS:
+        bound = ERROR_CONSTANT * np.finfo(float).eps * (math.log2(4 * n) + w[0].size) * norms * np.linalg.norm(w)
+        assert np.abs(conv(x, w, method=method, **options) - truth).max() <= bound, method
 
 
 @LAW

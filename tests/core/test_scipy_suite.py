@@ -76,13 +76,6 @@ for mark in TestConvolve2d.test_same_with_boundary.pytestmark:  # noqa: F821
     if mark.name == "parametrize" and mark.args[0] == "func":
         mark.args[1][:] = [FUNCTIONS["convolve2d"], FUNCTIONS["correlate2d"]]
 
-# scipy warns here that one NaN has spread over the whole result; ours spreads over its window alone
-# (test_a_nan_in_a_long_signal_touches_only_its_windows), so there is nothing to warn of
-TestFFTConvolve.test_fft_nan = pytest.mark.xfail(  # noqa: F821
-    raises=pytest.fail.Exception, strict=True, reason="no warning, since the NaN does not spread"
-)(TestFFTConvolve.test_fft_nan)  # noqa: F821
-
-
 @pytest.fixture
 def xp():
     """The array library that scipy's tests ask for: NumPy, as scipy wraps it."""
