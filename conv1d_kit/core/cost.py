@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from .geometry import Geometry
-from .spectrum import fast_length, overlap_add_length
+from .spectrum import fft_points
 
 __all__ = ["Work", "cheapest_method", "predicted_seconds"]
 
@@ -39,12 +39,11 @@ def cheapest_method(work: Work) -> str:
 
 def predicted_seconds(work: Work) -> dict[str, float]:
     """Predicted time by each method."""
-    g, size = work.geometry, work.x_shape[-1]
-    span = g.spans(work.w_shape[2:])[-1]
+    g, kernel, size = work.geometry, work.w_shape[2:], work.x_shape[-1]
     return {
         "direct": _direct_seconds(work),
-        "overlap_add": _spectral_seconds(work, overlap_add_length(span, size)),
-        "fft": _spectral_seconds(work, fast_length(size + span - 1)) * 1.05,
+        "overlap_add": _spectral_seconds(work, fft_points("overlap_add", g, kernel, size)),
+        "fft": _spectral_seconds(work, fft_points("fft", g, kernel, size)) * 1.05,
     }
 
 
@@ -59,11 +58,12 @@ def _direct_seconds(work: Work) -> float:
 
 
 def _spectral_seconds(work: Work, n_fft: int) -> float:
-    g, kernel, size = work.geometry, work.w_shape[2:], work.x_shape[-1]
+    g, kernel = work.geometry, work.w_shape[2:]
     width = work.itemsize / 4 if work.inexact else 2.0  # integers go through float64
-    n_blocks = -(-size // (n_fft - g.spans(kernel)[-1] + 1))
+    *lead_sizes, n_out = g.out_sizes(work.x_shape[2:], kernel)
+    n_blocks = -(-n_out // max(1, (n_fft - g.spans(kernel)[-1]) // g.stride[-1] + 1))
     rows_in = math.prod(work.x_shape[:-1])
-    rows_out = work.x_shape[0] * work.w_shape[0] * math.prod(g.out_sizes(work.x_shape[2:], kernel)[:-1])
+    rows_out = work.x_shape[0] * work.w_shape[0] * math.prod(lead_sizes)
     points = (rows_in + rows_out) * n_blocks * n_fft + math.prod(work.w_shape[:-1]) * n_fft
     products = rows_out * work.w_shape[1] * math.prod(kernel[:-1]) * n_blocks * n_fft / 2
     return SPECTRAL_OVERHEAD + width * (points * math.log2(n_fft) * POINT + products * PRODUCT)

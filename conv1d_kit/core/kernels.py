@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,10 +16,10 @@ import torch
 from .geometry import Geometry
 from .padding import pad
 from .spectral import exact_in_double, forward_product, inside_transform, spectral_conv
-from .spectrum import fast_length, overlap_add_length
+from .spectrum import fft_points
 from .terms import sum_with_non_finite
 
-__all__ = ["METHODS", "direct", "fft", "fft_points", "library", "overlap_add", "shifted", "through_spectrum"]
+__all__ = ["METHODS", "direct", "fft", "library", "overlap_add", "shifted", "through_spectrum"]
 
 NN = torch.nn.functional
 
@@ -74,12 +73,6 @@ def overlap_add(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
 def fft(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
     """One FFT over the whole last axis, at a fast length."""
     return through_spectrum(x, w, g, fft_points("fft", g, w.shape[2:], x.shape[-1]))
-
-
-def fft_points(method: str, g: Geometry, kernel: Sequence[int], size: int) -> int:
-    """Points of one FFT block by "overlap_add" or "fft"."""
-    span = g.spans(kernel)[-1]
-    return overlap_add_length(span, size) if method == "overlap_add" else fast_length(size + span - 1)
 
 
 def through_spectrum(

@@ -9,9 +9,9 @@ import torch
 
 from ..errors import InputError
 from .geometry import Geometry
-from .kernels import fft_points
 from .plan import Plan
 from .spectral import round_elements
+from .spectrum import fft_points
 
 __all__ = ["conv_in_pieces", "extra_bytes"]
 

@@ -11,11 +11,12 @@ from ..errors import InputError
 from .array import common_dtype, enter, narrow, widen
 from .conv import add_bias
 from .cost import predicted_seconds
-from .kernels import METHODS, fft_points, library, through_spectrum
+from .kernels import METHODS, library, through_spectrum
 from .padding import pad
 from .plan import check_bias, make_plan
 from .precision import normwise_bound
 from .spectral import kernel_spectra
+from .spectrum import fft_points
 
 __all__ = ["ConvPlan", "plan_conv"]
 

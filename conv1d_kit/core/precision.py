@@ -8,8 +8,9 @@ import torch
 
 from ..errors import InputError
 from .geometry import Geometry
-from .kernels import METHODS, direct, fft_points
+from .kernels import METHODS, direct
 from .spectral import forward_product
+from .spectrum import fft_points, shared_zeros
 
 __all__ = ["ERROR_CONSTANT", "PRECISIONS", "normwise_bound", "refuse_inexact", "with_precision"]
 
@@ -100,17 +101,15 @@ def _redo_imprecise(
 
 
 def _block_norm(xa: torch.Tensor, g: Geometry, n_fft: int, span: int, y: torch.Tensor) -> torch.Tensor:
-    """The norm of what shares an FFT block with each output: its own block and the one whose tail it takes."""
-    hop, size = n_fft - span + 1, y.shape[-1]
-    n_blocks = -(-xa.shape[-1] // hop)
-    energy = xa.square().reshape(xa.shape[0], g.groups, -1, xa.shape[-1]).sum(2)
-    energy = (
-        torch.nn.functional.pad(energy, (0, n_blocks * hop - xa.shape[-1]))
-        .unflatten(-1, (n_blocks, hop))
-        .sum(-1)
-    )
-    shared = torch.nn.functional.pad(energy, (0, 1)) + torch.nn.functional.pad(energy, (1, 0))
-    at = (torch.arange(size, device=y.device) * g.stride[-1] + span - 1 - g.pads[-1][0]).clamp(0) // hop
-    norm = shared.sqrt()[..., at.clamp(max=n_blocks)]  # (B, G, L)
-    norm = norm.repeat_interleave(y.shape[1] // g.groups, 1)
+    """The norm of what shares an FFT block with each output."""
+    (low, _), stride, size = g.pads[-1], g.stride[-1], y.shape[-1]
+    extent = (size - 1) * stride + span
+    whole = n_fft >= extent - shared_zeros(xa.shape[-1], extent, low, span)
+    per = size if whole else (n_fft - span) // stride + 1
+    first = torch.arange(-(-size // per), device=y.device) * per * stride - low  # of each block, in xa
+    energy = xa.square().reshape(xa.shape[0], g.groups, -1, xa.shape[-1]).sum(2).double()
+    upto = torch.nn.functional.pad(energy.cumsum(-1), (1, 0))
+    ends = [edge.clamp(0, xa.shape[-1]) for edge in (first, first + (extent if whole else n_fft))]
+    norm = (upto[..., ends[1]] - upto[..., ends[0]]).clamp(min=0).sqrt().to(xa.dtype)  # (B, G, blocks)
+    norm = norm.repeat_interleave(per, -1)[..., :size].repeat_interleave(y.shape[1] // g.groups, 1)
     return norm.reshape(y.shape[0], y.shape[1], *(1,) * (y.ndim - 3), size)

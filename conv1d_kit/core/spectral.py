@@ -12,13 +12,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from .geometry import Geometry
 from .padding import pad
-from .spectrum import fast_length, overlap_add_length
+from .spectrum import fast_length, fft_points, overlap_add_length, remembered, shared_zeros
 
 __all__ = [
     "exact_in_double",
@@ -47,44 +47,93 @@ def inside_transform(t: torch.Tensor) -> bool:
 
 
 def kernel_spectra(w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
-    """Spectra of w turned round, since a correlation is a convolution with the flip."""
+    """Spectra of w that turn a product into a correlation [shape=(O, C/groups, *lead kernel, F)]."""
     transform, _ = _transforms(w)
-    return transform(_stuffed(w.flip(-1), g.dilation[-1]), n_fft)
+    return transform(_stuffed(w, g.dilation[-1]).conj(), n_fft).conj().resolve_conj()
 
 
 def forward_product(
     x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """y from x and w, in rounds of blocks that fit the cache."""
-    *lead_sizes, size = g.out_sizes(x.shape[2:], w.shape[2:])
-    x = pad(x, (*g.pads[:-1], (0, 0)))
-    span, stride = g.spans(w.shape[2:])[-1], g.stride[-1]
+    """y from x and w, in rounds of blocks that fit the cache.
+
+    Each block of n_fft inputs gives the outputs whose windows lie inside it (overlap-save): blocks are read
+    where they lie in x, and nothing is added up afterwards. With a stride that divides n_fft the spectrum is
+    folded, so that only every stride-th output is transformed back.
+    """
+    if len(g.pads) > 1:
+        x = pad(x, (*g.pads[:-1], (0, 0)))
+    layout = _layout(tuple(x.shape), tuple(w.shape), g, n_fft)
     transform, inverse = _transforms(x)
     if spectra_w is None:
         spectra_w = kernel_spectra(w, g, n_fft)
-    hop, length = n_fft - span + 1, x.shape[-1]
-    start = span - 1 - g.pads[-1][0]  # output j is the full convolution at start + j·stride
-    taps = list(_lead_taps(w.shape[2:-1], lead_sizes, g))
 
-    def convolved(blocks: torch.Tensor) -> torch.Tensor:
-        spectra = transform(blocks, n_fft)
-        parts = [_mix(spectra[at], spectra_w[tap], g.groups) for tap, at in taps]
-        return inverse(sum(parts[1:], parts[0]), n_fft)
+    def convolved(
+        frames: torch.Tensor,
+    ) -> torch.Tensor:  # (B, C, *lead, N, n_fft) → (B, O, *lead, N, positions)
+        spectra = transform(frames, n_fft)
+        if layout.taps is None:
+            y = _mix(spectra, spectra_w, g.groups, may_overwrite=True)
+        else:
+            (tap, at), *others = layout.taps
+            y = _mix(spectra[at], spectra_w[tap], g.groups)
+            for tap, at in others:
+                y += _mix(spectra[at], spectra_w[tap], g.groups)
+        if layout.folds > 1:
+            return inverse(_folded(y, n_fft, layout.folds, x.is_complex()), n_fft // layout.folds)
+        z = inverse(y, n_fft)
+        return z if layout.step == 1 else z[..., :: layout.step]
 
-    if length <= hop:
-        return _taken(convolved(x), start, size, stride)
-    y = x.new_zeros((x.shape[0], w.shape[0], *lead_sizes, size))
-    carry: Any = 0
-    for first, count in _rounds(x, w, lead_sizes, length, hop, n_fft):
-        z = convolved(_blocks(x, first * hop, count, hop))  # (B, O, *lead, count, n_fft)
-        whole, tail = z[..., :hop], z[..., hop:]  # a tail is span − 1 <= hop long: it falls into the next block
-        if count > 1:
-            whole[..., 1:, : span - 1] += tail[..., :-1, :]
-        whole[..., 0, : span - 1] += carry
-        carry = tail[..., -1, :]
-        _store(y, whole.flatten(-2), start, stride, first * hop)
-    _store(y, carry, start, stride, -(-length // hop) * hop)
+    low, size, per, hop = g.pads[-1][0], layout.out_shape[-1], layout.per, layout.hop
+    if layout.rounds is None:
+        frame = x if layout.is_bare else _window(x, -low, layout.reach)
+        return convolved(frame.unsqueeze(-2)).squeeze(-2)[..., :size].contiguous()
+    y = x.new_empty(layout.out_shape)
+    for first, count, whole in layout.rounds:  # the last block may give fewer outputs than the others
+        frames = _window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
+        z = convolved(frames)
+        done = (first + whole) * per
+        if whole:
+            y[..., first * per : done].unflatten(-1, (whole, per)).copy_(z[..., :whole, :per])
+        if whole < count:
+            y[..., done:] = z[..., whole, : size - done]
     return y
+
+
+class _Layout(NamedTuple):
+    """What forward_product reads off shapes."""
+
+    out_shape: tuple[int, ...]
+    taps: list[tuple[Any, Any]] | None  # of the leading axes; None where there are none
+    per: int  # outputs a block
+    hop: int  # inputs from block to block
+    reach: int  # inputs that one block over everything reads
+    is_bare: bool  # and it needs no pads but those of the transform
+    folds: int  # aliases of the spectrum to be averaged
+    step: int  # stride left for the outputs
+    rounds: list[tuple[int, int, int]] | None  # (first block, blocks, blocks full of outputs); None: one block
+
+
+@remembered
+def _layout(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, n_fft: int) -> _Layout:
+    flat = g._replace(pads=(*((0, 0),) * (len(g.pads) - 1), g.pads[-1]))  # the leading axes are padded already
+    *lead_sizes, size = flat.out_sizes(x_shape[2:], w_shape[2:])
+    span, stride, low = g.spans(w_shape[2:])[-1], g.stride[-1], g.pads[-1][0]
+    taps = list(_lead_taps(w_shape[2:-1], lead_sizes, g)) if lead_sizes else None
+    folds = stride if n_fft % stride == 0 else 1
+    extent = (size - 1) * stride + span
+    per = (n_fft - span) // stride + 1
+    out_shape = (x_shape[0], w_shape[0], *lead_sizes, size)
+    if n_fft >= extent - shared_zeros(x_shape[-1], extent, low, span):
+        reach = min(extent, n_fft)
+        is_bare = low == 0 and x_shape[-1] <= reach
+        return _Layout(out_shape, taps, size, 0, reach, is_bare, folds, stride // folds, None)
+    rows = x_shape[0] * (math.prod(x_shape[1:-1]) + w_shape[0] * math.prod(lead_sizes))
+    rounds = [
+        (first, count, min(count, size // per - first))
+        for first, count in _rounds(rows, -(-size // per), n_fft)
+    ]
+    return _Layout(out_shape, taps, per, per * stride, 0, False, folds, stride // folds, rounds)
 
 
 def input_product(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: Sequence[int]) -> torch.Tensor:
@@ -99,7 +148,7 @@ def input_product(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: Sequenc
         for size, span, given, low in zip(sizes, g.spans(w.shape[2:]), stuffed.shape[2:], lows, strict=True)
     ]
     turned = Geometry((1,) * len(lows), tuple(zip(lows, highs, strict=True)), g.dilation, g.groups)
-    return forward_product(stuffed, swapped, turned, _block_length(w, g, stuffed.shape[-1]))
+    return forward_product(stuffed, swapped, turned, _block_length(w, turned, stuffed.shape[-1]))
 
 
 def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Sequence[int]) -> torch.Tensor:
@@ -109,14 +158,17 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     span, low = g.spans(kernel)[-1], g.pads[-1][0]
     stuffed = _stuffed(gy, g.stride[-1])
     transform, inverse = _transforms(x)
-    n_fft = min(overlap_add_length(span, stuffed.shape[-1]), fast_length(stuffed.shape[-1] + span - 1))
+    extent = stuffed.shape[-1] + span - 1
+    n_fft = min(overlap_add_length(span, extent), fast_length(extent))
     hop = n_fft - span + 1
     n_groups = g.groups
     gw = x.new_zeros((gy.shape[1], x.shape[1] // n_groups, *kernel))
     taps = list(_lead_taps(kernel[:-1], lead_sizes, g))
     totals: list[Any] = [0] * len(taps)
-    for first, count in _rounds(x, gw, lead_sizes, stuffed.shape[-1], hop, n_fft):
-        spectra_gy = transform(_blocks(stuffed, first * hop, count, hop).conj(), n_fft).conj()
+    rows = x.shape[0] * (math.prod(x.shape[1:-1]) + gw.shape[0] * math.prod(lead_sizes))
+    for first, count in _rounds(rows, -(-stuffed.shape[-1] // hop), n_fft):
+        blocks = _window(stuffed, first * hop, count * hop).unflatten(-1, (count, hop))
+        spectra_gy = transform(blocks.conj(), n_fft).conj()
         frames = _window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
         spectra_x = transform(frames, n_fft)
         for i, (_, met) in enumerate(taps):
@@ -230,7 +282,7 @@ def _transforms(x: torch.Tensor):
 
 
 def _block_length(w: torch.Tensor, g: Geometry, size: int) -> int:
-    return overlap_add_length(g.spans(w.shape[2:])[-1], size)
+    return fft_points("overlap_add", g, w.shape[2:], size)
 
 
 def _stuffed(t: torch.Tensor, step: int) -> torch.Tensor:
@@ -244,31 +296,45 @@ def _stuffed(t: torch.Tensor, step: int) -> torch.Tensor:
 
 def round_elements(x_shape: Sequence[int], n_out: int, g: Geometry, kernel: Sequence[int], n_fft: int) -> int:
     """Numbers that one round of blocks holds, inputs and outputs together."""
-    lead_sizes = g.out_sizes(x_shape[2:], kernel)[:-1]
+    *lead_sizes, size = g.out_sizes(x_shape[2:], kernel)
     lead_in = math.prod(s + low + high for s, (low, high) in zip(x_shape[2:-1], g.pads, strict=False))
     rows = x_shape[0] * (x_shape[1] * lead_in + n_out * math.prod(lead_sizes))
-    n_blocks = -(-x_shape[-1] // (n_fft - g.spans(kernel)[-1] + 1))
-    return rows * n_fft * max(1, min(n_blocks, CACHE_ELEMENTS // max(1, rows * n_fft)))
+    n_blocks = -(-size // ((n_fft - g.spans(kernel)[-1]) // g.stride[-1] + 1))
+    return rows * n_fft * _blocks_a_round(rows, n_blocks, n_fft)
 
 
-def _rounds(x, w, lead_sizes, length: int, hop: int, n_fft: int) -> Iterator[tuple[int, int]]:
+def _blocks_a_round(rows: int, n_blocks: int, n_fft: int) -> int:
+    return max(1, min(n_blocks, CACHE_ELEMENTS // max(1, rows * n_fft)))
+
+
+def _rounds(rows: int, n_blocks: int, n_fft: int) -> Iterator[tuple[int, int]]:
     """(first block, number of blocks) of each round."""
-    rows = x.shape[0] * (math.prod(x.shape[1:-1]) + w.shape[0] * math.prod(lead_sizes))
-    n_blocks = -(-length // hop)
-    count = max(1, min(n_blocks, CACHE_ELEMENTS // max(1, rows * n_fft)))
+    count = _blocks_a_round(rows, n_blocks, n_fft)
     for first in range(0, n_blocks, count):
         yield first, min(count, n_blocks - first)
 
 
 def _window(x: torch.Tensor, start: int, length: int) -> torch.Tensor:
-    """x[..., start : start + length] with zeros where that is outside."""
+    """x[..., start : start + length] with zeros where that is outside; a view where nothing is."""
     low, high = max(0, -start), max(0, start + length - x.shape[-1])
+    if not low and not high:
+        return x[..., start : start + length]
     inside = x[..., max(0, start) : max(0, start + length)]
     return pad(inside, ((min(low, length), min(high, length - inside.shape[-1] - min(low, length))),))
 
 
-def _blocks(x: torch.Tensor, start: int, count: int, hop: int) -> torch.Tensor:
-    return _window(x, start, count * hop).unflatten(-1, (count, hop))
+def _folded(y: torch.Tensor, n_fft: int, stride: int, is_complex: bool) -> torch.Tensor:
+    """The spectrum of every stride-th sample: the mean of the stride aliases of y (..., F)."""
+    n = n_fft // stride
+    if is_complex:
+        return y.unflatten(-1, (stride, n)).mean(-2)
+    half = n // 2 + 1
+    parts = [y[..., i * n : i * n + half] for i in range(stride) if i * n + half <= y.shape[-1]]
+    for i in range(stride):  # of a real signal the upper half is the lower half's mirror image
+        if i * n + half > y.shape[-1]:
+            end = n_fft - i * n  # index of the mirror of the first, going down
+            parts.append(y[..., end - half + 1 : end + 1].flip(-1).conj())
+    return torch.stack(parts).mean(0)
 
 
 def _lead_taps(kernel: Sequence[int], lead_sizes: Sequence[int], g: Geometry) -> Iterator[tuple[Any, Any]]:
@@ -282,36 +348,21 @@ def _lead_taps(kernel: Sequence[int], lead_sizes: Sequence[int], g: Geometry) ->
         yield (..., *tap, whole), (whole, whole, *met)
 
 
-def _taken(z: torch.Tensor, start: int, size: int, stride: int) -> torch.Tensor:
-    """z[..., start + j·stride] for j < size, zeros where that is outside."""
-    last = start + (size - 1) * stride
-    if start < 0 or last >= z.shape[-1]:
-        z = pad(z, ((max(0, -start), max(0, last + 1 - z.shape[-1])),))
-        start = max(0, start)
-        last = start + (size - 1) * stride
-    return z[..., start : last + 1 : stride]
-
-
-def _store(y: torch.Tensor, z: torch.Tensor, start: int, stride: int, at: int) -> None:
-    """Put z, the full convolution from `at` on, where it belongs in the output."""
-    j = max(0, -(-(at - start) // stride))
-    offset = start + j * stride - at
-    if offset < z.shape[-1] and j < y.shape[-1]:
-        part = z[..., offset::stride][..., : y.shape[-1] - j]
-        y[..., j : j + part.shape[-1]] = part
-
-
-def _mix(x: torch.Tensor, w: torch.Tensor, groups: int) -> torch.Tensor:
+def _mix(x: torch.Tensor, w: torch.Tensor, groups: int, may_overwrite: bool = False) -> torch.Tensor:
     """Products in the spectrum: x (B, C, *lead, N, F), w (O, C/groups, F) → (B, O, *lead, N, F)."""
     batch, channels, *middle, n_freq = x.shape
-    per_group, per_out = channels // groups, w.shape[0] // groups
-    if per_group == 1:
-        weights = w.reshape(1, groups, per_out, *(1,) * len(middle), n_freq)
+    n_out = w.shape[0]
+    if channels == groups:
+        if n_out == groups:
+            weights = w if n_out == 1 else w.reshape(groups, *(1,) * len(middle), n_freq)
+            return x.mul_(weights) if may_overwrite else x * weights
+        weights = w.reshape(1, groups, n_out // groups, *(1,) * len(middle), n_freq)
         return (x.unsqueeze(2) * weights).flatten(1, 2)
+    per_group, per_out = channels // groups, n_out // groups
     xf = x.reshape(batch, groups, per_group, -1, n_freq).permute(4, 1, 2, 0, 3).flatten(3)  # (F, G, C/G, B·N)
     wf = w.reshape(groups, per_out, per_group, n_freq).permute(3, 0, 1, 2)  # (F, G, O/G, C/G)
     y = torch.matmul(wf, xf).unflatten(-1, (batch, -1))  # (F, G, O/G, B, N)
-    return y.permute(3, 1, 2, 4, 0).reshape(batch, w.shape[0], *middle, n_freq)
+    return y.permute(3, 1, 2, 4, 0).reshape(batch, n_out, *middle, n_freq)
 
 
 def _contract(gy: torch.Tensor, x: torch.Tensor, groups: int) -> torch.Tensor:

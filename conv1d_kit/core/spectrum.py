@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
 import torch
 
-__all__ = ["fast_length", "overlap_add_length", "remembered"]
+from .geometry import Geometry
+
+__all__ = ["fast_length", "fft_points", "overlap_add_length", "remembered", "shared_zeros"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LARGEST_FOLD = 64  # strides up to which an FFT length is made a multiple of it
 LARGEST_BLOCK = 1 << 15  # points; beyond it a block leaves the second-level cache and the gain is lost
 
 
@@ -49,28 +52,55 @@ def fast_length(n: int) -> int:
 
 
 @remembered
-def overlap_add_length(span: int, size: int) -> int:
-    """FFT points of a block: the power of two with the least N·log2(2N) / (N − K + 1).
+def overlap_add_length(span: int, extent: int, stride: int = 1) -> int:
+    """FFT points of a block: those with the least blocks·N·log2(2N).
 
     Parameters
     ----------
     span : int
         Kernel length K, dilation included.
-    size : int
-        Signal length; one block is enough when all fits.
+    extent : int
+        Positions that all windows together see, pads included.
+    stride : int
+        Divides the result where it is small, so that the spectrum can be folded.
 
     Examples
     --------
-    >>> overlap_add_length(255, 10_000)
-    2048
+    >>> overlap_add_length(255, 10_000), overlap_add_length(255, 10_000, stride=6) % 6
+    (1024, 0)
     """
-    whole = fast_length(size + span - 1)
-    first = (2 * span - 1).bit_length()
-    last = max(first, LARGEST_BLOCK.bit_length() - 1)
-    best, least = whole, math.inf
-    for bits in range(first, last + 1):
-        n = 1 << bits
-        work = n * math.log2(2 * n) / (n - span + 1)
+    odd = _foldable(stride) >> ((_foldable(stride) & -_foldable(stride)).bit_length() - 1)
+    best, least = 0, math.inf
+    for bits in range((2 * span - 1).bit_length() - odd.bit_length(), 40):
+        n = odd << max(bits, 3)
+        if n < 2 * span - 1 or n < stride:
+            continue
+        if best and n > max(LARGEST_BLOCK, 4 * span):
+            break
+        n_blocks = -(-(extent - span + 1) // (((n - span) // stride + 1) * stride))
+        work = n_blocks * n * math.log2(2 * n)
         if work < least:
             best, least = n, work
-    return min(best, whole)
+    return best
+
+
+def shared_zeros(size: int, extent: int, low: int, span: int) -> int:
+    """How many pads of one FFT over everything may wrap round: zeros before the signal also stand after it."""
+    return max(0, min(low, extent - low - size, span - 1, extent - span))
+
+
+def fft_points(method: str, g: Geometry, kernel: Sequence[int], size: int) -> int:
+    """Points of one FFT block by "overlap_add" or "fft" over a last axis of `size`."""
+    return _fft_points(method, g.spans(kernel)[-1], g.stride[-1], *g.pads[-1], size)
+
+
+@remembered
+def _fft_points(method: str, span: int, stride: int, low: int, high: int, size: int) -> int:
+    extent = max(0, size + low + high - span) // stride * stride + span
+    multiple = _foldable(stride)
+    whole = fast_length(-(-(extent - shared_zeros(size, extent, low, span)) // multiple)) * multiple
+    return whole if method == "fft" else min(whole, overlap_add_length(span, extent, stride))
+
+
+def _foldable(stride: int) -> int:
+    return stride if stride <= LARGEST_FOLD else 1

@@ -76,6 +76,7 @@ for mark in TestConvolve2d.test_same_with_boundary.pytestmark:  # noqa: F821
     if mark.name == "parametrize" and mark.args[0] == "func":
         mark.args[1][:] = [FUNCTIONS["convolve2d"], FUNCTIONS["correlate2d"]]
 
+
 @pytest.fixture
 def xp():
     """The array library that scipy's tests ask for: NumPy, as scipy wraps it."""

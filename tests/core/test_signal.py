@@ -114,7 +114,11 @@ def test_lists_scalars_and_empty_arrays_answer_as_scipy():
 def test_a_nan_in_a_long_signal_touches_only_its_windows(method):
     a, b = arrays(1, "float64", 20_000, 500)
     a[7000] = np.nan
-    with pytest.warns(RuntimeWarning, match="Use of fft convolution on NaN") if method == "fft" else nullcontext():
+    with (
+        pytest.warns(RuntimeWarning, match="Use of fft convolution on NaN")
+        if method == "fft"
+        else nullcontext()
+    ):
         y = convolve(a, b, method=method)
     bad = np.flatnonzero(np.isnan(y))
     np.testing.assert_array_equal(bad, np.arange(7000, 7500))
