@@ -11,7 +11,7 @@ import torch
 
 from ..errors import InputError
 from .array import common_dtype, enter, narrow, widen
-from .kernels import METHODS, library
+from .kernels import METHODS, direct
 from .lengths import lengths_tensor, mask_beyond, pad_rows
 from .nonfinite import NAN_RULES, omit_nan, refuse_nan
 from .padding import pad
@@ -286,8 +286,8 @@ def _compute(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None, plan: 
     """The plan carried out on tensors of one dtype."""
     if plan.mode_pads is not None:
         x = pad(x, plan.mode_pads, plan.mode)
-    if plan.method == "direct" and x.dtype.is_floating_point and x.shape[1]:
-        return library(x, w, plan.geometry, bias)
+    if plan.method == "direct":
+        return direct(x, w, plan.geometry, bias)
     return add_bias(METHODS[plan.method](x, w, plan.geometry), bias)
 
 

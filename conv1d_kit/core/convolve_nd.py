@@ -13,11 +13,11 @@ from functools import lru_cache
 import torch
 
 from .cost import Work, predicted_seconds
+from .differentiable import inside_transform
 from .geometry import Geometry
-from .kernels import METHODS
+from .kernels import METHODS, exact_in_double
 from .padding import pad
 from .plain import output_window
-from .spectral import exact_in_double, inside_transform
 from .spectrum import fast_length
 from .terms import sum_with_non_finite
 

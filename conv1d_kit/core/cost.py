@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from .geometry import Geometry
-from .spectrum import fft_points
+import torch
 
-__all__ = ["Work", "cheapest_method", "predicted_seconds"]
+from .geometry import Geometry
+from .spectrum import fft_points, remembered
+
+__all__ = ["Work", "blocked_is_quicker", "cheapest_method", "predicted_seconds"]
 
 DIRECT_OVERHEAD = 8e-6  # seconds a call
 SPECTRAL_OVERHEAD = 120e-6
@@ -33,8 +35,19 @@ def cheapest_method(work: Work) -> str:
     """The key of METHODS with the least predicted time."""
     if math.prod(work.w_shape[2:]) < SHORTEST_SPECTRAL:
         return "direct"
+    if torch.compiler.is_compiling():  # lengths may be symbols, which cannot be compared
+        return "direct" if math.prod(work.w_shape[2:]) < 2 * SHORTEST_SPECTRAL else "overlap_add"
     seconds = predicted_seconds(work)
     return min(seconds, key=seconds.__getitem__)
+
+
+@remembered
+def blocked_is_quicker(work: Work) -> bool:
+    """Whether the direct sum of one channel is quicker as blocked matrix products than by torch's kernel."""
+    span, stride = work.geometry.spans(work.w_shape[2:]), work.geometry.stride
+    if len(span) > 1 or stride[0] > 8 or span[0] > 4096:
+        return False
+    return math.prod(work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])) >= 1500
 
 
 def predicted_seconds(work: Work) -> dict[str, float]:

@@ -13,29 +13,30 @@ from typing import Any
 
 import torch
 
+from .blocked import blocked
+from .cost import Work, blocked_is_quicker
+from .differentiable import all_finite, inside_transform, spectral_conv
 from .geometry import Geometry
+from .library import library
 from .padding import pad
-from .spectral import exact_in_double, forward_product, inside_transform, spectral_conv
+from .spectral import forward_product
 from .spectrum import fft_points
-from .terms import sum_with_non_finite
 
-__all__ = ["METHODS", "direct", "fft", "library", "overlap_add", "shifted", "through_spectrum"]
-
-NN = torch.nn.functional
+__all__ = ["METHODS", "direct", "fft", "overlap_add", "shifted", "through_spectrum"]
 
 
-def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
-    """The sum itself: torch's kernel where there is one, shifted copies for integers."""
-    inexact = x.dtype.is_floating_point or x.dtype.is_complex
-    return library(x, w, g) if inexact and x.shape[1] and x.ndim <= 5 else shifted(x, w, g)
-
-
-def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """torch's own kernel (oneDNN, cuDNN); floating and complex dtypes."""
-    run = (NN.conv1d, NN.conv2d, NN.conv3d)[x.ndim - 3]
-    if x.numel() and all(low == high for low, high in g.pads):
-        return run(x, w, bias, g.stride, tuple(low for low, _ in g.pads), g.dilation, g.groups)
-    return run(pad(x, g.pads), w, bias, g.stride, 0, g.dilation, g.groups)
+def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """The sum itself: torch's kernel, a blocked matrix product on one channel, shifted copies for integers."""
+    if not (x.dtype.is_floating_point or x.dtype.is_complex) or x.ndim > 5:
+        y = shifted(x, w, g)
+        return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
+    if x.shape[1] == 1 == w.shape[0] and _is_plain(x, w):
+        work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
+        if blocked_is_quicker(work):
+            y = blocked(x, w, g)
+            if all_finite(y):
+                return y if bias is None else y.add_(bias)
+    return library(x, w, g, bias)
 
 
 def shifted(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
@@ -62,46 +63,54 @@ def shifted(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
 
 
 def overlap_add(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
-    """Blocks of the last axis through short FFTs, their tails added; other axes tap by tap in the spectrum.
+    """Blocks of the last axis through short FFTs; other axes tap by tap in the spectrum.
 
-    Errors stay local: an output is disturbed only by what is loud within a block of it. Source: Stockham
-    (1966), High-speed convolution and correlation, AFIPS.
+    The blocks overlap by what the kernel spans, and outputs that wrap round are left out (overlap-save): the
+    same short FFTs as overlap-add, without its sums. Errors stay local: an output is disturbed only by what is
+    loud within its block. Source: Stockham (1966), High-speed convolution and correlation, AFIPS.
     """
-    return through_spectrum(x, w, g, fft_points("overlap_add", g, w.shape[2:], x.shape[-1]))
+    return through_spectrum(x, w, g, "overlap_add")
 
 
 def fft(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
     """One FFT over the whole last axis, at a fast length."""
-    return through_spectrum(x, w, g, fft_points("fft", g, w.shape[2:], x.shape[-1]))
+    return through_spectrum(x, w, g, "fft")
 
 
 def through_spectrum(
-    x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: torch.Tensor | None = None
+    x: torch.Tensor, w: torch.Tensor, g: Geometry, method: str, spectra_w: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Overlap-add by n_fft-point blocks, exact where the direct sum is; `spectra_w` if w's are at hand."""
+    """By FFT blocks, exact where the direct sum is; `spectra_w` if w's are at hand."""
     dtype = x.dtype
     if dtype in (torch.float16, torch.bfloat16):
-        return through_spectrum(x.float(), w.float(), g, n_fft).to(dtype)
+        return through_spectrum(x.float(), w.float(), g, method).to(dtype)
     if x.numel() == 0 or w.numel() == 0:
         return direct(x, w, g)
-    if not (dtype.is_floating_point or dtype.is_complex):
-        if not exact_in_double(x, w, n_fft):
-            return direct(x, w, g)
-        return forward_product(x.double(), w.double(), g, n_fft).round().to(torch.int64).to(dtype)
-    y = spectral_conv(x, w, g, n_fft, spectra_w)
-    if torch.compiler.is_compiling() or inside_transform(y) or _sum_is_finite(y):
-        return y
-    bad = ~torch.isfinite(x)
-    if not bool(torch.isfinite(w).all()) or (dtype.is_complex and bool(bad.any())):
+    if dtype.is_floating_point or dtype.is_complex:
+        return spectral_conv(x, w, g, method, spectra_w)
+    n_fft = fft_points(method, g, w.shape[2:], x.shape[-1])
+    if not exact_in_double(x, w, n_fft):
         return direct(x, w, g)
-    if not bool(bad.any()):
-        return y  # only the sum of finite outputs overflowed
-    return sum_with_non_finite(x, w, lambda p, q: spectral_conv(p, q, g, n_fft))
+    return forward_product(x.double(), w.double(), g, n_fft).round().to(torch.int64).to(dtype)
 
 
-def _sum_is_finite(y: torch.Tensor) -> bool:
-    total = y.detach().sum().item()
-    return math.isfinite(total.real) and math.isfinite(total.imag)
+def exact_in_double(x: torch.Tensor, w: torch.Tensor, n_fft: int) -> bool:
+    """True if rounding a float64 FFT of these integers is sure to give the exact sums; False where unseen.
+
+    |error| <= c·eps·log2(n_fft)·|x|₂·|w|₂ with c < 4 (Higham, Accuracy and Stability, thm 24.2); the norms here
+    are of the whole input, a bound for each block's.
+    """
+    if torch.compiler.is_compiling() or x.is_meta or inside_transform(x, w):
+        return False
+    norms = float(x.double().norm()) * float(w.double().norm())
+    return 4 * torch.finfo(torch.float64).eps * math.log2(2 * n_fft) * norms < 0.25
+
+
+def _is_plain(*tensors: torch.Tensor) -> bool:
+    """Nothing asks for derivatives, traces, or hides the values."""
+    if torch.compiler.is_compiling() or tensors[0].is_meta or inside_transform(*tensors):
+        return False
+    return not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors)
 
 
 METHODS = {"direct": direct, "overlap_add": overlap_add, "fft": fft}

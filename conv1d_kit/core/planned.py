@@ -11,7 +11,7 @@ from ..errors import InputError
 from .array import common_dtype, enter, narrow, widen
 from .conv import add_bias
 from .cost import predicted_seconds
-from .kernels import METHODS, library, through_spectrum
+from .kernels import METHODS, direct, through_spectrum
 from .padding import pad
 from .plan import check_bias, make_plan
 from .precision import normwise_bound
@@ -123,9 +123,9 @@ class ConvPlan:
         if plan.mode_pads is not None:
             x = pad(x, plan.mode_pads, plan.mode)
         if self._spectra is not None and self.n_fft is not None:
-            y = add_bias(through_spectrum(x, self._w, plan.geometry, self.n_fft, self._spectra), self._bias)
-        elif self.method == "direct" and self._dtype.is_floating_point and x.shape[1]:
-            y = library(x, self._w, plan.geometry, self._bias)
+            y = add_bias(through_spectrum(x, self._w, plan.geometry, self.method, self._spectra), self._bias)
+        elif self.method == "direct":
+            y = direct(x, self._w, plan.geometry, self._bias)
         else:
             y = add_bias(METHODS[self.method](x, self._w, plan.geometry), self._bias)
         return leave(narrow(y if plan.batched else y[0], self._dtype))

@@ -1,4 +1,4 @@
-"""Convolution through short FFTs: overlap-add, its gradients, and the exactness that FFT loses by itself.
+"""Convolution through short FFTs, and the two products that are its gradients.
 
 For real or complex tensors; three products of one trilinear form sum gy·w·x, each the derivative of the others:
 
@@ -20,36 +20,15 @@ from .geometry import Geometry
 from .padding import pad
 from .spectrum import fast_length, fft_points, overlap_add_length, remembered, shared_zeros
 
-__all__ = [
-    "exact_in_double",
-    "forward_product",
-    "inside_transform",
-    "kernel_spectra",
-    "round_elements",
-    "spectral_conv",
-]
+__all__ = ["forward_product", "input_product", "kernel_spectra", "round_elements", "weight_product"]
 
 CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that it stays in the cache
-
-
-def spectral_conv(
-    x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Differentiable overlap-add; one block that holds everything is the plain FFT method."""
-    if torch.compiler.is_compiling() or not (_needs_grad(x, w) or inside_transform(x) or inside_transform(w)):
-        return forward_product(x, w, g, n_fft, spectra_w)
-    return _Forward.apply(x, w, g, n_fft)
-
-
-def inside_transform(t: torch.Tensor) -> bool:
-    """True for what torch.func hands a function: its values cannot be looked at, nor written into."""
-    return torch._C._functorch.is_functorch_wrapped_tensor(t)
 
 
 def kernel_spectra(w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
     """Spectra of w that turn a product into a correlation [shape=(O, C/groups, *lead kernel, F)]."""
     transform, _ = _transforms(w)
-    return transform(_stuffed(w, g.dilation[-1]).conj(), n_fft).conj().resolve_conj()
+    return transform(_stuffed(w, g.dilation[-1]).conj_physical(), n_fft).conj_physical()
 
 
 def forward_product(
@@ -168,7 +147,7 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     rows = x.shape[0] * (math.prod(x.shape[1:-1]) + gw.shape[0] * math.prod(lead_sizes))
     for first, count in _rounds(rows, -(-stuffed.shape[-1] // hop), n_fft):
         blocks = _window(stuffed, first * hop, count * hop).unflatten(-1, (count, hop))
-        spectra_gy = transform(blocks.conj(), n_fft).conj()
+        spectra_gy = transform(blocks.conj_physical(), n_fft).conj_physical()
         frames = _window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
         spectra_x = transform(frames, n_fft)
         for i, (_, met) in enumerate(taps):
@@ -176,105 +155,6 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     for (tap, _), total in zip(taps, totals, strict=True):
         gw[tap] = inverse(total, n_fft)[..., : span : g.dilation[-1]]
     return gw
-
-
-def exact_in_double(x: torch.Tensor, w: torch.Tensor, n_fft: int) -> bool:
-    """True if rounding a float64 FFT of these integers is sure to give the exact sums.
-
-    |error| <= c·eps·log2(n_fft)·|x|₂·|w|₂ with c < 4 (Higham, Accuracy and Stability, thm 24.2); the norms here
-    are of the whole input, a bound for each block's.
-    """
-    norms = float(x.double().norm()) * float(w.double().norm())
-    return 4 * torch.finfo(torch.float64).eps * math.log2(2 * n_fft) * norms < 0.25
-
-
-class _Forward(torch.autograd.Function):
-    @staticmethod
-    def forward(x, w, g, n_fft):
-        return forward_product(x, w, g, n_fft)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        x, w, ctx.g, ctx.n_fft = inputs
-        ctx.save_for_backward(x, w)
-        ctx.save_for_forward(x, w)
-
-    @staticmethod
-    def backward(ctx, gy):
-        x, w = ctx.saved_tensors
-        gx = _Input.apply(gy, w.conj(), ctx.g, tuple(x.shape[2:])) if ctx.needs_input_grad[0] else None
-        gw = _Weight.apply(gy, x.conj(), ctx.g, tuple(w.shape[2:])) if ctx.needs_input_grad[1] else None
-        return gx, gw, None, None
-
-    @staticmethod
-    def jvp(ctx, dx, dw, _g, _n_fft):
-        x, w = ctx.saved_tensors
-        parts = [] if dx is None else [forward_product(dx, w, ctx.g, ctx.n_fft)]
-        parts += [] if dw is None else [forward_product(x, dw, ctx.g, ctx.n_fft)]
-        return sum(parts[1:], parts[0])
-
-    @staticmethod
-    def vmap(info, in_dims, x, w, g, n_fft):
-        return _one_by_one(_Forward, info, in_dims, x, w, g, n_fft)
-
-
-class _Input(torch.autograd.Function):
-    @staticmethod
-    def forward(gy, w, g, sizes):
-        return input_product(gy, w, g, sizes)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        gy, w, ctx.g, _ = inputs
-        ctx.save_for_backward(gy, w)
-
-    @staticmethod
-    def backward(ctx, v):
-        gy, w = ctx.saved_tensors
-        n_fft = _block_length(w, ctx.g, v.shape[-1])
-        ggy = _Forward.apply(v, w.conj(), ctx.g, n_fft) if ctx.needs_input_grad[0] else None
-        gw = _Weight.apply(gy.conj(), v, ctx.g, tuple(w.shape[2:])) if ctx.needs_input_grad[1] else None
-        return ggy, gw, None, None
-
-    @staticmethod
-    def vmap(info, in_dims, gy, w, g, sizes):
-        return _one_by_one(_Input, info, in_dims, gy, w, g, sizes)
-
-
-class _Weight(torch.autograd.Function):
-    @staticmethod
-    def forward(gy, x, g, kernel):
-        return weight_product(gy, x, g, kernel)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        gy, x, ctx.g, _ = inputs
-        ctx.save_for_backward(gy, x)
-
-    @staticmethod
-    def backward(ctx, v):
-        gy, x = ctx.saved_tensors
-        n_fft = _block_length(v, ctx.g, x.shape[-1])
-        ggy = _Forward.apply(x.conj(), v, ctx.g, n_fft) if ctx.needs_input_grad[0] else None
-        gx = _Input.apply(gy.conj(), v, ctx.g, tuple(x.shape[2:])) if ctx.needs_input_grad[1] else None
-        return ggy, gx, None, None
-
-    @staticmethod
-    def vmap(info, in_dims, gy, x, g, kernel):
-        return _one_by_one(_Weight, info, in_dims, gy, x, g, kernel)
-
-
-def _one_by_one(function, info, in_dims, a, b, g, extra):
-    rows = []
-    for i in range(info.batch_size):
-        ai = a if in_dims[0] is None else a.select(in_dims[0], i)
-        bi = b if in_dims[1] is None else b.select(in_dims[1], i)
-        rows.append(function.apply(ai, bi, g, extra))
-    return torch.stack(rows), 0
-
-
-def _needs_grad(*tensors: torch.Tensor) -> bool:
-    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
 
 def _transforms(x: torch.Tensor):
@@ -333,7 +213,7 @@ def _folded(y: torch.Tensor, n_fft: int, stride: int, is_complex: bool) -> torch
     for i in range(stride):  # of a real signal the upper half is the lower half's mirror image
         if i * n + half > y.shape[-1]:
             end = n_fft - i * n  # index of the mirror of the first, going down
-            parts.append(y[..., end - half + 1 : end + 1].flip(-1).conj())
+            parts.append(y[..., end - half + 1 : end + 1].flip(-1).conj_physical())
     return torch.stack(parts).mean(0)
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conv1d_kit import conv, conv_transpose, convolve
+from conv1d_kit.core.geometry import Geometry
 from conv1d_kit.core.kernels import METHODS
 from conv1d_kit.core.padding import PADDINGS
 from conv1d_kit.core.precision import ERROR_CONSTANT
-from conv1d_kit.core.geometry import Geometry
 from conv1d_kit.core.spectrum import fft_points
 
 NUMPYS = {

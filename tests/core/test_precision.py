@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from conv1d_kit import conv
-from conv1d_kit.core.precision import ERROR_CONSTANT
 from conv1d_kit.core.geometry import Geometry
+from conv1d_kit.core.precision import ERROR_CONSTANT
 from conv1d_kit.core.spectrum import fft_points
 from conv1d_kit.errors import InputError
 
