@@ -11,12 +11,15 @@ of a few to a hundred taps several times faster than sums over windows, or FFT.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from .geometry import Geometry
-from .padding import pad
+from .spectral import window
+from .spectrum import outputs_a_row
 
-__all__ = ["blocked", "outputs_a_row"]
+__all__ = ["blocked"]
 
 ROUND = 1 << 17  # outputs of one matrix product, so that what it adds to is still in the cache
 
@@ -26,41 +29,48 @@ def blocked(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
 
     A NaN or Inf would reach the other outputs of its row: a result that is not finite is to be computed anew.
     """
-    x = x.contiguous()
-    batch, _, length = x.shape
-    span, stride, low = g.spans(w.shape[2:])[0], g.stride[0], g.pads[0][0]
-    (size,) = g.out_sizes((length,), w.shape[2:])
+    (span,), (stride,), ((low, _),) = g.spans(w.shape[2:]), g.stride, g.pads
+    (size,) = g.out_sizes(x.shape[2:], w.shape[2:])
     per_row = outputs_a_row(span, stride)
-    y = x.new_empty((batch, 1, size))
-    first = min(size, -(-low // stride))  # outputs first … last − 1 see no pads
-    last = max(first, min(size, (length + low - span) // stride + 1))
-    n_rows = (last - first) // per_row
-    inside = first + n_rows * per_row
-    for start, stop in ((0, first), (inside, size)):
-        if start < stop:
-            y[..., start:stop] = _few(x, w, g, start, stop)
-    if not n_rows:
-        return y
-    row = per_row * stride
-    matrices = _toeplitz(w.flatten(), g.dilation[0], stride, per_row).split(row)
-    for b in range(batch):
-        for r in range(0, n_rows, ROUND // per_row):
-            count = min(ROUND // per_row, n_rows - r)
-            start = first + r * per_row
-            offset = x.storage_offset() + b * length + start * stride - low
-            z = y[b, 0, start : start + count * per_row].view(count, per_row)
-            for p, matrix in enumerate(matrices):
-                rows = x.as_strided((count, len(matrix)), (row, 1), offset + p * row)
-                if p == 0:
-                    torch.mm(rows, matrix, out=z)
-                else:
-                    torch.addmm(z, rows, matrix, out=z)
+    matrices = _toeplitz(w.flatten(), g.dilation[0], stride, per_row).split(per_row * stride)
+
+    def padded(start: int, stop: int) -> torch.Tensor:
+        """Outputs start … stop − 1 with whatever stands beyond the border, from a copy."""
+        n_rows = -(-(stop - start) // per_row)
+        part = window(x, start * stride - low, (n_rows * per_row - 1) * stride + span).contiguous()
+        y = x.new_empty((x.shape[0], 1, n_rows * per_row))
+        _fill(y, part, matrices, per_row * stride)
+        return y[..., : stop - start]
+
+    if size <= ROUND:
+        return padded(0, size).contiguous()
+    x = x.contiguous()
+    y = x.new_empty((x.shape[0], 1, size))
+    stop = first = -(-low // stride)  # outputs first … last − 1 see no pads
+    last = (x.shape[2] + low - span) // stride + 1
+    for start in range(first, last - per_row + 1, ROUND):
+        stop = start + min(ROUND, last - start) // per_row * per_row
+        _fill(y[..., start:stop], x[..., start * stride - low :], matrices, per_row * stride)
+    if first:
+        y[..., :first] = padded(0, first)
+    if stop < size:
+        y[..., stop:] = padded(stop, size)
     return y
 
 
-def outputs_a_row(span: int, stride: int) -> int:
-    """L: long enough to fill a matrix product, short enough to multiply few zeros."""
-    return max(16, min(128, 1 << max(1, span // stride).bit_length() - 1))
+def _fill(y: torch.Tensor, x: torch.Tensor, matrices: Sequence[torch.Tensor], row: int) -> None:
+    """y (B, 1, rows·L), dense along its last axis, from x (B, 1, at least what the last row reads)."""
+    per_row = matrices[0].shape[1]
+    n_rows = y.shape[-1] // per_row
+    for b in range(len(y)):
+        z = y[b].view(n_rows, per_row)
+        offset = x.storage_offset() + b * x.stride(0)
+        for p, matrix in enumerate(matrices):
+            rows = x.as_strided((n_rows, len(matrix)), (row, 1), offset + p * row)
+            if p == 0:
+                torch.mm(rows, matrix, out=z)
+            else:
+                z.addmm_(rows, matrix)
 
 
 def _toeplitz(w: torch.Tensor, dilation: int, stride: int, per_row: int) -> torch.Tensor:
@@ -69,13 +79,3 @@ def _toeplitz(w: torch.Tensor, dilation: int, stride: int, per_row: int) -> torc
     line = w.new_zeros(lead + span + lead)
     line[lead : lead + span : dilation] = w
     return line.as_strided((lead + span, per_row), (1, stride)).flip(1)  # [i, j'] = line[i + j'·stride]
-
-
-def _few(x: torch.Tensor, w: torch.Tensor, g: Geometry, start: int, stop: int) -> torch.Tensor:
-    """Outputs start … stop − 1 from their windows, pads included."""
-    span, stride, low = g.spans(w.shape[2:])[0], g.stride[0], g.pads[0][0]
-    begin, end = start * stride - low, (stop - 1) * stride - low + span
-    inside = x[..., max(0, begin) : max(0, end)]
-    left = min(max(0, -begin), end - begin)
-    inside = pad(inside, ((left, end - begin - left - inside.shape[-1]),))
-    return inside.unfold(-1, span, stride)[..., :: g.dilation[0]] @ w.flatten()

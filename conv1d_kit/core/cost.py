@@ -1,4 +1,4 @@
-"""What each method would cost: a model with constants fitted by benchmarks/fit_cost.py on two server cores."""
+"""What each method would cost: a model whose constants were measured on a server core."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from typing import NamedTuple
 import torch
 
 from .geometry import Geometry
-from .spectrum import fft_points, remembered
+from .spectrum import fft_points, outputs_a_row, point_seconds, remembered
 
 __all__ = ["Work", "blocked_is_quicker", "cheapest_method", "predicted_seconds"]
 
-DIRECT_OVERHEAD = 8e-6  # seconds a call
-SPECTRAL_OVERHEAD = 120e-6
-MULTIPLY_ADD = 1.2e-11  # seconds each, float32, with all lanes of the vector units busy
+# Seconds on one core; with more cores all methods gain alike. `python -m benchmarks.fit_cost` measures them.
+CALL = 6e-6  # of torch's own kernel
+BLOCKED_CALL = 60e-6  # of a blocked matrix product, its small matrix made
+SPECTRAL_CALL = 90e-6  # of a spectral method, the kernel's spectrum made
+MULTIPLY_ADD = {False: 4.2e-10, True: 5.0e-9}  # by one output channel; torch works on several at a time …
+LANES = {False: 20, True: 64}  # … up to so many; True: more than four bytes a number
+DEPTHWISE = {False: 5e-11, True: 2e-9}  # a multiply-add where each group has one output channel
+OUTPUT = 1e-9  # an output of such a group
+BLOCKED = {False: 2.2e-11, True: 5e-11}  # a multiply-add of a matrix product
+STORE = {False: 6e-10, True: 1.2e-9}  # an output of a matrix product
 SHIFTED = 1e-9  # an integer multiply-add over shifted copies
-POINT = 3.2e-10  # one FFT point times log2(N), float32
-PRODUCT = 8.0e-10  # one complex multiply-add in the spectrum, float32
-SHORTEST_SPECTRAL = 24  # taps below which FFT never wins
+SHIFTED_CALL = 8e-6  # a tap of such a kernel
+PRODUCT = 4.5e-10  # a complex multiply-add in a matrix product of spectra
+TRANSPOSE = 3e-9  # a complex number brought into its order and back
+SHORTEST_SPECTRAL = 12  # taps below which FFT never wins
 
 
 class Work(NamedTuple):
@@ -44,39 +52,58 @@ def cheapest_method(work: Work) -> str:
 @remembered
 def blocked_is_quicker(work: Work) -> bool:
     """Whether the direct sum of one channel is quicker as blocked matrix products than by torch's kernel."""
-    span, stride = work.geometry.spans(work.w_shape[2:]), work.geometry.stride
-    if len(span) > 1 or stride[0] > 8 or span[0] > 4096:
-        return False
-    return math.prod(work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])) >= 1500
+    return _blocked_seconds(work) < _library_seconds(work)
 
 
+@remembered
 def predicted_seconds(work: Work) -> dict[str, float]:
     """Predicted time by each method."""
     g, kernel, size = work.geometry, work.w_shape[2:], work.x_shape[-1]
+    if work.inexact:
+        direct = min(_library_seconds(work), _blocked_seconds(work))
+    else:
+        direct = SHIFTED_CALL * math.prod(kernel) + SHIFTED * _multiply_adds(work)
     return {
-        "direct": _direct_seconds(work),
+        "direct": direct,
         "overlap_add": _spectral_seconds(work, fft_points("overlap_add", g, kernel, size)),
-        "fft": _spectral_seconds(work, fft_points("fft", g, kernel, size)) * 1.05,
+        "fft": _spectral_seconds(work, fft_points("fft", g, kernel, size)) * 1.02,
     }
 
 
-def _direct_seconds(work: Work) -> float:
-    g, kernel = work.geometry, work.w_shape[2:]
-    multiply_adds = work.x_shape[0] * math.prod(g.out_sizes(work.x_shape[2:], kernel)) * math.prod(work.w_shape)
-    if not work.inexact:
-        return DIRECT_OVERHEAD * math.prod(kernel) + multiply_adds * SHIFTED
-    # few input or output channels a group leave the vector units half idle
-    filled = min(work.w_shape[1], 16) / 16 * min(work.w_shape[0] / g.groups, 16) / 16
-    return DIRECT_OVERHEAD + multiply_adds * work.itemsize / 4 * MULTIPLY_ADD / max(filled, 1 / 64)
+def _multiply_adds(work: Work) -> int:
+    outputs = math.prod(work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:]))
+    return work.x_shape[0] * outputs * math.prod(work.w_shape)
+
+
+def _library_seconds(work: Work) -> float:
+    wide, per_group = work.itemsize > 4, work.w_shape[0] // max(1, work.geometry.groups)
+    multiply_adds = _multiply_adds(work)
+    if work.geometry.groups > 1 and per_group == 1:
+        outputs = multiply_adds / max(1, math.prod(work.w_shape[1:]))
+        return CALL + OUTPUT * outputs + DEPTHWISE[wide] * multiply_adds
+    return CALL + multiply_adds * MULTIPLY_ADD[wide] / max(1, min(per_group, LANES[wide]))
+
+
+def _blocked_seconds(work: Work) -> float:
+    (*_, span), (*_, stride) = work.geometry.spans(work.w_shape[2:]), work.geometry.stride
+    if work.x_shape[1] != 1 or work.w_shape[0] != 1 or len(work.x_shape) != 3:
+        return math.inf
+    (size,) = work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])
+    reach, wide = (outputs_a_row(span, stride) - 1) * stride + span, work.itemsize > 4
+    return BLOCKED_CALL + work.x_shape[0] * size * (STORE[wide] + BLOCKED[wide] * reach)
 
 
 def _spectral_seconds(work: Work, n_fft: int) -> float:
     g, kernel = work.geometry, work.w_shape[2:]
-    width = work.itemsize / 4 if work.inexact else 2.0  # integers go through float64
+    width = (work.itemsize / 4 if work.inexact else 2.0) ** 0.7  # twice the bytes are less than twice the time
     *lead_sizes, n_out = g.out_sizes(work.x_shape[2:], kernel)
-    n_blocks = -(-n_out // max(1, (n_fft - g.spans(kernel)[-1]) // g.stride[-1] + 1))
+    n_blocks = max(1, -(-n_out // max(1, (n_fft - g.spans(kernel)[-1]) // g.stride[-1] + 1)))
     rows_in = math.prod(work.x_shape[:-1])
     rows_out = work.x_shape[0] * work.w_shape[0] * math.prod(lead_sizes)
-    points = (rows_in + rows_out) * n_blocks * n_fft + math.prod(work.w_shape[:-1]) * n_fft
-    products = rows_out * work.w_shape[1] * math.prod(kernel[:-1]) * n_blocks * n_fft / 2
-    return SPECTRAL_OVERHEAD + width * (points * math.log2(n_fft) * POINT + products * PRODUCT)
+    folds = g.stride[-1] if n_fft % g.stride[-1] == 0 else 1
+    blocks = (rows_in + rows_out / folds) * n_blocks + math.prod(work.w_shape[:-1])
+    seconds = blocks * n_fft * point_seconds(n_fft) / 2
+    if work.w_shape[1] > 1 or math.prod(kernel[:-1]) > 1:
+        products = rows_out * work.w_shape[1] * math.prod(kernel[:-1]) * PRODUCT
+        seconds += n_blocks * n_fft / 2 * (products + (rows_in + rows_out) * TRANSPOSE)
+    return SPECTRAL_CALL + width * seconds

@@ -20,7 +20,7 @@ from .spectral import forward_product, input_product, weight_product
 from .spectrum import fft_points
 from .terms import sum_with_non_finite
 
-__all__ = ["all_finite", "inside_transform", "spectral_conv"]
+__all__ = ["all_finite", "inside_transform", "is_plain", "spectral_conv"]
 
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -48,6 +48,13 @@ def inside_transform(*tensors: torch.Tensor) -> bool:
     if forward_ad._current_level >= 0:
         return True
     return any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors)
+
+
+def is_plain(*tensors: torch.Tensor) -> bool:
+    """Nothing asks for derivatives, traces, or hides the values."""
+    if torch.compiler.is_compiling() or inside_transform(*tensors):
+        return False
+    return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)) and not tensors[0].is_meta
 
 
 def all_finite(t: torch.Tensor) -> bool:

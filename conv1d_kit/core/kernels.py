@@ -15,7 +15,7 @@ import torch
 
 from .blocked import blocked
 from .cost import Work, blocked_is_quicker
-from .differentiable import all_finite, inside_transform, spectral_conv
+from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .geometry import Geometry
 from .library import library
 from .padding import pad
@@ -30,7 +30,7 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
     if not (x.dtype.is_floating_point or x.dtype.is_complex) or x.ndim > 5:
         y = shifted(x, w, g)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
-    if x.shape[1] == 1 == w.shape[0] and _is_plain(x, w):
+    if x.shape[1] == 1 == w.shape[0] and is_plain(x, w):
         work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
         if blocked_is_quicker(work):
             y = blocked(x, w, g)
@@ -104,13 +104,6 @@ def exact_in_double(x: torch.Tensor, w: torch.Tensor, n_fft: int) -> bool:
         return False
     norms = float(x.double().norm()) * float(w.double().norm())
     return 4 * torch.finfo(torch.float64).eps * math.log2(2 * n_fft) * norms < 0.25
-
-
-def _is_plain(*tensors: torch.Tensor) -> bool:
-    """Nothing asks for derivatives, traces, or hides the values."""
-    if torch.compiler.is_compiling() or tensors[0].is_meta or inside_transform(*tensors):
-        return False
-    return not torch.is_grad_enabled() or not any(t.requires_grad for t in tensors)
 
 
 METHODS = {"direct": direct, "overlap_add": overlap_add, "fft": fft}

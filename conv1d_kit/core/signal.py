@@ -20,7 +20,8 @@ __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", 
 
 MODES = ("full", "same", "valid")
 CONVOLVE_METHODS = ("auto", "direct", "overlap_add", "fft")
-SHORT = 200_000  # products of two lengths up to which np.convolve beats everything that starts torch
+START_S = 1.5e-4  # seconds that a call of the engine takes at the least; below them np.convolve answers
+INTEGER_PRODUCTS = 10_000_000  # of two lengths, up to which np.convolve sums integers
 
 
 def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
@@ -390,9 +391,11 @@ def _check_valid(a: Any, b: Any, axes: Sequence[int]) -> bool:
 def _is_short(a: np.ndarray, b: np.ndarray) -> bool:
     if a.dtype.kind == "O" or b.dtype.kind == "O":
         return False
-    short, long = sorted((len(a), len(b)))
-    inexact = a.dtype.kind in "fc" or b.dtype.kind in "fc"
-    return short * long <= SHORT or short <= 8 or (not inexact and short * long <= 50 * SHORT)
+    k, n = sorted((len(a), len(b)))
+    if a.dtype.kind in "fc" or b.dtype.kind in "fc":
+        each = 4e-10 * k if k <= 11 else 1.2e-8 + 1e-10 * k  # seconds an output takes np.convolve
+        return n * each <= START_S + 6e-10 * n
+    return n * k <= INTEGER_PRODUCTS or k <= 8
 
 
 def _numpy_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray:
@@ -408,6 +411,12 @@ def _through_core(a: Any, b: Any, axes: Sequence[int], mode: str, method: str) -
         a, b = _promoted(a, b)
         if _is_beyond_tensors(a):
             return plain_convolve(a, b, list(axes), mode)
+    if a.ndim == 1 and not (_is_foreign(a) and type(a).__module__ != "torch"):
+        from .line import convolve_line
+
+        y = convolve_line(a, b, mode, method)
+        if y is not None:
+            return y
     from .array import common_dtype, enter, narrow, widen
     from .convolve_nd import convolve_nd
 

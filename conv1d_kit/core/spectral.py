@@ -20,7 +20,7 @@ from .geometry import Geometry
 from .padding import pad
 from .spectrum import fast_length, fft_points, overlap_add_length, remembered, shared_zeros
 
-__all__ = ["forward_product", "input_product", "kernel_spectra", "round_elements", "weight_product"]
+__all__ = ["forward_product", "input_product", "kernel_spectra", "round_elements", "weight_product", "window"]
 
 CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that it stays in the cache
 
@@ -28,7 +28,8 @@ CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that i
 def kernel_spectra(w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
     """Spectra of w that turn a product into a correlation [shape=(O, C/groups, *lead kernel, F)]."""
     transform, _ = _transforms(w)
-    return transform(_stuffed(w, g.dilation[-1]).conj_physical(), n_fft).conj_physical()
+    line = _stuffed(w, g.dilation[-1])
+    return transform(line.conj_physical() if w.is_complex() else line, n_fft).conj_physical_()
 
 
 def forward_product(
@@ -42,7 +43,7 @@ def forward_product(
     """
     if len(g.pads) > 1:
         x = pad(x, (*g.pads[:-1], (0, 0)))
-    layout = _layout(tuple(x.shape), tuple(w.shape), g, n_fft)
+    layout = _layout(x.shape, w.shape, g, n_fft)
     transform, inverse = _transforms(x)
     if spectra_w is None:
         spectra_w = kernel_spectra(w, g, n_fft)
@@ -65,15 +66,19 @@ def forward_product(
 
     low, size, per, hop = g.pads[-1][0], layout.out_shape[-1], layout.per, layout.hop
     if layout.rounds is None:
-        frame = x if layout.is_bare else _window(x, -low, layout.reach)
+        frame = x if layout.is_bare else window(x, -low, layout.reach)
         return convolved(frame.unsqueeze(-2)).squeeze(-2)[..., :size].contiguous()
+    if layout.is_line:
+        ((_, count, _),) = layout.rounds
+        frames = window(x, -low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
+        return convolved(frames)[..., :per].reshape(*layout.out_shape[:-1], count * per)[..., :size]
     y = x.new_empty(layout.out_shape)
     for first, count, whole in layout.rounds:  # the last block may give fewer outputs than the others
-        frames = _window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
+        frames = window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
         z = convolved(frames)
         done = (first + whole) * per
         if whole:
-            y[..., first * per : done].unflatten(-1, (whole, per)).copy_(z[..., :whole, :per])
+            y[..., first * per : done].view(*y.shape[:-1], whole, per).copy_(z[..., :whole, :per])
         if whole < count:
             y[..., done:] = z[..., whole, : size - done]
     return y
@@ -91,6 +96,7 @@ class _Layout(NamedTuple):
     folds: int  # aliases of the spectrum to be averaged
     step: int  # stride left for the outputs
     rounds: list[tuple[int, int, int]] | None  # (first block, blocks, blocks full of outputs); None: one block
+    is_line: bool  # one round of one row: its blocks joined are the output
 
 
 @remembered
@@ -106,13 +112,14 @@ def _layout(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, n_f
     if n_fft >= extent - shared_zeros(x_shape[-1], extent, low, span):
         reach = min(extent, n_fft)
         is_bare = low == 0 and x_shape[-1] <= reach
-        return _Layout(out_shape, taps, size, 0, reach, is_bare, folds, stride // folds, None)
+        return _Layout(out_shape, taps, size, 0, reach, is_bare, folds, stride // folds, None, False)
     rows = x_shape[0] * (math.prod(x_shape[1:-1]) + w_shape[0] * math.prod(lead_sizes))
     rounds = [
         (first, count, min(count, size // per - first))
         for first, count in _rounds(rows, -(-size // per), n_fft)
     ]
-    return _Layout(out_shape, taps, per, per * stride, 0, False, folds, stride // folds, rounds)
+    is_line = len(rounds) == 1 and math.prod(out_shape[:-1]) == 1
+    return _Layout(out_shape, taps, per, per * stride, 0, False, folds, stride // folds, rounds, is_line)
 
 
 def input_product(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: Sequence[int]) -> torch.Tensor:
@@ -146,15 +153,25 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     totals: list[Any] = [0] * len(taps)
     rows = x.shape[0] * (math.prod(x.shape[1:-1]) + gw.shape[0] * math.prod(lead_sizes))
     for first, count in _rounds(rows, -(-stuffed.shape[-1] // hop), n_fft):
-        blocks = _window(stuffed, first * hop, count * hop).unflatten(-1, (count, hop))
+        blocks = window(stuffed, first * hop, count * hop).unflatten(-1, (count, hop))
         spectra_gy = transform(blocks.conj_physical(), n_fft).conj_physical()
-        frames = _window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
+        frames = window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
         spectra_x = transform(frames, n_fft)
         for i, (_, met) in enumerate(taps):
             totals[i] = totals[i] + _contract(spectra_gy, spectra_x[met], n_groups)
     for (tap, _), total in zip(taps, totals, strict=True):
         gw[tap] = inverse(total, n_fft)[..., : span : g.dilation[-1]]
     return gw
+
+
+def window(x: torch.Tensor, start: int, length: int) -> torch.Tensor:
+    """x[..., start : start + length] with zeros where that is outside; a view where nothing is."""
+    low, high = max(0, -start), max(0, start + length - x.shape[-1])
+    if not low and not high:
+        return x[..., start : start + length]
+    inside = x[..., max(0, start) : max(0, start + length)]
+    low = min(low, length)
+    return torch.constant_pad_nd(inside, (low, length - low - inside.shape[-1]))
 
 
 def _transforms(x: torch.Tensor):
@@ -192,15 +209,6 @@ def _rounds(rows: int, n_blocks: int, n_fft: int) -> Iterator[tuple[int, int]]:
     count = _blocks_a_round(rows, n_blocks, n_fft)
     for first in range(0, n_blocks, count):
         yield first, min(count, n_blocks - first)
-
-
-def _window(x: torch.Tensor, start: int, length: int) -> torch.Tensor:
-    """x[..., start : start + length] with zeros where that is outside; a view where nothing is."""
-    low, high = max(0, -start), max(0, start + length - x.shape[-1])
-    if not low and not high:
-        return x[..., start : start + length]
-    inside = x[..., max(0, start) : max(0, start + length)]
-    return pad(inside, ((min(low, length), min(high, length - inside.shape[-1] - min(low, length))),))
 
 
 def _folded(y: torch.Tensor, n_fft: int, stride: int, is_complex: bool) -> torch.Tensor:

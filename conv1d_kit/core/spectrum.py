@@ -1,4 +1,4 @@
-"""How long an FFT should be: fast lengths, and the block of overlap-add."""
+"""How long a block should be: fast FFT lengths, the block of overlap-add, the row of a blocked product."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ import torch
 
 from .geometry import Geometry
 
-__all__ = ["fast_length", "fft_points", "overlap_add_length", "remembered", "shared_zeros"]
+__all__ = [
+    "fast_length",
+    "fft_points",
+    "outputs_a_row",
+    "overlap_add_length",
+    "point_seconds",
+    "remembered",
+    "shared_zeros",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 LARGEST_FOLD = 64  # strides up to which an FFT length is made a multiple of it
+SMALLEST_MEASURED = 6  # log2 of the points of the first entry below
+POINT_NS = (2.3, 2.3, 2.4, 2.5, 2.9, 3.3, 3.6, 4.2, 5.4, 6.8, 10.8, 28.0, 30.0, 33.0, 36.0, 40.0)
 LARGEST_BLOCK = 1 << 15  # points; beyond it a block leaves the second-level cache and the gain is lost
 
 
@@ -53,7 +63,7 @@ def fast_length(n: int) -> int:
 
 @remembered
 def overlap_add_length(span: int, extent: int, stride: int = 1) -> int:
-    """FFT points of a block: those with the least blocks·N·log2(2N).
+    """FFT points of a block: those with the least blocks·N·`point_seconds(N)`.
 
     Parameters
     ----------
@@ -75,13 +85,33 @@ def overlap_add_length(span: int, extent: int, stride: int = 1) -> int:
         n = odd << max(bits, 3)
         if n < 2 * span - 1 or n < stride:
             continue
-        if best and n > max(LARGEST_BLOCK, 4 * span):
+        if best and n > max(LARGEST_BLOCK, 8 * span):
             break
         n_blocks = -(-(extent - span + 1) // (((n - span) // stride + 1) * stride))
-        work = n_blocks * n * math.log2(2 * n)
+        work = n_blocks * n * point_seconds(n)
         if work < least:
             best, least = n, work
     return best
+
+
+def point_seconds(n: int) -> float:
+    """Seconds a float32 point of an n-point real FFT, product and inverse takes on one core.
+
+    Measured (benchmarks/fit_cost.py); it grows with log2 n, and by steps where the points leave a cache.
+
+    Examples
+    --------
+    >>> point_seconds(1 << 10) < point_seconds(1 << 15) < point_seconds(1 << 18)
+    True
+    """
+    at = min(max(math.log2(n) - SMALLEST_MEASURED, 0), len(POINT_NS) - 1.001)
+    low = int(at)
+    return 1e-9 * (POINT_NS[low] + (at - low) * (POINT_NS[low + 1] - POINT_NS[low]))
+
+
+def outputs_a_row(span: int, stride: int) -> int:
+    """L of `blocked.py`: long enough to fill a matrix product, short enough to multiply few zeros."""
+    return max(16, min(128, 1 << max(1, span // stride).bit_length() - 1))
 
 
 def shared_zeros(size: int, extent: int, low: int, span: int) -> int:
