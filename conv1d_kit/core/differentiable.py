@@ -26,7 +26,7 @@ Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def spectral_conv(
-    x: torch.Tensor, w: torch.Tensor, g: Geometry, method: str, spectra_w: torch.Tensor | None = None
+    x: torch.Tensor, w: torch.Tensor, g: Geometry, method: str, spectra_w: list[torch.Tensor] | None = None
 ) -> torch.Tensor:
     """Convolution of real or complex x (B, C, *spatial), w by the blocks of `method`, differentiable.
 
@@ -124,6 +124,11 @@ class _Bilinear(torch.autograd.Function):
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
+def _own(y: torch.Tensor) -> torch.Tensor:
+    """y over memory of its own: forward mode takes no views for results."""
+    return y.clone() if y._is_view() else y
+
+
 def _remember(ctx, of, inputs) -> None:
     a, b, ctx.g, ctx.extra = inputs
     ctx.of = of
@@ -148,7 +153,7 @@ def _one_by_one(function, info, in_dims, a, b, g, extra):
 class _Conv(_Bilinear):
     @staticmethod
     def forward(x, w, g, n_fft):
-        return _conv(x, w, g, n_fft)
+        return _own(_conv(x, w, g, n_fft))
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -169,7 +174,7 @@ class _Conv(_Bilinear):
 class _Input(_Bilinear):
     @staticmethod
     def forward(gy, w, g, sizes):
-        return _input(gy, w, g, sizes)
+        return _own(_input(gy, w, g, sizes))
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -191,7 +196,7 @@ class _Input(_Bilinear):
 class _Weight(_Bilinear):
     @staticmethod
     def forward(gy, x, g, kernel):
-        return _weight(gy, x, g, kernel)
+        return _own(_weight(gy, x, g, kernel))
 
     @staticmethod
     def setup_context(ctx, inputs, output):

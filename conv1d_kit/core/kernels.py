@@ -78,7 +78,7 @@ def fft(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
 
 
 def through_spectrum(
-    x: torch.Tensor, w: torch.Tensor, g: Geometry, method: str, spectra_w: torch.Tensor | None = None
+    x: torch.Tensor, w: torch.Tensor, g: Geometry, method: str, spectra_w: list[torch.Tensor] | None = None
 ) -> torch.Tensor:
     """By FFT blocks, exact where the direct sum is; `spectra_w` if w's are at hand."""
     dtype = x.dtype

@@ -25,17 +25,26 @@ __all__ = ["forward_product", "input_product", "kernel_spectra", "round_elements
 CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that it stays in the cache
 
 
-def kernel_spectra(w: torch.Tensor, g: Geometry, n_fft: int) -> torch.Tensor:
-    """Spectra of w that turn a product into a correlation [shape=(O, C/groups, *lead kernel, F)]."""
+def kernel_spectra(w: torch.Tensor, g: Geometry, n_fft: int) -> list[torch.Tensor]:
+    """Spectra that turn a product into a correlation, one for each tap of the leading axes, as `_mix` wants them.
+
+    (O, C/groups, F) where C/groups is 1, else (F, groups, O/groups, C/groups).
+    """
     transform, _ = _transforms(w)
     line = _stuffed(w, g.dilation[-1])
-    return transform(line.conj_physical() if w.is_complex() else line, n_fft).conj_physical_()
+    spectra = transform(line.conj_physical() if w.is_complex() else line, n_fft).conj_physical_()
+    if spectra.ndim == 3 and spectra.shape[1] == 1:
+        return [spectra]
+    parts = spectra.flatten(2, -2).unbind(2) if spectra.ndim > 3 else [spectra]
+    if w.shape[1] == 1:
+        return list(parts)
+    return [part.unflatten(0, (g.groups, -1)).permute(3, 0, 1, 2).contiguous() for part in parts]
 
 
 def forward_product(
-    x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: torch.Tensor | None = None
+    x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: list[torch.Tensor] | None = None
 ) -> torch.Tensor:
-    """y from x and w, in rounds of blocks that fit the cache.
+    """y from x and w, in rounds of rows and blocks that fit the cache.
 
     Each block of n_fft inputs gives the outputs whose windows lie inside it (overlap-save): blocks are read
     where they lie in x, and nothing is added up afterwards. With a stride that divides n_fft the spectrum is
@@ -43,22 +52,27 @@ def forward_product(
     """
     if len(g.pads) > 1:
         x = pad(x, (*g.pads[:-1], (0, 0)))
+        g = g._replace(pads=(*((0, 0),) * (len(g.pads) - 1), g.pads[-1]))
     layout = _layout(x.shape, w.shape, g, n_fft)
-    transform, inverse = _transforms(x)
     if spectra_w is None:
         spectra_w = kernel_spectra(w, g, n_fft)
+    if layout.rows < len(x):
+        y = x.new_empty(layout.out_shape)
+        for first in range(0, len(x), layout.rows):
+            part = slice(first, first + layout.rows)
+            y[part] = forward_product(x[part], w, g, n_fft, spectra_w)
+        return y
+    transform, inverse = _transforms(x)
 
-    def convolved(
-        frames: torch.Tensor,
-    ) -> torch.Tensor:  # (B, C, *lead, N, n_fft) → (B, O, *lead, N, positions)
+    def convolved(frames: torch.Tensor) -> torch.Tensor:
+        """(B, C, *lead, N, n_fft) → (B, O, *lead, N, positions)"""
         spectra = transform(frames, n_fft)
         if layout.taps is None:
-            y = _mix(spectra, spectra_w, g.groups, may_overwrite=True)
+            y = _mix(spectra, spectra_w[0], g.groups, may_overwrite=True)
         else:
-            (tap, at), *others = layout.taps
-            y = _mix(spectra[at], spectra_w[tap], g.groups)
-            for tap, at in others:
-                y += _mix(spectra[at], spectra_w[tap], g.groups)
+            y = _mix(spectra[layout.taps[0]], spectra_w[0], g.groups)
+            for at, weights in zip(layout.taps[1:], spectra_w[1:], strict=True):
+                y += _mix(spectra[at], weights, g.groups)
         if layout.folds > 1:
             return inverse(_folded(y, n_fft, layout.folds, x.is_complex()), n_fft // layout.folds)
         z = inverse(y, n_fft)
@@ -88,7 +102,8 @@ class _Layout(NamedTuple):
     """What forward_product reads off shapes."""
 
     out_shape: tuple[int, ...]
-    taps: list[tuple[Any, Any]] | None  # of the leading axes; None where there are none
+    taps: list[Any] | None  # what each tap of the leading axes meets; None where there are none
+    rows: int  # of the batch at a time
     per: int  # outputs a block
     hop: int  # inputs from block to block
     reach: int  # inputs that one block over everything reads
@@ -101,25 +116,25 @@ class _Layout(NamedTuple):
 
 @remembered
 def _layout(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, n_fft: int) -> _Layout:
-    flat = g._replace(pads=(*((0, 0),) * (len(g.pads) - 1), g.pads[-1]))  # the leading axes are padded already
-    *lead_sizes, size = flat.out_sizes(x_shape[2:], w_shape[2:])
+    *lead_sizes, size = g.out_sizes(x_shape[2:], w_shape[2:])
     span, stride, low = g.spans(w_shape[2:])[-1], g.stride[-1], g.pads[-1][0]
     taps = list(_lead_taps(w_shape[2:-1], lead_sizes, g)) if lead_sizes else None
     folds = stride if n_fft % stride == 0 else 1
     extent = (size - 1) * stride + span
     per = (n_fft - span) // stride + 1
     out_shape = (x_shape[0], w_shape[0], *lead_sizes, size)
+    a_row = math.prod(x_shape[1:-1]) + w_shape[0] * math.prod(lead_sizes)  # transforms a row of the batch takes
+    rows = max(1, min(x_shape[0], CACHE_ELEMENTS // max(1, a_row * n_fft)))
     if n_fft >= extent - shared_zeros(x_shape[-1], extent, low, span):
         reach = min(extent, n_fft)
         is_bare = low == 0 and x_shape[-1] <= reach
-        return _Layout(out_shape, taps, size, 0, reach, is_bare, folds, stride // folds, None, False)
-    rows = x_shape[0] * (math.prod(x_shape[1:-1]) + w_shape[0] * math.prod(lead_sizes))
+        return _Layout(out_shape, taps, rows, size, 0, reach, is_bare, folds, stride // folds, None, False)
     rounds = [
         (first, count, min(count, size // per - first))
-        for first, count in _rounds(rows, -(-size // per), n_fft)
+        for first, count in _rounds(rows * a_row, -(-size // per), n_fft)
     ]
     is_line = len(rounds) == 1 and math.prod(out_shape[:-1]) == 1
-    return _Layout(out_shape, taps, per, per * stride, 0, False, folds, stride // folds, rounds, is_line)
+    return _Layout(out_shape, taps, rows, per, per * stride, 0, False, folds, stride // folds, rounds, is_line)
 
 
 def input_product(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: Sequence[int]) -> torch.Tensor:
@@ -147,21 +162,27 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     extent = stuffed.shape[-1] + span - 1
     n_fft = min(overlap_add_length(span, extent), fast_length(extent))
     hop = n_fft - span + 1
-    n_groups = g.groups
-    gw = x.new_zeros((gy.shape[1], x.shape[1] // n_groups, *kernel))
+    shape = (gy.shape[1], x.shape[1] // g.groups, *kernel)
     taps = list(_lead_taps(kernel[:-1], lead_sizes, g))
-    totals: list[Any] = [0] * len(taps)
-    rows = x.shape[0] * (math.prod(x.shape[1:-1]) + gw.shape[0] * math.prod(lead_sizes))
-    for first, count in _rounds(rows, -(-stuffed.shape[-1] // hop), n_fft):
-        blocks = window(stuffed, first * hop, count * hop).unflatten(-1, (count, hop))
-        spectra_gy = transform(blocks.conj_physical(), n_fft).conj_physical()
-        frames = window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
-        spectra_x = transform(frames, n_fft)
-        for i, (_, met) in enumerate(taps):
-            totals[i] = totals[i] + _contract(spectra_gy, spectra_x[met], n_groups)
-    for (tap, _), total in zip(taps, totals, strict=True):
-        gw[tap] = inverse(total, n_fft)[..., : span : g.dilation[-1]]
-    return gw
+    totals: list[Any] = [None] * len(taps)
+    a_row = math.prod(x.shape[1:-1]) + gy.shape[1] * math.prod(lead_sizes)
+    rows = max(1, min(len(x), CACHE_ELEMENTS // max(1, a_row * n_fft)))
+    for row in range(0, len(x), rows):
+        part, over = stuffed[row : row + rows], x[row : row + rows]
+        for first, count in _rounds(len(part) * a_row, -(-stuffed.shape[-1] // hop), n_fft):
+            blocks = window(part, first * hop, count * hop).unflatten(-1, (count, hop))
+            spectra_gy = transform(blocks.conj_physical() if x.is_complex() else blocks, n_fft).conj_physical_()
+            frames = window(over, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
+            spectra_x = transform(frames, n_fft)
+            for i, at in enumerate(taps):
+                totals[i] = _contract(spectra_gy, spectra_x[at], g.groups, totals[i])
+    cut = slice(None, span, g.dilation[-1])
+    if not len(x):
+        return x.new_zeros(shape)
+    if shape[1] > 1:
+        totals = [t.unflatten(0, (-1, g.groups)).permute(1, 2, 3, 0).flatten(0, 1) for t in totals]
+    found = [inverse(total, n_fft)[..., cut] for total in totals]
+    return found[0].reshape(shape) if len(found) == 1 else torch.stack(found, 2).reshape(shape)
 
 
 def window(x: torch.Tensor, start: int, length: int) -> torch.Tensor:
@@ -225,41 +246,39 @@ def _folded(y: torch.Tensor, n_fft: int, stride: int, is_complex: bool) -> torch
     return torch.stack(parts).mean(0)
 
 
-def _lead_taps(kernel: Sequence[int], lead_sizes: Sequence[int], g: Geometry) -> Iterator[tuple[Any, Any]]:
-    """Each tap of the kernel's leading axes as an index into w, and as one into the input it meets."""
-    whole = slice(None)
+def _lead_taps(kernel: Sequence[int], lead_sizes: Sequence[int], g: Geometry) -> Iterator[Any]:
+    """What each tap of the kernel's leading axes meets of an input (B, C, *lead, …), as an index."""
     for tap in itertools.product(*(range(k) for k in kernel)):
         met = (
             slice(t * d, t * d + (n - 1) * s + 1, s)
             for t, d, n, s in zip(tap, g.dilation, lead_sizes, g.stride, strict=False)
         )
-        yield (..., *tap, whole), (whole, whole, *met)
+        yield (slice(None), slice(None), *met)
 
 
 def _mix(x: torch.Tensor, w: torch.Tensor, groups: int, may_overwrite: bool = False) -> torch.Tensor:
-    """Products in the spectrum: x (B, C, *lead, N, F), w (O, C/groups, F) → (B, O, *lead, N, F)."""
+    """Products in the spectrum: x (B, C, *lead, N, F), w of `kernel_spectra` → (B, O, *lead, N, F)."""
     batch, channels, *middle, n_freq = x.shape
-    n_out = w.shape[0]
     if channels == groups:
+        n_out = w.shape[0]
         if n_out == groups:
             weights = w if n_out == 1 else w.reshape(groups, *(1,) * len(middle), n_freq)
             return x.mul_(weights) if may_overwrite else x * weights
         weights = w.reshape(1, groups, n_out // groups, *(1,) * len(middle), n_freq)
         return (x.unsqueeze(2) * weights).flatten(1, 2)
-    per_group, per_out = channels // groups, n_out // groups
-    xf = x.reshape(batch, groups, per_group, -1, n_freq).permute(4, 1, 2, 0, 3).flatten(3)  # (F, G, C/G, B·N)
-    wf = w.reshape(groups, per_out, per_group, n_freq).permute(3, 0, 1, 2)  # (F, G, O/G, C/G)
-    y = torch.matmul(wf, xf).unflatten(-1, (batch, -1))  # (F, G, O/G, B, N)
-    return y.permute(3, 1, 2, 4, 0).reshape(batch, n_out, *middle, n_freq)
+    xf = x.reshape(batch, groups, channels // groups, -1, n_freq).permute(4, 1, 2, 0, 3).flatten(3)
+    y = torch.matmul(w, xf).unflatten(-1, (batch, -1))  # (F, G, O/G, B, N)
+    return y.permute(3, 1, 2, 4, 0).reshape(batch, -1, *middle, n_freq)
 
 
-def _contract(gy: torch.Tensor, x: torch.Tensor, groups: int) -> torch.Tensor:
-    """gy (B, O, *lead, N, F), x (B, C, *lead, N, F) → (O, C/groups, F), summed over all else."""
+def _contract(gy: torch.Tensor, x: torch.Tensor, groups: int, total: torch.Tensor | None) -> torch.Tensor:
+    """gy (B, O, *lead, N, F), x (B, C, *lead, N, F) → (O, 1, F) or (F, G, O/G, C/G), summed over all else."""
     batch, n_freq = x.shape[0], x.shape[-1]
     gyf = gy.reshape(batch, groups, gy.shape[1] // groups, -1, n_freq)
     xf = x.reshape(batch, groups, x.shape[1] // groups, -1, n_freq)
     if xf.shape[2] == 1:
-        return (gyf * xf).sum((0, 3)).flatten(0, 1)[:, None]
-    left = gyf.permute(4, 1, 2, 0, 3).flatten(3)  # (F, G, O/G, B·N)
-    right = xf.permute(4, 1, 0, 3, 2).flatten(2, 3)  # (F, G, B·N, C/G)
-    return torch.matmul(left, right).permute(1, 2, 3, 0).flatten(0, 1)
+        part = (gyf * xf).sum((0, 3)).flatten(0, 1)[:, None]
+        return part if total is None else total.add_(part)
+    left = gyf.permute(4, 1, 2, 0, 3).reshape(n_freq * groups, gyf.shape[2], -1)  # (F·G, O/G, B·N)
+    right = xf.permute(4, 1, 0, 3, 2).reshape(n_freq * groups, -1, xf.shape[2])  # (F·G, B·N, C/G)
+    return torch.bmm(left, right) if total is None else total.baddbmm_(left, right)
