@@ -8,14 +8,14 @@ from typing import NamedTuple
 import torch
 
 from .geometry import Geometry
-from .spectrum import fft_points, outputs_a_row, point_seconds, remembered
+from .spectrum import MANY, PART, blocks_a_round, cut, fft_points, outputs_a_row, remembered, transform_seconds
 
 __all__ = ["Work", "blocked_is_quicker", "cheapest_method", "predicted_seconds"]
 
 # Seconds on one core; with more cores all methods gain alike. `python -m benchmarks.fit_cost` measures them.
 CALL = 6e-6  # of torch's own kernel
 BLOCKED_CALL = 60e-6  # of a blocked matrix product, its small matrix made
-SPECTRAL_CALL = 90e-6  # of a spectral method, the kernel's spectrum made
+SPECTRAL_CALL = 70e-6  # of a spectral method, the kernel's spectrum made
 MULTIPLY_ADD = {False: 4.2e-10, True: 5.0e-9}  # by one output channel; torch works on several at a time …
 LANES = {False: 20, True: 64}  # … up to so many; True: more than four bytes a number
 DEPTHWISE = {False: 5e-11, True: 2e-9}  # a multiply-add where each group has one output channel
@@ -59,13 +59,14 @@ def blocked_is_quicker(work: Work) -> bool:
 def predicted_seconds(work: Work) -> dict[str, float]:
     """Predicted time by each method."""
     g, kernel, size = work.geometry, work.w_shape[2:], work.x_shape[-1]
+    rows = 1 if math.prod(work.x_shape[:-1]) * work.w_shape[0] == 1 else MANY
     if work.inexact:
         direct = min(_library_seconds(work), _blocked_seconds(work))
     else:
         direct = SHIFTED_CALL * math.prod(kernel) + SHIFTED * _multiply_adds(work)
     return {
         "direct": direct,
-        "overlap_add": _spectral_seconds(work, fft_points("overlap_add", g, kernel, size)),
+        "overlap_add": _spectral_seconds(work, fft_points("overlap_add", g, kernel, size, rows)),
         "fft": _spectral_seconds(work, fft_points("fft", g, kernel, size)) * 1.02,
     }
 
@@ -97,13 +98,19 @@ def _spectral_seconds(work: Work, n_fft: int) -> float:
     g, kernel = work.geometry, work.w_shape[2:]
     width = (work.itemsize / 4 if work.inexact else 2.0) ** 0.7  # twice the bytes are less than twice the time
     *lead_sizes, n_out = g.out_sizes(work.x_shape[2:], kernel)
-    n_blocks = max(1, -(-n_out // max(1, (n_fft - g.spans(kernel)[-1]) // g.stride[-1] + 1)))
+    n_parts, per = cut(g, kernel, work.x_shape[-1], n_fft)
+    n_blocks = max(1, -(-n_out // per))
     rows_in = math.prod(work.x_shape[:-1])
     rows_out = work.x_shape[0] * work.w_shape[0] * math.prod(lead_sizes)
     folds = g.stride[-1] if n_fft % g.stride[-1] == 0 else 1
-    blocks = (rows_in + rows_out / folds) * n_blocks + math.prod(work.w_shape[:-1])
-    seconds = blocks * n_fft * point_seconds(n_fft) / 2
-    if work.w_shape[1] > 1 or math.prod(kernel[:-1]) > 1:
-        products = rows_out * work.w_shape[1] * math.prod(kernel[:-1]) * PRODUCT
-        seconds += n_blocks * n_fft / 2 * (products + (rows_in + rows_out) * TRANSPOSE)
+    n_rounds = -(-n_blocks // blocks_a_round(rows_in + rows_out, n_blocks, n_fft, n_parts))
+    kernels = math.prod(work.w_shape[:-1]) * n_parts
+    transforms = rows_in * (n_blocks + n_rounds * (n_parts - 1)) + rows_out * n_blocks // folds + kernels
+    seconds = transform_seconds(n_fft, transforms, 2 * n_rounds + 1)
+    n_products = work.w_shape[1] * math.prod(kernel[:-1]) * n_parts
+    if n_products == 1:
+        seconds += PART * rows_out * n_blocks * n_fft
+    else:
+        mixing = PRODUCT * n_products * rows_out + TRANSPOSE * (rows_in + rows_out) * (work.w_shape[1] > 1)
+        seconds += n_blocks * n_fft / 2 * mixing
     return SPECTRAL_CALL + width * seconds

@@ -72,4 +72,4 @@ def _way(n: int, k: int, mode: str, method: str, itemsize: int) -> _Way | None:
         method = cheapest_method(work)
     if method == "direct":
         return _Way(g, 0, blocked_is_quicker(work))
-    return _Way(g, fft_points(method, g, (k,), n), False)
+    return _Way(g, fft_points(method, g, (k,), n, rows=1), False)

@@ -102,7 +102,11 @@ class ConvPlan:
         self.out_shape = out if self._plan.batched else out[1:]
         self.error_bound = normwise_bound(self.method, self._dtype, math.prod(w.shape[1:]), self.n_fft or 1)
         keeps = self._w.numel() and self._dtype.is_floating_point and self._dtype.itemsize >= 4
-        self._spectra = kernel_spectra(self._w, g, self.n_fft) if self.n_fft is not None and keeps else None
+        self._spectra = (
+            kernel_spectra(self._w, g, work.x_shape[-1], self.n_fft)
+            if self.n_fft is not None and keeps
+            else None
+        )
 
     def __call__(self, x: Any) -> Any:
         """conv(x, w, ...) as planned; x as it was announced.

@@ -10,7 +10,7 @@ from ..errors import InputError
 from .geometry import Geometry
 from .kernels import METHODS, direct
 from .spectral import forward_product
-from .spectrum import fft_points, shared_zeros
+from .spectrum import cut, fft_points, whole_length
 
 __all__ = ["ERROR_CONSTANT", "PRECISIONS", "normwise_bound", "refuse_inexact", "with_precision"]
 
@@ -79,7 +79,7 @@ def _redo_imprecise(
     magnitude = forward_product(xa, wa, g, n_fft)  # sum |w·x|, itself within `error`
     error = (
         normwise_bound(method, real, 0, n_fft)
-        * _block_norm(xa, g, n_fft, span, y)
+        * _block_norm(xa, g, n_fft, w.shape[2:], y)
         * wa.flatten(1).norm(dim=1).reshape(1, -1, *(1,) * (y.ndim - 2))
     )
     n_terms = wa[0].numel()
@@ -100,16 +100,16 @@ def _redo_imprecise(
     return result
 
 
-def _block_norm(xa: torch.Tensor, g: Geometry, n_fft: int, span: int, y: torch.Tensor) -> torch.Tensor:
+def _block_norm(xa: torch.Tensor, g: Geometry, n_fft: int, kernel: torch.Size, y: torch.Tensor) -> torch.Tensor:
     """The norm of what shares an FFT block with each output."""
-    (low, _), stride, size = g.pads[-1], g.stride[-1], y.shape[-1]
-    extent = (size - 1) * stride + span
-    whole = n_fft >= extent - shared_zeros(xa.shape[-1], extent, low, span)
-    per = size if whole else (n_fft - span) // stride + 1
+    (low, _), stride, size, span = g.pads[-1], g.stride[-1], y.shape[-1], g.spans(kernel)[-1]
+    n_parts, per = cut(g, kernel, xa.shape[-1], n_fft)
+    is_whole = n_fft >= whole_length(g, span, xa.shape[-1])
+    reach = (size - 1) * stride + span if is_whole else n_fft + (n_parts - 1) * (n_fft // 2)
     first = torch.arange(-(-size // per), device=y.device) * per * stride - low  # of each block, in xa
     energy = xa.square().reshape(xa.shape[0], g.groups, -1, xa.shape[-1]).sum(2).double()
     upto = torch.nn.functional.pad(energy.cumsum(-1), (1, 0))
-    ends = [edge.clamp(0, xa.shape[-1]) for edge in (first, first + (extent if whole else n_fft))]
+    ends = [edge.clamp(0, xa.shape[-1]) for edge in (first, first + reach)]
     norm = (upto[..., ends[1]] - upto[..., ends[0]]).clamp(min=0).sqrt().to(xa.dtype)  # (B, G, blocks)
     norm = norm.repeat_interleave(per, -1)[..., :size].repeat_interleave(y.shape[1] // g.groups, 1)
     return norm.reshape(y.shape[0], y.shape[1], *(1,) * (y.ndim - 3), size)

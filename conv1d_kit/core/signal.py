@@ -394,7 +394,7 @@ def _is_short(a: np.ndarray, b: np.ndarray) -> bool:
     k, n = sorted((len(a), len(b)))
     if a.dtype.kind in "fc" or b.dtype.kind in "fc":
         each = 4e-10 * k if k <= 11 else 1.2e-8 + 1e-10 * k  # seconds an output takes np.convolve
-        return n * each <= START_S + 6e-10 * n
+        return k <= 4 or n * each <= START_S + 6e-10 * n
     return n * k <= INTEGER_PRODUCTS or k <= 8
 
 

@@ -18,23 +18,32 @@ import torch
 
 from .geometry import Geometry
 from .padding import pad
-from .spectrum import fast_length, fft_points, overlap_add_length, remembered, shared_zeros
+from .spectrum import (
+    CACHE_ELEMENTS,
+    blocks_a_round,
+    cut,
+    fast_length,
+    fft_points,
+    overlap_add_length,
+    remembered,
+    whole_length,
+)
 
 __all__ = ["forward_product", "input_product", "kernel_spectra", "round_elements", "weight_product", "window"]
 
-CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that it stays in the cache
 
+def kernel_spectra(w: torch.Tensor, g: Geometry, size: int, n_fft: int) -> list[torch.Tensor]:
+    """Spectra that turn a product into a correlation with x of last size `size`, as `_mix` wants them.
 
-def kernel_spectra(w: torch.Tensor, g: Geometry, n_fft: int) -> list[torch.Tensor]:
-    """Spectra that turn a product into a correlation, one for each tap of the leading axes, as `_mix` wants them.
-
-    (O, C/groups, F) where C/groups is 1, else (F, groups, O/groups, C/groups).
+    One for each part of each tap of the leading axes: (O, C/groups, F) where C/groups is 1, else
+    (F, groups, O/groups, C/groups).
     """
     transform, _ = _transforms(w)
     line = _stuffed(w, g.dilation[-1])
+    n_parts, _ = cut(g, w.shape[2:], size, n_fft)
+    if n_parts > 1:
+        line = window(line, 0, n_parts * (n_fft // 2)).unflatten(-1, (n_parts, n_fft // 2))
     spectra = transform(line.conj_physical() if w.is_complex() else line, n_fft).conj_physical_()
-    if spectra.ndim == 3 and spectra.shape[1] == 1:
-        return [spectra]
     parts = spectra.flatten(2, -2).unbind(2) if spectra.ndim > 3 else [spectra]
     if w.shape[1] == 1:
         return list(parts)
@@ -55,7 +64,7 @@ def forward_product(
         g = g._replace(pads=(*((0, 0),) * (len(g.pads) - 1), g.pads[-1]))
     layout = _layout(x.shape, w.shape, g, n_fft)
     if spectra_w is None:
-        spectra_w = kernel_spectra(w, g, n_fft)
+        spectra_w = kernel_spectra(w, g, x.shape[-1], n_fft)
     if layout.rows < len(x):
         y = x.new_empty(layout.out_shape)
         for first in range(0, len(x), layout.rows):
@@ -67,28 +76,30 @@ def forward_product(
     def convolved(frames: torch.Tensor) -> torch.Tensor:
         """(B, C, *lead, N, n_fft) → (B, O, *lead, N, positions)"""
         spectra = transform(frames, n_fft)
-        if layout.taps is None:
-            y = _mix(spectra, spectra_w[0], g.groups, may_overwrite=True)
+        if len(spectra_w) == 1:
+            y = _mix(spectra[layout.taps[0]], spectra_w[0], g.groups, may_overwrite=True)
         else:
-            y = _mix(spectra[layout.taps[0]], spectra_w[0], g.groups)
-            for at, weights in zip(layout.taps[1:], spectra_w[1:], strict=True):
-                y += _mix(spectra[at], weights, g.groups)
+            count = frames.shape[-2] - n_parts + 1
+            met = [spectra[at][..., part : part + count, :] for at in layout.taps for part in range(n_parts)]
+            y = _mix(met[0], spectra_w[0], g.groups)
+            for other, weights in zip(met[1:], spectra_w[1:], strict=True):
+                y += _mix(other, weights, g.groups)
         if layout.folds > 1:
             return inverse(_folded(y, n_fft, layout.folds, x.is_complex()), n_fft // layout.folds)
         z = inverse(y, n_fft)
         return z if layout.step == 1 else z[..., :: layout.step]
 
-    low, size, per, hop = g.pads[-1][0], layout.out_shape[-1], layout.per, layout.hop
+    low, size, per, hop, n_parts = g.pads[-1][0], layout.out_shape[-1], layout.per, layout.hop, layout.parts
     if layout.rounds is None:
         frame = x if layout.is_bare else window(x, -low, layout.reach)
         return convolved(frame.unsqueeze(-2)).squeeze(-2)[..., :size].contiguous()
     if layout.is_line:
         ((_, count, _),) = layout.rounds
-        frames = window(x, -low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
+        frames = window(x, -low, (count + n_parts - 2) * hop + n_fft).unfold(-1, n_fft, hop)
         return convolved(frames)[..., :per].reshape(*layout.out_shape[:-1], count * per)[..., :size]
     y = x.new_empty(layout.out_shape)
     for first, count, whole in layout.rounds:  # the last block may give fewer outputs than the others
-        frames = window(x, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
+        frames = window(x, first * hop - low, (count + n_parts - 2) * hop + n_fft).unfold(-1, n_fft, hop)
         z = convolved(frames)
         done = (first + whole) * per
         if whole:
@@ -102,7 +113,8 @@ class _Layout(NamedTuple):
     """What forward_product reads off shapes."""
 
     out_shape: tuple[int, ...]
-    taps: list[Any] | None  # what each tap of the leading axes meets; None where there are none
+    taps: list[Any]  # what each tap of the leading axes meets
+    parts: int  # of the kernel
     rows: int  # of the batch at a time
     per: int  # outputs a block
     hop: int  # inputs from block to block
@@ -118,23 +130,23 @@ class _Layout(NamedTuple):
 def _layout(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, n_fft: int) -> _Layout:
     *lead_sizes, size = g.out_sizes(x_shape[2:], w_shape[2:])
     span, stride, low = g.spans(w_shape[2:])[-1], g.stride[-1], g.pads[-1][0]
-    taps = list(_lead_taps(w_shape[2:-1], lead_sizes, g)) if lead_sizes else None
+    taps = list(_lead_taps(w_shape[2:-1], lead_sizes, g))
+    n_parts, per = cut(g, w_shape[2:], x_shape[-1], n_fft)
     folds = stride if n_fft % stride == 0 else 1
-    extent = (size - 1) * stride + span
-    per = (n_fft - span) // stride + 1
     out_shape = (x_shape[0], w_shape[0], *lead_sizes, size)
     a_row = math.prod(x_shape[1:-1]) + w_shape[0] * math.prod(lead_sizes)  # transforms a row of the batch takes
     rows = max(1, min(x_shape[0], CACHE_ELEMENTS // max(1, a_row * n_fft)))
-    if n_fft >= extent - shared_zeros(x_shape[-1], extent, low, span):
-        reach = min(extent, n_fft)
+    if n_fft >= whole_length(g, span, x_shape[-1]):
+        reach = min((size - 1) * stride + span, n_fft)
         is_bare = low == 0 and x_shape[-1] <= reach
-        return _Layout(out_shape, taps, rows, size, 0, reach, is_bare, folds, stride // folds, None, False)
+        return _Layout(out_shape, taps, 1, rows, size, 0, reach, is_bare, folds, stride // folds, None, False)
     rounds = [
         (first, count, min(count, size // per - first))
-        for first, count in _rounds(rows * a_row, -(-size // per), n_fft)
+        for first, count in _rounds(rows * a_row, -(-size // per), n_fft, n_parts)
     ]
     is_line = len(rounds) == 1 and math.prod(out_shape[:-1]) == 1
-    return _Layout(out_shape, taps, rows, per, per * stride, 0, False, folds, stride // folds, rounds, is_line)
+    step = stride // folds
+    return _Layout(out_shape, taps, n_parts, rows, per, per * stride, 0, False, folds, step, rounds, is_line)
 
 
 def input_product(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: Sequence[int]) -> torch.Tensor:
@@ -160,7 +172,7 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     stuffed = _stuffed(gy, g.stride[-1])
     transform, inverse = _transforms(x)
     extent = stuffed.shape[-1] + span - 1
-    n_fft = min(overlap_add_length(span, extent), fast_length(extent))
+    n_fft = min(overlap_add_length(span, extent, may_part=False), fast_length(extent))
     hop = n_fft - span + 1
     shape = (gy.shape[1], x.shape[1] // g.groups, *kernel)
     taps = list(_lead_taps(kernel[:-1], lead_sizes, g))
@@ -216,18 +228,16 @@ def round_elements(x_shape: Sequence[int], n_out: int, g: Geometry, kernel: Sequ
     """Numbers that one round of blocks holds, inputs and outputs together."""
     *lead_sizes, size = g.out_sizes(x_shape[2:], kernel)
     lead_in = math.prod(s + low + high for s, (low, high) in zip(x_shape[2:-1], g.pads, strict=False))
-    rows = x_shape[0] * (x_shape[1] * lead_in + n_out * math.prod(lead_sizes))
-    n_blocks = -(-size // ((n_fft - g.spans(kernel)[-1]) // g.stride[-1] + 1))
-    return rows * n_fft * _blocks_a_round(rows, n_blocks, n_fft)
+    a_row = x_shape[1] * lead_in + n_out * math.prod(lead_sizes)
+    rows = max(1, min(x_shape[0], CACHE_ELEMENTS // max(1, a_row * n_fft)))
+    n_parts, per = cut(g, kernel, x_shape[-1], n_fft)
+    count = blocks_a_round(rows * a_row, -(-size // per), n_fft, n_parts)
+    return rows * a_row * n_fft * (count + n_parts - 1)
 
 
-def _blocks_a_round(rows: int, n_blocks: int, n_fft: int) -> int:
-    return max(1, min(n_blocks, CACHE_ELEMENTS // max(1, rows * n_fft)))
-
-
-def _rounds(rows: int, n_blocks: int, n_fft: int) -> Iterator[tuple[int, int]]:
+def _rounds(rows: int, n_blocks: int, n_fft: int, n_parts: int = 1) -> Iterator[tuple[int, int]]:
     """(first block, number of blocks) of each round."""
-    count = _blocks_a_round(rows, n_blocks, n_fft)
+    count = blocks_a_round(rows, n_blocks, n_fft, n_parts)
     for first in range(0, n_blocks, count):
         yield first, min(count, n_blocks - first)
 
