@@ -20,7 +20,7 @@ from .spectral import forward_product, input_product, weight_product
 from .spectrum import fft_points
 from .terms import sum_with_non_finite
 
-__all__ = ["all_finite", "inside_transform", "is_plain", "spectral_conv"]
+__all__ = ["all_finite", "inside_transform", "is_plain", "scaled", "spectral_conv"]
 
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -87,11 +87,11 @@ def _weight(gy, x, g: Geometry, kernel: Sequence[int]) -> torch.Tensor:
 def _mended(y: torch.Tensor, a: torch.Tensor, b: torch.Tensor, product: Product) -> torch.Tensor:
     """product(a, b) that came out as y, not finite: by its terms, or scaled so that no transform overflows."""
     if not bool(torch.isfinite(a).all()) or not bool(torch.isfinite(b).all()):
-        return sum_with_non_finite(a, b, lambda p, q: _scaled(p, q, product))
-    return y if bool(torch.isfinite(y).all()) else _scaled(a, b, product)
+        return sum_with_non_finite(a, b, lambda p, q: scaled(p, q, product))
+    return y if bool(torch.isfinite(y).all()) else scaled(a, b, product)
 
 
-def _scaled(a: torch.Tensor, b: torch.Tensor, product: Product) -> torch.Tensor:
+def scaled(a: torch.Tensor, b: torch.Tensor, product: Product) -> torch.Tensor:
     """product(a, b) with both brought below 1 by powers of two, which round nothing, and the result back."""
     powers = [-_exponent(t) for t in (a, b)]
     y = product(*(_times_power(t, power) for t, power in zip((a, b), powers, strict=True)))

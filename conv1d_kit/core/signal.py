@@ -115,7 +115,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: int | Sequence[int
     in1, in2 : array_like or Tensor of one rank
         On axes not convolved their sizes are equal, or one of them is 1.
     mode : "full", "same" or "valid"
-        As in `convolve`, on the axes convolved. "same" keeps a broadcast axis whole.
+        As in `convolve`, on the axes convolved; "same" gives the shape of in1 on the others too.
     axes : int or ints, optional
         All by default.
 

@@ -11,12 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conv1d_kit import convolve, correlate
+from conv1d_kit import convolve, correlate, fftconvolve, oaconvolve
 from conv1d_kit.errors import InputError, InputTypeError
 
 METHODS = ("auto", "direct", "overlap_add", "fft")
 MODES = ("full", "same", "valid")
 OURS = {"convolve": convolve, "correlate": correlate}
+ALONG_AXES = {"fftconvolve": fftconvolve, "oaconvolve": oaconvolve}
 
 
 def arrays(seed, dtype, *shapes):
@@ -26,15 +27,35 @@ def arrays(seed, dtype, *shapes):
         yield (a + 1j * rng.standard_normal(shape) if dtype[0] == "c" else a).astype(dtype)
 
 
-@settings(max_examples=300, deadline=None)
+def agree(got, expected, *factors):
+    """Equal shape, dtype and, within what the dtype can do, numbers."""
+    assert got.dtype == expected.dtype
+    assert got.shape == expected.shape
+    scale = max(1.0, np.prod([np.linalg.norm(f.astype(complex)) for f in factors]))
+    eps = np.finfo(got.dtype).eps if got.dtype.kind in "fc" else 0
+    np.testing.assert_allclose(got, expected, rtol=0, atol=20 * eps * scale)
+
+
+@st.composite
+def geometries(draw):
+    """Two shapes, a quarter of the axes with the second one longer."""
+    sizes = st.integers(1, draw(st.sampled_from([5, 40])) if (rank := draw(st.integers(1, 4))) < 3 else 6)
+    one, two = (draw(st.lists(sizes, min_size=rank, max_size=rank)) for _ in range(2))
+    longer = draw(st.lists(st.sampled_from([False, False, False, True]), min_size=rank, max_size=rank))
+    pairs = [sorted((n, k), reverse=not turned) for n, k, turned in zip(one, two, longer, strict=True)]
+    return tuple(zip(*pairs, strict=True))
+
+
+DTYPES = ["float32", "float64", "complex64", "complex128", "int64", "int16", "uint8"]
+
+
+@settings(max_examples=500, deadline=None)
 @given(
     st.sampled_from(sorted(OURS)),
-    st.integers(1, 4).flatmap(
-        lambda n: st.tuples(*[st.lists(st.integers(1, 12 if n < 3 else 4), min_size=n, max_size=n)] * 2)
-    ),
+    geometries(),
     st.sampled_from(MODES),
     st.sampled_from(METHODS),
-    st.sampled_from(["float32", "float64", "complex64", "complex128", "int64", "int16", "uint8"]),
+    st.sampled_from(DTYPES),
     st.integers(0, 2**32 - 1),
 )
 def test_equal_to_scipy_in_any_rank_mode_method_and_dtype(name, shapes, mode, method, dtype, seed):
@@ -45,12 +66,137 @@ def test_equal_to_scipy_in_any_rank_mode_method_and_dtype(name, shapes, mode, me
         with pytest.raises(InputError, match="'valid'"):
             OURS[name](a, b, mode, method)
         return
-    got = OURS[name](a, b, mode, method)
-    assert got.dtype == expected.dtype
-    assert got.shape == expected.shape
-    scale = np.abs(expected).max(initial=1)
-    tolerance = {"float32": 1e-5, "complex64": 1e-5, "float64": 1e-12, "complex128": 1e-12}.get(dtype, 0)
-    np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * scale)
+    agree(OURS[name](a, b, mode, method), expected, a, b)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from(sorted(ALONG_AXES)),
+    geometries(),
+    st.data(),
+    st.sampled_from(MODES),
+    st.sampled_from(DTYPES),
+    st.integers(0, 2**32 - 1),
+)
+def test_along_axes_equal_to_scipy_with_broadcasting(name, shapes, data, mode, dtype, seed):
+    one, two = (list(shape) for shape in shapes)
+    axes = data.draw(st.lists(st.integers(0, len(one) - 1), min_size=1, unique=True))
+    for axis in set(range(len(one))) - set(axes):
+        changed, size = data.draw(st.sampled_from([(one, 1), (two, 1), (one, two[axis])]))
+        changed[axis] = size
+    a, b = arrays(seed, dtype, one, two)
+    try:
+        expected = getattr(scipy.signal, name)(a, b, mode, axes)
+    except ValueError:
+        with pytest.raises(InputError, match="'valid'"):
+            ALONG_AXES[name](a, b, mode, axes)
+        return
+    agree(ALONG_AXES[name](a, b, mode, axes), expected, a, b)
+
+
+@pytest.mark.parametrize("name", [*OURS, *ALONG_AXES])
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ((4, 10), (12, 2)),
+        ((39, 10), (10, 28)),
+        ((3, 3, 7), (7, 4, 2)),
+        ((5, 300), (40, 3)),
+        ((9, 1, 8), (2, 50, 9)),
+    ],
+)
+def test_same_keeps_in1_s_shape_where_in2_is_longer_on_one_axis(name, one, two):
+    a, b = arrays(0, "float64", one, two)
+    agree((OURS | ALONG_AXES)[name](a, b, "same"), getattr(scipy.signal, name)(a, b, "same"), a, b)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("shapes", [((300,), (40,)), ((3000,), (40,)), ((30, 20), (7, 6))])
+@pytest.mark.parametrize("name", ["convolve", *ALONG_AXES])
+def test_finite_results_near_the_largest_number_stay_finite(name, shapes, dtype):
+    a, b = arrays(2, dtype, *shapes)
+    huge, tiny = (1e37, 1e-5) if dtype in ("float32", "complex64") else (1e307, 1e-10)
+    run = (lambda a, b: convolve(a, b, method="fft")) if name == "convolve" else ALONG_AXES[name]
+    agree(run(a * a.dtype.type(huge), b * b.dtype.type(tiny)) / huge / tiny, run(a, b), a, b)
+
+
+def gradients(run, a, b, gy):
+    a, b = (torch.from_numpy(t).requires_grad_() for t in (a, b))
+    return [g.numpy() for g in torch.autograd.grad(run(a, b), (a, b), torch.from_numpy(gy))]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("method", ["overlap_add", "fft"])
+@pytest.mark.parametrize(
+    "shapes", [((30, 20), (7, 6)), ((4, 10), (12, 2)), ((2000,), (20,)), ((3, 4, 5), (2, 1, 3))]
+)
+@pytest.mark.parametrize("bad", ["in1", "gy"])
+def test_a_nan_in_the_signal_or_the_incoming_gradient_stays_in_its_windows(bad, shapes, method, mode):
+    a, b = arrays(3, "float64", *shapes)
+    try:
+        (gy,) = arrays(4, "float64", convolve(a, b, mode).shape)
+    except InputError:
+        return  # 'valid' of two that do not fit
+    expected = gradients(lambda a, b: convolve(a, b, mode, method), a, b, gy)
+    (a if bad == "in1" else gy)[(1,) * a.ndim if a.ndim > 1 else 700] = np.nan
+    marks = [np.isnan(a), np.isnan(gy)]
+    # which sums hold it: the same gradients of 0s and 1s
+    ones = np.ones_like(b)
+    ga, gb = gradients(lambda a, b: convolve(a, b, mode, method), np.ones_like(a), ones, marks[1] * 1.0)
+    _, held = gradients(lambda a, b: convolve(a, b, mode, method), marks[0] * 1.0, ones, np.ones_like(gy))
+    hit = [ga > 0.5, (gb > 0.5) | (held > 0.5)]
+    got = gradients(lambda a, b: convolve(a, b, mode, method), a, b, gy)
+    for found, wanted, reached in zip(got, expected, hit, strict=True):
+        np.testing.assert_array_equal(np.isnan(found), reached)
+        np.testing.assert_allclose(found[~reached], wanted[~reached], atol=1e-10)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+@pytest.mark.parametrize("shapes", [((5, 6), (2, 3)), ((3, 4), (1, 6)), ((17,), (2,)), ((2, 1, 3), (2, 2, 2))])
+def test_first_and_second_derivatives(shapes, dtype, mode, method):
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(s, dtype=dtype, generator=generator).requires_grad_() for s in shapes)
+    try:
+        convolve(a, b, mode, method)
+    except InputError:
+        return
+    assert torch.autograd.gradcheck(lambda a, b: convolve(a, b, mode, method), (a, b))
+    assert torch.autograd.gradgradcheck(lambda a, b: convolve(a, b, mode, method), (a, b))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, from forward mode
+@pytest.mark.parametrize("shapes", [((40, 30), (6, 5)), ((900,), (60,))])
+@pytest.mark.parametrize("method", METHODS)
+def test_transforms_and_compile_give_the_eager_result(method, shapes):
+    generator = torch.Generator().manual_seed(1)
+    xs = torch.randn(3, *shapes[0], dtype=torch.float64, generator=generator)
+    w = torch.randn(shapes[1], dtype=torch.float64, generator=generator)
+    run = lambda x, w: convolve(x, w, "same", method)  # noqa: E731
+    loss = lambda w, x: run(x, w).square().sum()  # noqa: E731
+    close = torch.testing.assert_close
+    close(torch.func.vmap(run, (0, None))(xs, w), torch.stack([run(x, w) for x in xs]))
+    per_sample = torch.func.vmap(torch.func.grad(loss), (None, 0))(w, xs)
+    leaf = w.clone().requires_grad_()
+    for x, got in zip(xs, per_sample, strict=True):
+        close(got, torch.autograd.grad(loss(leaf, x), leaf)[0])
+    _, tangent = torch.func.jvp(lambda w: run(xs[0], w), (w,), (torch.ones_like(w),))
+    close(tangent, run(xs[0], torch.ones_like(w)))
+    torch.compiler.reset()
+    compiled = torch.compile(run, backend="aot_eager", fullgraph=True)
+    close(compiled(xs[0], w), run(xs[0], w))
+    close(torch.autograd.grad(compiled(xs[0], leaf).square().sum(), leaf)[0], per_sample[0])
+    xs[0].view(-1)[7] = torch.nan
+    close(compiled(xs[0], w), run(xs[0], w), equal_nan=True)
+    close(torch.func.vmap(run, (0, None))(xs, w)[0], run(xs[0], w), equal_nan=True)
+
+
+@pytest.mark.parametrize("name", [*OURS, *ALONG_AXES])
+def test_meta_tensors_give_the_shape(name):
+    a, b = torch.empty(2000, 3, device="meta"), torch.empty(90, 2, device="meta")
+    y = (OURS | ALONG_AXES)[name](a, b)
+    assert (y.device.type, y.dtype, y.shape) == ("meta", torch.float32, (2089, 4))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex128", "int32"])
