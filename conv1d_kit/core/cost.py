@@ -13,15 +13,15 @@ from .spectrum import MANY, PART, blocks_a_round, cut, fft_points, outputs_a_row
 __all__ = ["Work", "blocked_is_quicker", "cheapest_method", "predicted_seconds"]
 
 # Seconds on one core; with more cores all methods gain alike. `python -m benchmarks.fit_cost` measures them.
-CALL = 6e-6  # of torch's own kernel
-BLOCKED_CALL = 60e-6  # of a blocked matrix product, its small matrix made
-SPECTRAL_CALL = 70e-6  # of a spectral method, the kernel's spectrum made
-MULTIPLY_ADD = {False: 4.2e-10, True: 5.0e-9}  # by one output channel; torch works on several at a time …
+CALL = 8e-6  # of torch's own kernel
+BLOCKED_CALL = 80e-6  # of a blocked matrix product, its small matrix made
+SPECTRAL_CALL = 65e-6  # of a spectral method, the kernel's spectrum made
+MULTIPLY_ADD = {False: 4.2e-10, True: 8.0e-9}  # by one output channel; torch works on several at a time …
 LANES = {False: 20, True: 64}  # … up to so many; True: more than four bytes a number
-DEPTHWISE = {False: 5e-11, True: 2e-9}  # a multiply-add where each group has one output channel
+DEPTHWISE = {False: 5e-11, True: 1e-9}  # a multiply-add where each group has one output channel
 OUTPUT = 1e-9  # an output of such a group
-BLOCKED = {False: 2.2e-11, True: 5e-11}  # a multiply-add of a matrix product
-STORE = {False: 6e-10, True: 1.2e-9}  # an output of a matrix product
+BLOCKED = {False: 2.3e-11, True: 7e-11}  # a multiply-add of a matrix product
+STORE = {False: 8e-10, True: 2.5e-9}  # an output of a matrix product
 SHIFTED = 1e-9  # an integer multiply-add over shifted copies
 SHIFTED_CALL = 8e-6  # a tap of such a kernel
 PRODUCT = 4.5e-10  # a complex multiply-add in a matrix product of spectra

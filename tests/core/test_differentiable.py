@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from memory import peak_bytes
 
 from conv1d_kit import Conv1d, conv
 from conv1d_kit.core.blocked import blocked
@@ -173,3 +174,34 @@ def test_one_channel_is_summed_as_precisely_in_blocks_as_in_windows():
     truth = np.convolve(x.astype(np.longdouble), w.astype(np.longdouble), "valid")
     magnitude = np.convolve(np.abs(x), w, "valid")
     assert np.all(np.abs(y - truth) <= 2 * 31 * np.finfo(float).eps * magnitude)
+
+
+GRADIENTS = [  # x, w, options: what audio and text nets train, and long kernels
+    ((2, 8, 20_000), (8, 8, 255), {}),
+    ((1, 1, 160_000), (1, 1, 16_000), {}),
+    ((4, 16, 8000), (16, 16, 2048), {}),
+    ((4, 64, 4096), (64, 1, 1024), {"groups": 64}),
+    ((2, 3, 60_000), (4, 3, 101), {"stride": 4}),
+    ((2, 4, 40, 300), (4, 4, 5, 31), {}),
+    ((8, 16, 4000), (16, 16, 9), {"dilation": 4}),
+]
+
+
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), GRADIENTS, ids=str)
+def test_a_gradient_needs_no_more_memory_than_torchs_own(x_shape, w_shape, options):
+    """Beyond a working set of 4 MB, which does not grow with the signal."""
+    plain = {3: torch.nn.functional.conv1d, 4: torch.nn.functional.conv2d}[len(x_shape)]
+
+    def peak(run) -> int:
+        x, w = (t.requires_grad_() for t in tensors(x_shape, w_shape, dtype=torch.float32))
+
+        def both():
+            y = run(x, w)
+            torch.autograd.grad(y, (x, w), torch.ones_like(y))
+
+        both()  # what is made once, such as tables, is not counted
+        return peak_bytes(both)
+
+    theirs = peak(lambda x, w: plain(x, w, **options))
+    for method in ("auto", *METHODS):
+        assert peak(lambda x, w, m=method: conv(x, w, method=m, **options)) <= theirs + 4e6, method

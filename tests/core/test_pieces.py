@@ -2,24 +2,10 @@
 
 import pytest
 import torch
+from memory import peak_bytes
 
 from conv1d_kit import conv
 from conv1d_kit.errors import InputError
-
-
-def peak_bytes(run) -> int:
-    """The most that was allocated at once during `run`, its result included."""
-    with torch.profiler.profile(
-        profile_memory=True, activities=[torch.profiler.ProfilerActivity.CPU]
-    ) as profile:
-        run()
-    level = peak = 0
-    for event in profile.profiler.kineto_results.events():
-        if event.name() == "[memory]":
-            level += event.nbytes()
-            peak = max(peak, level)
-    return peak
-
 
 CASES = [
     ("direct", torch.float32, (2, 3, 60_000), (4, 3, 15), {"padding": 7}),
