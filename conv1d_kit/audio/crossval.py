@@ -7,9 +7,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ..errors import DataError, InputError
 from ..training.folds import Fold
 from ..training.loop import Epoch
 from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
+from ..training.processes import WorkerPool
 from .classifier import AudioClassifier
 from .dataset import AudioTable
 from .frontends import FRONTENDS
@@ -201,9 +201,7 @@ def _run_in_turn(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[Fold
 def _run_beside(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldResult]:
     results: dict[int, FoldResult] = {}
     told = [0] * len(parts)
-    # spawned, not forked: a fork of a process with threads can stand still for ever
-    pool = ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn"))
-    try:
+    with WorkerPool(n_jobs) as pool:
         waiting: set[Future] = {pool.submit(run_fold, folder, setting, i, p) for i, p in enumerate(parts)}
         while waiting:
             done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -218,8 +216,6 @@ def _run_beside(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldR
                 results[result.number] = result
                 if on_fold is not None:
                     on_fold(result)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
     return [results[i] for i in range(len(parts))]
 
 
