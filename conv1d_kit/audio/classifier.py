@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,21 +26,31 @@ from .dataset import common_rate, load_waves
 from .frontends import FRONTENDS, Frontend
 from .nets import AUDIO_NETS
 
-__all__ = ["AudioClassifier", "Prediction"]
+__all__ = ["AudioClassifier", "Prediction", "split_flaws"]
 
 _CROP_S, _PIECE_S = 10.0, 30.0  # longest stretch heard at once in training and in prediction
+_BATCH_S, _WINDOW_S, _WINDOW_ITEMS = (
+    80.0,
+    240.0,
+    64,
+)  # in one pass of the net; between two yields of predictions
+_MAX_SEED = 2**32 - 1  # scikit-learn's folds take no larger one
 _NET_FRONTENDS = {"spectrogram": "log_mel", "wave": "raw", "filterbank": "raw"}
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What `predict_each` says of one item: label, score and probabilities, or the error that prevents them."""
+    """What `predict_each` says of one item: label, score and probabilities, or the error that prevents them.
+
+    `note` says what makes an answer doubtful: "silent", "shorter than one window of 64 ms".
+    """
 
     path: str
     label: Any = None
     score: float = float("nan")
     probabilities: np.ndarray | None = None
     error: str = ""
+    note: str = ""
 
 
 class AudioClassifier(ClassifierMixin, BaseEstimator):
@@ -72,6 +86,13 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     sample_rate_, epochs_ : int
     n_skipped_, skipped_ : int, list of (path, reason)
         Files that could not be used in training.
+    silent_, short_ : list of str
+        Clips whose every sample is 0, or that are shorter than a front-end window; trained on all the same.
+
+    Notes
+    -----
+    The log-mel runs by FFT, which is many times faster than the same front-end as one strided convolution of
+    this kit (`frontend_(x, method="conv")`); tests/audio/test_frontends.py holds the two equal.
 
     Examples
     --------
@@ -130,18 +151,32 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         if labels.ndim != 1 or len(labels) != len(items):
             raise InputError(f"y must be one label a clip ({len(items)}), got shape {labels.shape}")
         frontend = self.make_frontend(items)
-        features = self.extract(items, frontend)
+        flaws: dict[int, str] = {}
+        features = self.extract(items, frontend, on_flaw=flaws.__setitem__)
         good = [i for i, f in enumerate(features) if not isinstance(f, DataError)]
         skipped = [(_name(items[i]), str(f)) for i, f in enumerate(features) if isinstance(f, DataError)]
         if not good:
             raise DataError(f"none of the {len(items)} files can be used; the first: {skipped[0][1]}" if skipped
                             else "X must hold at least one clip, got none")  # fmt: skip
+        left = sorted(set(labels[good].tolist()))
+        if len(left) < 2 and skipped:
+            raise DataError(
+                f"only clips of the class {left[0]!r} can be used, training needs at least two classes; "
+                f"{len(skipped)} file{'s' * (len(skipped) > 1)} left out, the first: {skipped[0][1]}"
+            )
+        silent, short = split_flaws((_name(items[i]), flaws[i]) for i in sorted(flaws))
+        if len(silent) == len(good):
+            raise DataError(
+                f"every clip is silent (all samples 0), {silent[0]} the first; there is nothing to learn from"
+            )
         self.fit_features([features[i] for i in good], labels[good], frontend, on_epoch=on_epoch)
         self.skipped_, self.n_skipped_ = skipped, len(skipped)
+        self.silent_, self.short_ = silent, short
         return self
 
     def predict(self, X) -> np.ndarray:
         """The most probable class of each clip."""
+        check_is_fitted(self, "net_")
         return self.classes_[self.predict_proba(X).argmax(1)]
 
     def predict_proba(self, X) -> np.ndarray:
@@ -160,25 +195,26 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             rows.append(p.probabilities)
         return np.stack(rows) if rows else np.zeros((0, len(self.classes_)), np.float32)
 
-    def predict_each(self, items: Sequence, *, chunk: int = 32) -> Iterator[Prediction]:
-        """One Prediction an item, in order, as they come; a bad file gives its error and the rest goes on."""
-        from concurrent.futures import ThreadPoolExecutor
+    def predict_each(self, items: Iterable) -> Iterator[Prediction]:
+        """One Prediction an item, in order, as they come; a bad file gives its error and the rest goes on.
 
+        What stands in memory is bounded by seconds of sound, whatever the number and the length of the files.
+        """
         check_is_fitted(self, "net_")
-        with ThreadPoolExecutor(max(1, self.n_threads)) as pool:
-            for start in range(0, len(items), chunk):
-                part = items[start : start + chunk]
-                pieces = list(pool.map(self._pieces, part))
-                flat = [f for p in pieces if not isinstance(p, DataError) for f in p]
-                owners = [i for i, p in enumerate(pieces) if not isinstance(p, DataError) for _ in p]
-                table = self._mean_of_pieces(self.predict_proba_features(flat), flat, owners, len(part))
-                for i, item in enumerate(part):
-                    found = pieces[i]
-                    if isinstance(found, DataError):
-                        yield Prediction(_name(item), error=str(found))
-                        continue
-                    best = int(table[i].argmax())
-                    yield Prediction(_name(item), self.classes_[best], float(table[i, best]), table[i])
+        limit = int(self.frontend_.lengths(torch.tensor(int(_WINDOW_S * self.sample_rate_))))
+        pieces: list[tuple[_Heard, torch.Tensor]] = []
+        ended: list[_Heard] = []
+        for heard, piece in self._stream(items):
+            if piece is None:
+                ended.append(heard)
+            else:
+                pieces.append((heard, piece))
+            if len(ended) >= _WINDOW_ITEMS or sum(f.shape[-1] for _, f in pieces) >= limit:
+                self._add_answers(pieces)
+                yield from map(self._prediction, ended)
+                pieces, ended = [], []
+        self._add_answers(pieces)
+        yield from map(self._prediction, ended)
 
     # --- the same on features that are already there (cross-validation computes them once) ---
 
@@ -192,14 +228,25 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def choose_epochs(self, n_clips: int) -> int:
         """`epochs`, or by default as many as let the net hear about 32000 clips: 20 to 100."""
-        return self.epochs if self.epochs is not None else max(20, min(100, round(32000 / n_clips)))
+        return int(self.epochs) if self.epochs is not None else max(20, min(100, round(32000 / n_clips)))
 
     def extract(
-        self, items: Sequence, frontend: Frontend, *, on_file: Callable[[], None] | None = None
+        self,
+        items: Sequence,
+        frontend: Frontend,
+        *,
+        on_file: Callable[[], None] | None = None,
+        on_flaw: Callable[[int, str], Any] | None = None,
     ) -> list[Any]:
-        """Features (F, L) float16 of each clip or file, or its DataError."""
-        waves = load_waves(items, frontend.sample_rate, n_threads=self.n_threads, on_file=on_file)
-        return [w if isinstance(w, DataError) else _features(w, frontend) for w in waves]
+        """Features (F, L) float16 of each clip or file, or its DataError; `on_flaw(i, words)`: silence."""
+        found = load_waves(
+            items, frontend.sample_rate, n_threads=self.n_threads, on_file=on_file,
+            then=lambda wave: (_features(wave, frontend), _flaws(not wave.any(), len(wave), frontend)),
+        )  # fmt: skip
+        for i, f in enumerate(found):
+            if on_flaw is not None and not isinstance(f, DataError) and f[1]:
+                on_flaw(i, f[1])
+        return [f if isinstance(f, DataError) else f[0] for f in found]
 
     def fit_features(
         self,
@@ -217,27 +264,30 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         n = len(features)
         epochs = self.choose_epochs(n)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(int(self.seed))
             net = self._make_net(frontend.n_features, len(classes))
         net.input.fit(list(features))
         decayed = [p for p in net.parameters() if p.ndim > 1]
         rest = [p for p in net.parameters() if p.ndim <= 1]
         optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}],
-            lr=self.learning_rate,
+            [
+                {"params": decayed, "weight_decay": float(self.weight_decay)},
+                {"params": rest, "weight_decay": 0.0},
+            ],
+            lr=float(self.learning_rate),
         )
         onehot = torch.eye(len(classes))[torch.from_numpy(targets)]
-        n_batches = max(1, n // min(self.batch_size, max(2, n // 8)))
+        n_batches = max(1, n // min(int(self.batch_size), max(2, n // 8)))
         longest = int(frontend.lengths(torch.tensor(int(_CROP_S * frontend.sample_rate))))
         batches = partial(self._batches, features, onehot, frontend, n_batches, longest)
         self.history_ = train(
             net, batches, epochs=epochs, loss=torch.nn.functional.cross_entropy, optimizer=optimizer,
-            n_steps=epochs * n_batches, schedule=warmup_cosine, average_decay=self.average_decay,
-            on_epoch=on_epoch, seed=self.seed,
+            n_steps=epochs * n_batches, schedule=warmup_cosine,
+            average_decay=float(self.average_decay), on_epoch=on_epoch, seed=int(self.seed),
         )  # fmt: skip
         self.classes_, self.net_, self.frontend_ = classes, net, frontend
         self.sample_rate_, self.epochs_ = frontend.sample_rate, epochs
-        self.skipped_, self.n_skipped_ = [], 0
+        self.skipped_, self.n_skipped_, self.silent_, self.short_ = [], 0, [], []
         return self
 
     def predict_proba_features(self, features: Sequence[torch.Tensor]) -> np.ndarray:
@@ -245,9 +295,16 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "net_")
         out = np.zeros((len(features), len(self.classes_)), np.float32)
         order = sorted(range(len(features)), key=lambda i: features[i].shape[-1])
+        limit = int(self.frontend_.lengths(torch.tensor(int(_BATCH_S * self.sample_rate_))))
         with torch.no_grad():
-            for start in range(0, len(order), 16):
-                rows = order[start : start + 16]
+            while order:
+                rows = order[:1]  # as many as fill the limit with the longest of them, 16 at most
+                while (
+                    len(rows) < min(16, len(order))
+                    and (len(rows) + 1) * features[order[len(rows)]].shape[-1] <= limit
+                ):
+                    rows.append(order[len(rows)])
+                order = order[len(rows) :]
                 x, lengths = _padded([features[i] for i in rows])
                 out[rows] = self.net_(x, lengths).softmax(1).numpy()
         return out
@@ -257,7 +314,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def save(self, path) -> None:
         """Write the model folder (safetensors and JSON)."""
         check_is_fitted(self, "net_")
-        parameters = {k: list(v) if isinstance(v, tuple) else v for k, v in self.get_params().items()}
+        parameters = {k: _plain(v) for k, v in self.get_params().items()}
         config = {
             "classes": self.classes_.tolist(),
             "sample_rate": self.sample_rate_,
@@ -287,13 +344,13 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             net.load_state_dict(tensors)
             epochs = int(config["net"]["epochs"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).split("\n", 1)[0]
+            reason = "; ".join(line.strip() for line in str(error).splitlines())[:400]
             raise ModelError(
                 f"{os.fspath(path)}: config.json and weights do not fit together ({reason})"
             ) from error
         model.net_, model.frontend_, model.classes_ = net.eval(), frontend, np.asarray(config["classes"])
         model.sample_rate_, model.epochs_ = frontend.sample_rate, epochs
-        model.skipped_, model.n_skipped_ = [], 0
+        model.skipped_, model.n_skipped_, model.silent_, model.short_ = [], 0, [], []
         return model
 
     # --- inside ---
@@ -303,21 +360,35 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"net must be one of {', '.join(AUDIO_NETS)}, got {self.net!r}")
         for name in ("batch_size", "n_threads", "width") + (("epochs",) if self.epochs is not None else ()):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            if not _is_int(value) or value < 1:
                 raise InputError(f"{name} must be an int >= 1, got {value!r}")
-        unknown = [a for a in self.augment if a not in AUGMENTS]
-        if isinstance(self.augment, str) or unknown:
+        if not _is_int(self.seed) or not 0 <= self.seed <= _MAX_SEED:
+            raise InputError(f"seed must be an int from 0 to {_MAX_SEED}, got {self.seed!r}")
+        for name, allowed, fits in (
+            ("dropout", "in [0, 1)", lambda v: 0 <= v < 1),
+            ("average_decay", "in [0, 1)", lambda v: 0 <= v < 1),
+            ("learning_rate", "> 0 and finite", lambda v: 0 < v < math.inf),
+            ("weight_decay", ">= 0 and finite", lambda v: 0 <= v < math.inf),
+        ):
+            value = getattr(self, name)
+            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if not number or not fits(value):
+                raise InputError(f"{name} must be a number {allowed}, got {value!r}")
+        names = (
+            None if isinstance(self.augment, str) or not isinstance(self.augment, Iterable) else self.augment
+        )
+        if names is None or any(not isinstance(a, str) or a not in AUGMENTS for a in names):
             raise InputError(f"augment must be a sequence of {', '.join(AUGMENTS)}, got {self.augment!r}")
 
     def _make_net(self, n_features: int, n_classes: int) -> Any:
-        return AUDIO_NETS[self.net](n_features, n_classes, width=self.width, dropout=self.dropout)
+        return AUDIO_NETS[self.net](n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
 
     def _batches(self, features, onehot, frontend, n_batches, longest, epoch):
         """One epoch: shuffled, neighbours of similar length batched together, augmented."""
-        generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
+        generator = torch.Generator().manual_seed(1_000_003 * int(self.seed) + epoch)
         order = torch.randperm(len(features), generator=generator)
         sizes = torch.tensor([f.shape[-1] for f in features])
-        stretches = order.split(8 * self.batch_size)  # sorted by length within, so that little is padded
+        stretches = order.split(8 * int(self.batch_size))  # sorted by length within, so that little is padded
         order = torch.cat([part[sizes[part].argsort(stable=True)] for part in stretches])
         parts = order.tensor_split(n_batches)
         for b in torch.randperm(n_batches, generator=generator).tolist():
@@ -327,28 +398,95 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             x, lengths, targets = augment(batch, self.augment, frontend, generator)
             yield (x, lengths), targets
 
-    def _pieces(self, item) -> list[torch.Tensor] | DataError:
+    def _stream(self, items: Iterable) -> Iterator[tuple[_Heard, torch.Tensor | None]]:
+        """Each item's stretches of features in order, then None; threads read the first ones of those ahead."""
+        source, waiting = iter(items), deque[Any]()
+        n_threads = int(self.n_threads)
+        with ThreadPoolExecutor(n_threads) as pool:
+            while True:
+                for item in islice(source, 2 * n_threads - len(waiting)):
+                    waiting.append(pool.submit(self._open, item))
+                if not waiting:
+                    return
+                heard, first, rest = waiting.popleft().result()
+                if first is not None:
+                    yield heard, first
+                for piece in rest:
+                    yield heard, piece
+                yield heard, None
+
+    def _open(self, item) -> tuple[_Heard, torch.Tensor | None, Iterator[torch.Tensor]]:
+        heard = _Heard(_name(item))
+        rest = self._pieces(item, heard)
+        return heard, next(rest, None), rest
+
+    def _pieces(self, item, heard: _Heard) -> Iterator[torch.Tensor]:
         """Features of an item in stretches of at most _PIECE_S s, so that an hour never stands in memory."""
         try:
-            if isinstance(item, Clip):
-                step = max(1, round(_PIECE_S * item.sample_rate))
-                parts: Any = (
-                    Clip(item.samples[:, i : i + step], item.sample_rate)
-                    for i in range(0, item.n_samples, step)
-                )
-            else:
-                parts = read_blocks(item, block_s=_PIECE_S)
-            waves = (c.mono().resample(self.sample_rate_).samples[0] for c in parts)
-            return [_features(w, self.frontend_) for w in waves]
+            for part in _parts(item):
+                wave = part.mono().resample(self.sample_rate_).samples[0]
+                heard.n_samples += len(wave)
+                heard.silent = heard.silent and not wave.any()
+                yield _features(wave, self.frontend_)
         except DataError as error:
-            return error
+            heard.error = str(error)
 
-    def _mean_of_pieces(self, p: np.ndarray, flat: list[torch.Tensor], owners: list[int], n: int) -> np.ndarray:
-        weights = np.array([f.shape[-1] for f in flat], np.float32)
-        total, mass = np.zeros((n, len(self.classes_)), np.float32), np.zeros(n, np.float32)
-        np.add.at(total, owners, p * weights[:, None])
-        np.add.at(mass, owners, weights)
-        return total / np.maximum(mass, 1)[:, None]
+    def _add_answers(self, pieces: list[tuple[_Heard, torch.Tensor]]) -> None:
+        for (heard, piece), p in zip(pieces, self.predict_proba_features([f for _, f in pieces]), strict=True):
+            heard.total = heard.total + p * piece.shape[-1]
+            heard.mass += piece.shape[-1]
+
+    def _prediction(self, heard: _Heard) -> Prediction:
+        if heard.error:
+            return Prediction(heard.name, error=heard.error)
+        p = heard.total / max(heard.mass, 1)
+        best = int(p.argmax())
+        note = _flaws(heard.silent, heard.n_samples, self.frontend_)
+        return Prediction(heard.name, self.classes_[best], float(p[best]), p, note=note)
+
+
+@dataclass
+class _Heard:
+    """What has been heard of one item: probabilities summed over its stretches, weighted by their frames."""
+
+    name: str
+    total: Any = 0.0
+    mass: int = 0
+    n_samples: int = 0
+    silent: bool = True
+    error: str = ""
+
+
+def split_flaws(flaws: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """The silent and the short of (name, words), the words as `extract` and Prediction.note give them."""
+    pairs = list(flaws)
+    return [name for name, words in pairs if "silent" in words], [n for n, words in pairs if "shorter" in words]
+
+
+def _flaws(silent: bool, n_samples: int, frontend: Frontend) -> str:
+    short = n_samples < frontend.window_length
+    window_ms = 1000 * frontend.window_length / frontend.sample_rate
+    return "; ".join(["silent"] * silent + [f"shorter than one window of {window_ms:.0f} ms"] * short)
+
+
+def _parts(item) -> Iterator[Clip]:
+    if not isinstance(item, Clip):
+        yield from read_blocks(item, block_s=_PIECE_S)
+        return
+    step = max(1, round(_PIECE_S * item.sample_rate))
+    for i in range(0, item.n_samples, step):
+        yield Clip(item.samples[:, i : i + step], item.sample_rate)
+
+
+def _is_int(value) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _plain(value):
+    """As JSON takes it: NumPy's numbers as Python's, sequences as lists."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return [_plain(v) for v in value] if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
 def _items(X) -> list:
@@ -364,7 +502,7 @@ def _items(X) -> list:
 
 
 def _name(item) -> str:
-    return repr(item) if isinstance(item, Clip) else os.fspath(item)
+    return repr(item) if isinstance(item, Clip) else os.fsdecode(item)
 
 
 def _features(wave: np.ndarray, frontend: Frontend) -> torch.Tensor:

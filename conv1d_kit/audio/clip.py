@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, InputError, InputTypeError
 
-__all__ = ["AUDIO_ENDINGS", "Clip", "read_blocks"]
+__all__ = ["AUDIO_ENDINGS", "MAX_RATE", "Clip", "file_argument", "read_blocks"]
+
+MAX_RATE = 10_000_000  # Hz; a header that says more is damaged
+_MAX_BLOCK = 2**24  # values of one block over all channels, whatever rate the header says
 
 AUDIO_ENDINGS = (
     ".wav",
@@ -130,25 +133,37 @@ def read_blocks(path, *, block_s: float = 60.0, max_duration_s: float | None = N
     """
     import soundfile as sf
 
-    name = os.fspath(path)
-    place = Path(name)
-    if not place.exists():
-        raise DataError(f"{name}: no such file")
-    if place.is_dir():
+    argument = os.fspath(path)
+    name = _shown(os.fsdecode(argument))
+    try:
+        status = os.stat(argument)
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"{name}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{name}: cannot be opened ({error.strerror})") from error
+    except ValueError as error:  # a NUL in the name
+        raise DataError(f"{name!r}: not the name of a file ({error})") from error
+    if stat.S_ISDIR(status.st_mode):
         raise DataError(f"{name}: a folder, not an audio file")
-    if place.stat().st_size == 0:
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(f"{name}: not a regular file; copy its sound into one")
+    if status.st_size == 0:
         raise DataError(f"{name}: zero-length file (0 bytes)")
     try:
-        file = _in_sequence(name)
+        file = _in_sequence(argument)
     except (sf.LibsndfileError, TypeError) as error:
         raise DataError(f"{name}: not a readable audio file ({_reason(error)})") from error
     with file:
         rate = int(file.samplerate)
+        if not 0 < rate <= MAX_RATE:
+            raise DataError(
+                f"{name}: its header says {rate} Hz, a rate must be 1 to {MAX_RATE} Hz; write the file again"
+            )
         _refuse_truncated(file, name)
         limit = None if max_duration_s is None else max(1, round(max_duration_s * rate))
         expected, done = file.frames, 0
+        n = max(1, min(round(block_s * rate), _MAX_BLOCK // file.channels))
         while limit is None or done < limit:
-            n = max(1, round(block_s * rate))
             try:
                 x = file.read(n if limit is None else min(n, limit - done), dtype="float32", always_2d=True)
             except sf.LibsndfileError as error:
@@ -175,8 +190,8 @@ def check_rate(rate: Any) -> int:
         )
     if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
         raise InputTypeError(f"sample_rate must be a number of Hz, got {type(rate).__name__}")
-    if rate != rate or rate <= 0 or rate != int(rate):
-        raise InputError(f"sample_rate must be an int > 0 (Hz), got {rate}")
+    if not 0 < rate <= MAX_RATE or rate != int(rate):  # NaN fails every comparison
+        raise InputError(f"sample_rate must be an int from 1 to {MAX_RATE} (Hz), got {rate}")
     return int(rate)
 
 
@@ -223,7 +238,16 @@ def _joined(blocks: list[Clip]) -> Clip:
     return _fresh(np.concatenate([b.samples for b in blocks], 1), blocks[0].sample_rate)
 
 
-def _in_sequence(name: str) -> Any:
+def file_argument(path) -> Any:
+    """The path as soundfile takes it: bytes where the system's names are bytes, which need not be UTF-8."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= 400 else f"{name[:200]}…{name[-100:]}"
+
+
+def _in_sequence(path) -> Any:
     """A SoundFile that never seeks: soundfile seeks after each read, and in an MP3 that misses its place."""
     import soundfile as sf
 
@@ -231,7 +255,7 @@ def _in_sequence(name: str) -> Any:
         def seekable(self) -> bool:
             return False
 
-    return InSequence(name)
+    return InSequence(file_argument(path))
 
 
 def _refuse_truncated(file: Any, name: str) -> None:
@@ -260,5 +284,5 @@ def _refuse_not_finite(x: np.ndarray, name: str, offset: int, rate: int) -> None
 
 
 def _reason(error: Exception) -> str:
-    text = str(error)
-    return text.rsplit("': ", 1)[-1].removeprefix("Error : ").rstrip(".")
+    text = getattr(error, "error_string", None) or str(error)
+    return text.removeprefix("Error : ").rstrip(".")

@@ -7,9 +7,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from ..errors import DataError, InputError
 from ..training.folds import Fold
 from ..training.loop import Epoch
 from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
-from .classifier import AudioClassifier
+from ..training.processes import WorkerPool
+from .classifier import AudioClassifier, split_flaws
 from .dataset import AudioTable
 from .frontends import FRONTENDS
 
@@ -54,6 +54,8 @@ class CrossValidation:
     folds : list of FoldResult
     confusion : array [shape=(n_classes, n_classes)], rows = true class
     skipped : list of (path, reason)
+    silent, short : list of str
+        As AudioClassifier's silent_ and short_.
     sample_rate : int, Hz
     epochs : int
     seconds : float
@@ -66,6 +68,8 @@ class CrossValidation:
     sample_rate: int
     epochs: int
     seconds: float
+    silent: list[str] = field(default_factory=list)
+    short: list[str] = field(default_factory=list)
 
     @property
     def accuracy(self) -> float:
@@ -119,14 +123,27 @@ def cross_validate(
         raise InputError(f"n_jobs must be an int >= 1, got {n_jobs!r}")
     start = time.perf_counter()
     frontend = estimator.make_frontend(table.paths)
-    features = estimator.extract(table.paths, frontend, on_file=on_file)
+    flaws: dict[int, str] = {}
+    features = estimator.extract(table.paths, frontend, on_file=on_file, on_flaw=flaws.__setitem__)
     skipped = [(p, str(f)) for p, f in zip(table.paths, features, strict=True) if isinstance(f, DataError)]
     readable = np.array([not isinstance(f, DataError) for f in features])
     classes = sorted({label for label, good in zip(table.labels, readable, strict=True) if good})
     parts = [(train[readable[train]], test[readable[test]]) for train, test in folds]
+    first = f"; {len(skipped)} files left out, the first: {skipped[0][1]}" if skipped else ""
     for number, (train, test) in enumerate(parts):
         if len(train) == 0 or len(test) == 0:
-            raise DataError(f"{table.source}: fold {number + 1} has no readable file to train on or to test on")
+            raise DataError(
+                f"{table.source}: fold {number + 1} has no readable file to train on or to test on{first}"
+            )
+        left = sorted({table.labels[i] for i in train})
+        if len(left) < 2:
+            raise DataError(
+                f"{table.source}: fold {number + 1} leaves only the class {left[0]!r} to train on, "
+                f"training needs at least two{first}"
+            )
+    silent, short = split_flaws((table.paths[i], flaws[i]) for i in sorted(flaws))
+    if len(silent) == readable.sum():
+        raise DataError(f"{table.source}: every clip is silent (all samples 0); there is nothing to learn from")
     epochs = estimator.choose_epochs(max(len(train) for train, _ in parts))
     if on_features is not None:
         on_features(frontend.sample_rate, epochs)
@@ -149,7 +166,7 @@ def cross_validate(
     )
     return CrossValidation(
         classes, results, np.asarray(confusion), skipped, frontend.sample_rate, epochs,
-        time.perf_counter() - start,
+        time.perf_counter() - start, silent, short,
     )  # fmt: skip
 
 
@@ -201,9 +218,7 @@ def _run_in_turn(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[Fold
 def _run_beside(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldResult]:
     results: dict[int, FoldResult] = {}
     told = [0] * len(parts)
-    # spawned, not forked: a fork of a process with threads can stand still for ever
-    pool = ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn"))
-    try:
+    with WorkerPool(n_jobs) as pool:
         waiting: set[Future] = {pool.submit(run_fold, folder, setting, i, p) for i, p in enumerate(parts)}
         while waiting:
             done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -218,8 +233,6 @@ def _run_beside(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldR
                 results[result.number] = result
                 if on_fold is not None:
                     on_fold(result)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
     return [results[i] for i in range(len(parts))]
 
 

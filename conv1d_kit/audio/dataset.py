@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..errors import DataError, InputError
 from ..training.folds import Fold, folds_from_values, stratified_folds
-from .clip import AUDIO_ENDINGS, Clip
+from .clip import AUDIO_ENDINGS, MAX_RATE, Clip, file_argument
 
 __all__ = ["AudioTable", "common_rate", "find_audio", "load_waves", "make_folds", "read_dataset"]
 
@@ -34,7 +36,11 @@ class AudioTable:
     paths, labels : tuple of str, length N
     folds, groups : tuple of str, length N, or None
     notes : tuple of str
-        What a person should hear: files beside the class folders, empty classes.
+        What a person should hear: files beside the class folders, empty classes, repeats.
+    left_out : tuple of (path, reason)
+        Rows of the table that cannot be used.
+    fold_name : str
+        The column of the folds, for messages.
     """
 
     source: str
@@ -43,6 +49,8 @@ class AudioTable:
     folds: tuple[str, ...] | None = None
     groups: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    fold_name: str = "fold"
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -69,13 +77,13 @@ def find_audio(path) -> list[Path]:
     Raises
     ------
     DataError
-        If the folder is missing.
+        If the folder is missing, or one in it cannot be read.
     """
     root = Path(path)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"{root}: no such folder")
     found = []
-    for folder, names, files in os.walk(root):
+    for folder, names, files in os.walk(root, onerror=_refuse_folder):
         names[:] = sorted(n for n in names if not n.startswith("."))
         found += [Path(folder, f) for f in files if not f.startswith(".") and f.lower().endswith(AUDIO_ENDINGS)]
     return sorted(found)
@@ -88,6 +96,7 @@ def read_dataset(
     group_column: str | None = None,
     path_column: str | None = None,
     label_column: str | None = None,
+    with_folds: bool = True,
 ) -> AudioTable:
     """A folder whose sub-folders are classes, or a CSV/TSV table with a path and a label column.
 
@@ -98,15 +107,17 @@ def read_dataset(
         Table columns to keep as folds and groups.
     path_column, label_column : str, optional
         Default: path, file or filename; label, class or category. Paths are relative to the table.
+    with_folds : bool
+        Read a column named fold or group without being asked.
 
     Raises
     ------
     DataError
         If nothing can be trained on: no such place, no audio, fewer than two classes, an unknown column,
-        a row without a label.
+        one file with two labels. A row without path or label is left out.
     """
     place = Path(path)
-    if place.is_dir():
+    if os.path.isdir(place):
         named = [c for c in (fold_column, group_column, path_column, label_column) if c]
         if named:
             raise DataError(
@@ -114,20 +125,20 @@ def read_dataset(
                 f"give a CSV table with the columns path,label,{named[0]}"
             )
         table = _read_folder(place)
-    elif place.is_file():
+    elif os.path.isfile(place):
         if place.suffix.lower() in AUDIO_ENDINGS:
             raise DataError(
                 f"{place}: one audio file has no labels; give a folder of class folders or a CSV table"
             )
-        table = _read_table(place, fold_column, group_column, path_column, label_column)
+        table = _read_table(place, fold_column, group_column, path_column, label_column, with_folds)
     else:
         raise DataError(f"{place}: no such folder or table")
     if len(table.classes) < 2:
         raise DataError(
             f"{place}: holds one class ({table.classes[0]!r}), training needs at least two; "
-            "put each class in a folder of its own"
+            "put each class in a folder of its own" + _first_left_out(table.left_out)
         )
-    return table
+    return _without_two_labels(table)
 
 
 def make_folds(
@@ -140,7 +151,7 @@ def make_folds(
     table : AudioTable
     rule : "esc", "column", an int >= 2, or None
         "esc": the first digit of the file name (1-100032-A.ogg), whose next number is the source recording.
-        "column": the table's folds. An int: stratified folds, groups kept together.
+        "column": the table's folds. An int: stratified folds; groups, and repeats of a file, kept together.
         None: "column" if the table has folds, "esc" if every file is named so, else 5.
     seed : int
         For stratified folds.
@@ -150,6 +161,11 @@ def make_folds(
     Returns
     -------
     description, folds
+
+    Raises
+    ------
+    DataError
+        If a file or group would stand on both sides, or a fold leaves fewer than two classes to train on.
     """
     esc = [_ESC.match(Path(p).name) for p in table.paths]
     if rule is None:
@@ -173,23 +189,39 @@ def make_folds(
             raise InputError(
                 "test_fold must go with a fold column or ESC names; stratified folds have no values"
             )
-        together = "" if table.groups is None else ", groups kept together"
+        files = _identities(table.paths)
+        kept, together = table.groups, "" if table.groups is None else ", groups kept together"
+        if len(set(files)) < len(files):
+            if kept is None:
+                kept, together = tuple(files), ", repeats of a file kept together"
+            else:
+                _refuse_leak(table, files, kept, kept, what="file")
         try:
-            folds = stratified_folds(table.labels, rule, groups=table.groups, seed=seed)
+            folds = stratified_folds(table.labels, rule, groups=kept, seed=seed)
         except InputError as error:
             raise DataError(f"{table.source}: {error}") from error
+        _refuse_one_class(table, folds, [str(i + 1) for i in range(len(folds))])
         return f"{rule} stratified folds, seed {seed}{together}", folds
     else:
         raise InputError(f"rule must be 'esc', 'column', an int >= 2 or None, got {rule!r}")
-    _refuse_leak(table, values, groups)
+    if len(set(values)) < 2:
+        what = f"the column {table.fold_name!r}" if rule == "column" else "the first digit of every file name"
+        raise DataError(
+            f"{table.source}: {what} holds one value ({values[0]!r}), folds need at least two; "
+            "give --folds 5 or another column"
+        )
+    _refuse_leak(table, groups, values, groups)
+    _refuse_leak(table, _identities(table.paths), values, table.paths, what="file")
+    names = sorted(set(values))
     if test_fold is None:
-        return described, folds_from_values(values)
+        folds = folds_from_values(values)
+        _refuse_one_class(table, folds, names)
+        return described, folds
     v = np.asarray(values, dtype=str)
     if test_fold not in v:
-        raise DataError(f"{table.source}: no row has fold {test_fold!r}; there are {', '.join(sorted(set(v)))}")
+        raise DataError(f"{table.source}: no row has fold {test_fold!r}; there are {', '.join(names)}")
     fixed = (np.flatnonzero(v != test_fold), np.flatnonzero(v == test_fold))
-    if len(fixed[0]) == 0:
-        raise DataError(f"{table.source}: every row has fold {test_fold!r}, none is left to train on")
+    _refuse_one_class(table, [fixed], [test_fold])
     return f"{described}, tested on {test_fold!r}", [fixed]
 
 
@@ -209,8 +241,10 @@ def common_rate(items: Sequence, *, most: int = 32000) -> int:
             rate = item.sample_rate
         else:
             try:
-                rate = int(sf.info(os.fspath(item)).samplerate)
+                rate = int(sf.info(file_argument(item)).samplerate) if os.path.isfile(item) else 0
             except (sf.LibsndfileError, TypeError, ValueError):
+                continue
+            if not 0 < rate <= MAX_RATE:
                 continue
         counts[rate] = counts.get(rate, 0) + 1
     if not counts:
@@ -224,17 +258,19 @@ def load_waves(
     *,
     max_duration_s: float = 60.0,
     n_threads: int = 2,
+    then: Callable[[np.ndarray], Any] | None = None,
     on_file: Callable[[], None] | None = None,
-) -> list[np.ndarray | DataError]:
-    """Mono float32 samples of each clip or file at one rate, or the DataError that says why not.
+) -> list[Any]:
+    """Mono float32 samples of each clip or file at one rate (or what `then` makes of them), or its DataError.
 
     Files are decoded by threads (never by forked processes); of a long one the first `max_duration_s` seconds.
     """
 
-    def load(item) -> np.ndarray | DataError:
+    def load(item) -> Any:
         try:
             clip = item if isinstance(item, Clip) else Clip.read(item, max_duration_s=max_duration_s)
-            return clip.mono().resample(sample_rate).samples[0]
+            wave = clip.mono().resample(sample_rate).samples[0]
+            return wave if then is None else then(wave)
         except DataError as error:
             return error
         finally:
@@ -249,16 +285,17 @@ def _read_folder(root: Path) -> AudioTable:
     paths: list[str] = []
     labels: list[str] = []
     notes: list[str] = []
-    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+    try:
+        inside = sorted(p for p in root.iterdir() if not p.name.startswith("."))
+    except OSError as error:
+        _refuse_folder(error)
+    for folder in filter(os.path.isdir, inside):
         found = find_audio(folder)
         if not found:
             notes.append(f"{folder}: no audio file in it, left out")
         paths += map(str, found)
-        labels += [folder.name] * len(found)
-    loose = [
-        p for p in sorted(root.iterdir())
-        if p.is_file() and not p.name.startswith(".") and p.name.lower().endswith(AUDIO_ENDINGS)
-    ]  # fmt: skip
+        labels += [folder.name.encode("utf-8", "backslashreplace").decode("utf-8")] * len(found)
+    loose = [p for p in inside if os.path.isfile(p) and p.name.lower().endswith(AUDIO_ENDINGS)]
     if not paths and loose:
         raise DataError(
             f"{root}: its {len(loose)} audio files have no labels ({loose[0].name}, …); "
@@ -280,58 +317,155 @@ def _read_table(
     group_column: str | None,
     path_column: str | None,
     label_column: str | None,
+    with_folds: bool,
 ) -> AudioTable:
-    try:
-        text = place.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{place}: not UTF-8 text (byte {error.start}); save the table as UTF-8 CSV") from error
-    head = text.split("\n", 1)[0]
-    delimiter = max("\t;,", key=head.count) if any(d in head for d in "\t;,") else ","
-    rows = list(csv.DictReader(text.splitlines(), delimiter=delimiter))
-    names = [n for n in (csv.DictReader([head], delimiter=delimiter).fieldnames or []) if n]
+    names, rows = _cells(place)
     if not rows:
         raise DataError(
             f"{place}: no rows; the first line names the columns (path,label), each other line is a file"
         )
 
-    def column(asked: str | None, usual: tuple[str, ...]) -> str:
+    def column(asked: str | None, usual: tuple[str, ...]) -> int:
         wanted = [asked] if asked else [u for u in usual if u in names] or [usual[0]]
         if wanted[0] not in names:
             near = difflib.get_close_matches(wanted[0].lower(), [n.lower() for n in names], 3, 0.5)
             hint = [n for n in names if n.lower() in near]
             raise DataError(
                 f"{place}: no column {wanted[0]!r}; "
-                + (f"nearest: {', '.join(hint)}" if hint else f"there are {', '.join(names)}")
+                + (f"nearest: {', '.join(hint)}" if hint else f"there are {', '.join(filter(None, names))}")
             )
-        return wanted[0]
+        if names.count(wanted[0]) > 1:
+            raise DataError(f"{place}: two columns are named {wanted[0]!r}; rename or remove one")
+        return names.index(wanted[0])
 
-    path_of, label_of = column(path_column, _PATH_COLUMNS), column(label_column, _LABEL_COLUMNS)
-    fold_of = column(fold_column, ()) if fold_column else "fold" if "fold" in names else None
-    group_of = column(group_column, ()) if group_column else "group" if "group" in names else None
-    for number, row in enumerate(rows, 2):
-        for key in filter(None, (path_of, label_of, fold_of, group_of)):
-            if not (row[key] or "").strip():
-                shown = (row[path_of] or "").strip() or "?"
-                raise DataError(
-                    f"{place}: line {number} ({shown}) has no {key}; fill it in or take the line out"
-                )
+    def perhaps(asked: str | None, name: str) -> int | None:
+        return column(asked or name, ()) if asked or (with_folds and name in names) else None
 
-    def values(key: str | None) -> tuple[str, ...] | None:
-        return None if key is None else tuple(row[key].strip() for row in rows)
+    columns = [column(path_column, _PATH_COLUMNS), column(label_column, _LABEL_COLUMNS)]
+    fold_of, group_of = perhaps(fold_column, "fold"), perhaps(group_column, "group")
+    needed = columns + [c for c in (fold_of, group_of) if c is not None]
+    good: list[list[str]] = []
+    left_out: list[tuple[str, str]] = []
+    for number, row in rows:
+        cells = [(row[c] if c < len(row) else "").strip() for c in range(len(names))]
+        missing = next((names[c] for c in needed if not cells[c]), None)
+        if missing is None:
+            good.append(cells)
+        else:
+            path = cells[columns[0]]
+            reason = f"{place}: line {number} ({path or '?'}) has no {missing}; fill it in or take the line out"
+            left_out.append((str(place.parent / path) if path else f"{place}, line {number}", reason))
+    if not good:
+        raise DataError(left_out[0][1] + f" (as in all {len(rows)} rows)" * (len(rows) > 1))
 
-    paths = tuple(str(place.parent / row[path_of].strip()) for row in rows)
-    labels = values(label_of) or ()
-    return AudioTable(str(place), paths, labels, values(fold_of), values(group_of))
+    def values(key: int | None) -> tuple[str, ...] | None:
+        return None if key is None else tuple(cells[key] for cells in good)
+
+    return AudioTable(
+        str(place),
+        tuple(str(place.parent / cells[columns[0]]) for cells in good),
+        values(columns[1]) or (),
+        values(fold_of),
+        values(group_of),
+        left_out=tuple(left_out),
+        fold_name="fold" if fold_of is None else names[fold_of],
+    )
 
 
-def _refuse_leak(table: AudioTable, values: Sequence[str], groups: Sequence[str]) -> None:
-    home: dict[str, str] = {}
-    for path, fold, group in zip(table.paths, values, groups, strict=False):
-        if home.setdefault(group, fold) != fold:
+def _cells(place: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Column names, and each row that is not blank with the number of the line it begins on."""
+    try:
+        text = place.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{place}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place}: not UTF-8 text (byte {error.start}); save the table as UTF-8 CSV") from error
+    head = text.lstrip("\r\n").partition("\n")[0].partition("\r")[0]
+    delimiter = max("\t;,", key=head.count) if any(d in head for d in "\t;,") else ","
+    # newline="": the csv module ends a row at CR, LF or CRLF only, and keeps those that stand in quotes
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    start = 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((start, row))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{place}: line {start} is not CSV ({error}); "
+            "double each quote inside quotes, close each that is open"
+        ) from error
+    return ([name.strip() for name in rows[0][1]] if rows else []), rows[1:]
+
+
+def _identities(paths: Iterable[str]) -> list[str]:
+    """The same word for two paths that lead to the same file."""
+    found = []
+    for path in paths:
+        try:
+            found.append(os.path.realpath(path))
+        except (OSError, ValueError):  # a NUL in the name, or one too long
+            found.append(path)
+    return found
+
+
+def _without_two_labels(table: AudioTable) -> AudioTable:
+    """The table with a note on repeats; a file with two labels is refused."""
+    first: dict[str, int] = {}
+    repeats: list[int] = []
+    for i, file in enumerate(_identities(table.paths)):
+        j = first.setdefault(file, i)
+        if table.labels[i] != table.labels[j]:
             raise DataError(
-                f"{path}: its group {group!r} stands in folds {home[group]!r} and {fold!r}, so the test "
+                f"{table.paths[i]}: one file with two labels in {table.source}, "
+                f"{table.labels[j]!r} and {table.labels[i]!r}; keep one of them"
+            )
+        if j != i:
+            repeats.append(i)
+    if not repeats:
+        return table
+    more = f" and {len(repeats) - 1} more" * (len(repeats) > 1)
+    return replace(
+        table, notes=(*table.notes, f"{table.source}: lists {table.paths[repeats[0]]}{more} more than once")
+    )
+
+
+def _refuse_leak(
+    table: AudioTable, keys: Sequence[str], values: Sequence[str], shown: Sequence[str], *, what: str = "group"
+) -> None:
+    """No key (a group, a file) may have two values (a fold, a group)."""
+    home: dict[str, str] = {}
+    for path, key, value, name in zip(table.paths, keys, values, shown, strict=False):
+        if home.setdefault(key, value) == value:
+            continue
+        if what == "group":
+            raise DataError(
+                f"{path}: its group {name!r} stands in folds {home[key]!r} and {value!r}, so the test "
                 "would hear what was trained on; keep a group in one fold"
             )
+        raise DataError(
+            f"{path}: {table.source} lists it more than once, under {home[key]!r} and {value!r}, so the test "
+            "would hear what was trained on; keep one row of a file"
+        )
+
+
+def _refuse_one_class(table: AudioTable, folds: Sequence[Fold], names: Sequence[str]) -> None:
+    for name, (train, _) in zip(names, folds, strict=True):
+        left = sorted({table.labels[i] for i in train})
+        if len(left) < 2:
+            raise DataError(
+                f"{table.source}: testing on fold {name!r} leaves only the class {left[0]!r} to train on, "
+                "training needs at least two; choose folds that each hold every class"
+            )
+
+
+def _refuse_folder(error: OSError) -> NoReturn:
+    raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror})") from error
+
+
+def _first_left_out(left_out: Sequence[tuple[str, str]]) -> str:
+    return f" ({len(left_out)} rows left out; the first: {left_out[0][1]})" if left_out else ""
 
 
 def _first_reason(items: Sequence) -> str:

@@ -85,6 +85,7 @@ class Frontend(torch.nn.Module):
     sample_rate: int  # Hz
     n_features: int
     hop_length: int  # samples a frame
+    window_length: int = 1  # samples that one frame is made of
     log_scale: bool  # True: gain adds to the features, and mixing adds powers; False: amplitudes
     floor: float = 0.0  # power of digital silence, where log_scale
 
@@ -143,6 +144,7 @@ class LogMel(Frontend):
         self.sample_rate = check_rate(sample_rate)
         self.n_features = _positive("n_mels", n_mels)
         self.n_fft = _positive("n_fft", n_fft or 2 ** max(5, round(math.log2(0.06 * self.sample_rate))))
+        self.window_length = self.n_fft
         self.hop_length = _positive("hop_length", hop_length or max(1, round(0.02 * self.sample_rate)))
         self.f_min, self.f_max = f_min, self.sample_rate / 2 if f_max is None else f_max
         if not floor > 0:

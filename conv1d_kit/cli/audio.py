@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import DataError, InputError, ModelError
+from ..errors import ConvKitError, DataError, InputError
 from .output import JsonFlag, emit, note, progress, table
 
 __all__ = ["app"]
@@ -22,11 +23,18 @@ _Data = Annotated[
     Path,
     typer.Argument(metavar="DIR_OR_CSV", help="A folder of class folders, or a CSV table with path,label."),
 ]
-_Net = Annotated[str, typer.Option(help="spectrogram (log-mel picture) or wave (the samples; slower).")]
+_Net = Annotated[
+    str,
+    typer.Option(
+        help="spectrogram (log-mel picture), wave (the samples; slower) or filterbank (learned filters on the "
+        "samples and a small net; for short clips)."
+    ),
+]
 _Epochs = Annotated[int | None, typer.Option(min=1, help="Default: 20 to 100, by the number of clips.")]
-_Seed = Annotated[int, typer.Option(min=0, help="Same seed, same figures.")]
+_Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same figures.")]
 _Rate = Annotated[
-    int | None, typer.Option(min=100, help="Hz; default the files' most common rate, at most 32000.")
+    int | None,
+    typer.Option(min=100, max=1_000_000, help="Hz; default the files' most common rate, at most 32000."),
 ]
 _Mels = Annotated[int, typer.Option(min=1, help="Mel bands of the spectrogram net.")]
 _PathColumn = Annotated[str | None, typer.Option(help="Column of the paths; default path, file or filename.")]
@@ -50,11 +58,11 @@ def train(
 ) -> None:
     """Train a classifier on every clip of a folder or table and write its model folder."""
     from ..audio.dataset import read_dataset
+    from ..training.model_folder import check_model_target
 
     start = time.perf_counter()
-    if out.exists() and not (out / "config.json").is_file():  # said now, not after the training
-        raise ModelError(f"{out} exists and is not a model folder; choose another name")
-    data_set = read_dataset(data, path_column=path_column, label_column=label_column)
+    check_model_target(out)  # said now, not after the training
+    data_set = read_dataset(data, path_column=path_column, label_column=label_column, with_folds=False)
     _tell_set(data_set)
     model = _estimator(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
     total = model.choose_epochs(len(data_set))
@@ -66,13 +74,17 @@ def train(
 
         model.fit(list(data_set.paths), list(data_set.labels), on_epoch=on_epoch)
     model.save(out)
-    _tell_skipped(model.skipped_)
+    skipped = [*data_set.left_out, *model.skipped_]
+    _tell_skipped(skipped)
+    _tell_flaws(model.silent_, model.short_)
     result = {
         "model": str(out),
-        "n_files": len(data_set),
+        "n_files": len(data_set) + len(data_set.left_out),
         "n_trained": len(data_set) - model.n_skipped_,
-        "n_skipped": model.n_skipped_,
-        "skipped": _reasons(model.skipped_),
+        "n_skipped": len(skipped),
+        "skipped": _reasons(skipped),
+        "silent": model.silent_,
+        "short": model.short_,
         "classes": model.classes_.tolist(),
         "sample_rate": model.sample_rate_,
         "epochs": model.epochs_,
@@ -98,36 +110,54 @@ def predict(
     out: Annotated[Path, typer.Option(help="CSV table to write.")] = Path("predictions.csv"),
     json: JsonFlag = False,
 ) -> None:
-    """Write one row a file: path, label, score, a probability for each class, error."""
-    from ..audio.classifier import AudioClassifier
+    """Write one row a file: path, label, score, a probability for each class, error, note."""
+    from ..audio.classifier import AudioClassifier, split_flaws
     from ..audio.dataset import find_audio
 
     start = time.perf_counter()
     classifier = AudioClassifier.load(model)
-    files: list[Path] = []
+    files: dict[str, Path] = {}  # by absolute path, so that a file has one row
+    empty: list[str] = []
+    n_repeats = 0
     for path in paths:
-        files += find_audio(path) if path.is_dir() else [path]
+        found = find_audio(path) if os.path.isdir(path) else [path]
+        if not found:
+            empty.append(str(path))
+        for file in found:
+            n_repeats += files.setdefault(os.path.abspath(file), file) is not file
     if not files:
-        raise DataError(f"{paths[0]}: no audio file under it; give files or a folder that holds some")
+        raise DataError(f"{empty[0]}: no audio file under it; give files or a folder that holds some")
+    for folder in empty:
+        note(f"note: {folder}: no audio file under it")
+    if n_repeats:
+        note(f"note: {n_repeats} repeat{'s' * (n_repeats > 1)} of a path given before left out")
+    if os.path.abspath(out) in files:
+        raise InputError(f"--out must not be one of the files to predict, got {out}; choose another name")
     counts: dict[str, int] = {}
     bad: list[tuple[str, str]] = []
+    doubtful: list[tuple[str, str]] = []
     classes = [str(c) for c in classifier.classes_]
-    with _moved_when_done(out) as file, progress() as bar:
+    with _moved_when_done(out) as rows, progress() as bar:
         task = bar.add_task("predicting", total=len(files))
-        writer = csv.writer(file)
-        writer.writerow(["path", "label", "score", *(f"p_{c}" for c in classes), "error"])
-        for p in classifier.predict_each(files):
+        writer = csv.writer(rows)
+        writer.writerow(["path", "label", "score", *(f"p_{c}" for c in classes), "error", "note"])
+        for p in classifier.predict_each(files.values()):
             if p.probabilities is None:
-                writer.writerow([p.path, "", "", *([""] * len(classes)), p.error])
+                writer.writerow([p.path, "", "", *([""] * len(classes)), p.error, ""])
                 bad.append((p.path, p.error))
             else:
                 shown = [f"{v:.6f}" for v in p.probabilities]
-                writer.writerow([p.path, p.label, f"{p.score:.6f}", *shown, ""])
+                writer.writerow([p.path, p.label, f"{p.score:.6f}", *shown, "", p.note])
                 counts[str(p.label)] = counts.get(str(p.label), 0) + 1
+                if p.note:
+                    doubtful.append((p.path, p.note))
             bar.advance(task)
     _tell_skipped(bad, what="could not be read; their rows say why")
+    _tell_flaws(*split_flaws(doubtful))
     result = {
         "out": str(out), "n_files": len(files), "n_errors": len(bad), "errors": _reasons(bad),
+        "notes": [{"path": path, "note": words} for path, words in doubtful],
+        "empty_folders": empty, "n_repeats": n_repeats,
         "counts": counts, "seconds": time.perf_counter() - start,
     }  # fmt: skip
 
@@ -173,17 +203,14 @@ def cv(
     from ..audio.crossval import cross_validate
     from ..audio.dataset import make_folds, read_dataset
 
-    rule: Any = folds
-    column = None
-    if folds is not None and folds != "esc":
-        if folds.isdigit():
-            rule = int(folds)
-        else:
-            rule, column = "column", folds
+    rule, column = _fold_rule(folds)
     data_set = read_dataset(
         data, fold_column=column, group_column=group, path_column=path_column, label_column=label_column
     )
-    described, parts = make_folds(data_set, rule, seed=seed, test_fold=test_fold)
+    try:
+        described, parts = make_folds(data_set, rule, seed=seed, test_fold=test_fold)
+    except ConvKitError as error:  # by the names of this command
+        raise type(error)(re.sub(r"\b(n_folds|test_fold)\b", _option, str(error))) from error
     _tell_set(data_set)
     note(f"folds: {len(parts)}, by {described}")
     estimator = _estimator(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
@@ -211,7 +238,9 @@ def cv(
             estimator, data_set, parts, n_jobs=jobs, on_file=lambda: bar.advance(reading),
             on_features=on_features, on_epoch=on_epoch, on_fold=on_fold,
         )  # fmt: skip
-    _tell_skipped(found.skipped)
+    skipped = [*data_set.left_out, *found.skipped]
+    _tell_skipped(skipped)
+    _tell_flaws(found.silent, found.short)
     low, high = found.interval
     result = {
         "accuracy": found.accuracy,
@@ -220,9 +249,11 @@ def cv(
         "interval": [low, high],
         "fold_seconds": [f.seconds for f in found.folds],
         "n_test": [f.n_test for f in found.folds],
-        "n_files": len(data_set),
-        "n_skipped": len(found.skipped),
-        "skipped": _reasons(found.skipped),
+        "n_files": len(data_set) + len(data_set.left_out),
+        "n_skipped": len(skipped),
+        "skipped": _reasons(skipped),
+        "silent": found.silent,
+        "short": found.short,
         "classes": found.classes,
         "confusion": found.confusion.tolist(),
         "rule": described,
@@ -256,6 +287,21 @@ def _estimator(*, net: str, epochs: int | None, seed: int, sample_rate: int | No
     return AudioClassifier(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
 
 
+def _fold_rule(folds: str | None) -> tuple[Any, str | None]:
+    """The rule for make_folds and the column to read, from the word after --folds."""
+    if folds is None or folds == "esc":
+        return folds, None
+    if re.fullmatch(r"[+-]?[0-9.]+", folds) is None:
+        return "column", folds
+    if re.fullmatch(r"[0-9]{1,9}", folds) is None or int(folds) < 2:
+        raise InputError(f"--folds must be esc, a column or a whole number >= 2, got {folds!r}; try --folds 5")
+    return int(folds), None
+
+
+def _option(name: re.Match) -> str:
+    return {"n_folds": "--folds", "test_fold": "--test-fold"}[name[0]]
+
+
 def _confusion(matrix, classes: list[str]):
     """Rows true, columns predicted by number, so that twenty classes still fit a terminal."""
     rows = [
@@ -282,6 +328,15 @@ def _tell_skipped(skipped, *, what: str = "left out") -> None:
             note(f"  … and {len(skipped) - 10} more")
 
 
+def _tell_flaws(silent, short) -> None:
+    for names, what in (
+        (silent, "silent (all samples 0)"), (short, "shorter than one window of the front-end"),
+    ):  # fmt: skip
+        if names:
+            more = f" and {len(names) - 1} more" * (len(names) > 1)
+            note(f"note: {len(names)} clip{'s' * (len(names) > 1)} {what}, used all the same: {names[0]}{more}")
+
+
 def _reasons(pairs) -> list[dict[str, str]]:
     return [{"path": path, "error": reason} for path, reason in pairs]
 
@@ -293,14 +348,14 @@ class _moved_when_done:
         self.path = path
 
     def __enter__(self):
-        if self.path.is_dir():
+        if os.path.isdir(self.path):
             raise InputError(f"--out must be a file, got the folder {self.path}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, self.part = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
         except OSError as error:
             raise InputError(f"cannot write {self.path}: {error.strerror}") from error
-        self.file = os.fdopen(handle, "w", encoding="utf-8", newline="")
+        self.file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
         return self.file
 
     def __exit__(self, kind, value, trace) -> None:

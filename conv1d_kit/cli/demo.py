@@ -15,7 +15,9 @@ __all__ = ["demo"]
 Out = Annotated[
     Path, typer.Option("--out", help="Where the page goes: an .html file, or a folder for report.html.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides the data, the split and the nets.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**32 - 1, help="Decides the data, the split and the nets.")
+]
 
 
 def demo(out: Out = Path("report.html"), seed: Seed = 0, as_json: JsonFlag = False) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import traceback
 from typing import Any
 
 import typer
 
 from ..errors import ConvKitError
 from . import audio, demo, text
-from .output import note
+from .output import JsonFlag, emit, note, visible
 
 __all__ = ["app", "main"]
 
@@ -29,30 +31,49 @@ app.command("demo")(demo.demo)
 
 
 @app.command()
-def version() -> None:
+def version(as_json: JsonFlag = False) -> None:
     """Print the version."""
     from .. import __version__
 
-    typer.echo(__version__)
+    emit({"version": __version__}, lambda console: console.print(__version__), as_json=as_json)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Entry point: run the verb; errors made for the user become one line and exit code 2."""
+    """Entry point: run the verb; every failure is one line (and with --json one object), never a traceback.
+
+    Exit codes: 2 for what the user can mend, 130 for Ctrl-C, 1 for a fault of this program.
+    """
     arguments = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file name need not be text in any encoding
     try:
         code = app(arguments, standalone_mode=False) or 0
+        if code == 130:  # some versions of typer make this of Ctrl-C themselves
+            raise KeyboardInterrupt
     except ConvKitError as error:
-        code = _fail(str(error), arguments)
+        code = _fail(2, f"error: {error}", arguments)
     except _UsageError as error:
-        code = _fail(error.format_message(), arguments)
+        words = error.format_message()  # none where the help has just been shown
+        code = _fail(2, f"error: {words}", arguments) if words else 2
     except (KeyboardInterrupt, typer.Abort):
-        note("interrupted")
-        code = 130
+        code = _fail(130, "interrupted", arguments)
+    except BrokenPipeError:  # the reader of our output, `head` say, has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:
+        if os.environ.get("CONV1D_KIT_TRACEBACK"):
+            traceback.print_exc()
+        words = f"{type(error).__name__}: {error}".rstrip(": ")
+        code = _fail(
+            1, f"internal error: {words}; run with CONV1D_KIT_TRACEBACK=1 for the traceback", arguments
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str, arguments: list[str]) -> int:
-    note(f"error: {message}")
+def _fail(code: int, message: str, arguments: list[str]) -> int:
+    line = " ".join(message.splitlines())
+    note(line)
     if "--json" in arguments:
-        typer.echo(json.dumps({"error": message}, ensure_ascii=False))
-    return 2
+        typer.echo(json.dumps({"error": visible(line.removeprefix("error: "))}, ensure_ascii=False))
+    return code

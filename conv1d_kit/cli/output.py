@@ -11,8 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["JsonFlag", "emit", "note", "progress", "table"]
+__all__ = ["JsonFlag", "emit", "note", "progress", "table", "visible"]
+
+_CONTROL = {i: f"\\x{i:02x}" for i in (*range(9), *range(11, 32), 127)}  # all but tab and line feed
 
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="One JSON object on standard output, all else on standard error.")
@@ -21,7 +24,18 @@ JsonFlag = Annotated[
 
 def note(message: str) -> None:
     """Say something on standard error."""
-    Console(stderr=True, highlight=False).print(message, markup=False, soft_wrap=True)
+    Console(stderr=True, highlight=False).print(visible(message), markup=False, soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """The text with what no terminal or UTF-8 file may hold (bytes of odd file names, control codes) as \\x….
+
+    Examples
+    --------
+    >>> print(visible("caf\\udce9.wav"))
+    caf\\udce9.wav
+    """
+    return text.translate(_CONTROL).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def emit(result: dict[str, Any], show: Callable[[Console], None], *, as_json: bool) -> None:
@@ -43,19 +57,25 @@ def progress() -> Progress:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """A plain table; columns whose cells are numbers stand to the right."""
-    t = Table(title=title, title_justify="left", title_style="bold")
+    t = Table(title=Text(visible(title)), title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
         numeric = all(isinstance(row[i], int | float) for row in rows) and bool(rows)
-        t.add_column(column, justify="right" if numeric else "left")
-    for row in rows:
-        t.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
+        t.add_column(Text(visible(column)), justify="right" if numeric else "left")
+    for row in rows:  # as Text: a label such as [red] is no markup
+        t.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else visible(str(cell))) for cell in row))
     return t
 
 
+def _valid(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _finite(value: Any) -> Any:
-    """JSON has no NaN: undefined numbers become null."""
+    """JSON has no NaN and no lone surrogates: undefined numbers become null, odd bytes of names \\x…."""
     if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
+        return {_valid(str(k)): _finite(v) for k, v in value.items()}
+    if isinstance(value, str):
+        return _valid(value)
     if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:

@@ -65,6 +65,9 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Train on a file of labelled texts and write a model folder."""
+    from ..training.model_folder import check_model_target
+
+    check_model_target(out)
     options = _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed)
     data = _read(file, format, text_column, label_column, encoding, options)
     from ..text.classifier import TextClassifier

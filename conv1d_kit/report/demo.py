@@ -130,10 +130,10 @@ def run_demo(seed: int = 0, *, size: DemoSize = FULL, on_step: OnStep | None = N
     Raises
     ------
     InputError
-        If the seed is no int >= 0.
+        If the seed is no int from 0 to 2³² − 1.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InputError(f"seed must be an int >= 0, got {seed!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InputError(f"seed must be an int >= 0 and < 2**32, got {seed!r}")
     with _one_thread():
         return _run(seed, size, on_step or (lambda stage, done, total: None))
 

@@ -7,6 +7,7 @@ import pytest
 import soundfile as sf
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 
 from conv1d_kit.audio.classifier import AudioClassifier
@@ -190,7 +191,7 @@ def test_other_rates_and_channels_are_brought_to_the_models(model):
 def test_a_long_clip_is_heard_in_stretches_and_the_answers_averaged(model):
     t = np.arange(70 * RATE) / RATE
     clip = Clip(0.3 * np.sin(2 * np.pi * 200 * t), RATE)
-    assert len(model._pieces(clip)) == 3
+    assert len([piece for _, piece in model._stream([clip]) if piece is not None]) == 3
     assert model.predict([clip]).tolist() == ["low"]
 
 
@@ -225,3 +226,87 @@ def test_cross_validation_gives_the_same_figures_in_turn_and_side_by_side(files)
     assert [path.rsplit("/", 1)[1] for path, _ in runs[0].skipped] == ["empty.wav"]
     low, high = runs[0].interval
     assert 0 <= low <= runs[0].accuracy <= high <= 1
+
+
+def test_before_fit_scikit_learns_own_error_is_raised(data):
+    for verb in ("predict", "predict_proba"):
+        with pytest.raises(NotFittedError):
+            getattr(AudioClassifier(), verb)(data[0])
+    with pytest.raises(NotFittedError):
+        AudioClassifier().score(*data)
+
+
+def test_numpys_numbers_are_taken_and_saved(data, tmp_path):
+    model = AudioClassifier(
+        epochs=np.int64(1), width=np.int64(8), n_mels=np.int64(16), seed=np.int64(3), batch_size=np.int32(4),
+        dropout=np.float32(0.25), learning_rate=np.float64(1e-3), sample_rate=np.int64(RATE),
+        n_threads=np.int8(1), augment=np.array(["roll"]),
+    ).fit(*data)  # fmt: skip
+    model.save(tmp_path / "m")
+    again = AudioClassifier.load(tmp_path / "m")
+    np.testing.assert_array_equal(model.predict_proba(data[0]), again.predict_proba(data[0]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dropout": 2}, {"dropout": 1.0}, {"dropout": None}, {"learning_rate": -1},
+        {"learning_rate": float("nan")}, {"learning_rate": float("inf")}, {"weight_decay": -1},
+        {"augment": None}, {"augment": "roll"},
+        {"augment": (3,)}, {"seed": "x"}, {"seed": -1}, {"seed": 10**22}, {"seed": True}, {"average_decay": 1},
+        {"sample_rate": 10**9}, {"width": 0},
+    ],
+)  # fmt: skip
+def test_a_parameter_that_cannot_be_used_is_named(data, wrong):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
+        AudioClassifier(**{**SMALL, **wrong}).fit(*data)
+
+
+def test_silence_and_short_clips_are_named(model):
+    r = np.random.default_rng(0)
+    clips = [Clip(0.1 * r.standard_normal(n), RATE) for n in (900, 900, 100)]
+    clips += [Clip(np.zeros(n), RATE) for n in (900, 100)]
+    fitted = AudioClassifier(**{**SMALL, "epochs": 1}).fit(clips, ["a", "b", "a", "b", "a"])
+    assert fitted.silent_ == [repr(c) for c in clips[3:]]
+    assert fitted.short_ == [repr(clips[2]), repr(clips[4])]
+    assert [p.note for p in model.predict_each(clips)] == [
+        "", "", "shorter than one window of 64 ms", "silent", "silent; shorter than one window of 64 ms",
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="every clip is silent"):
+        AudioClassifier(**SMALL).fit(clips[3:], ["a", "b"])
+
+
+def test_a_class_that_no_file_is_left_of_is_said_with_the_file(tmp_path):
+    (tmp_path / "a.wav").write_text("x")
+    sf.write(tmp_path / "b.wav", np.ones(100) / 2, RATE)
+    with pytest.raises(DataError, match=r"only clips of the class 'b' can be used.*a\.wav: not a readable"):
+        AudioClassifier(**SMALL).fit([tmp_path / "a.wav", tmp_path / "b.wav"], ["a", "b"])
+
+
+def test_weights_that_do_not_fit_are_named(model, tmp_path):
+    model.save(tmp_path / "m")
+    place = tmp_path / "m/config.json"
+    config = json.loads(place.read_text())
+    config["parameters"]["width"] = 16
+    place.write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"Error\(s\) in loading state_dict .*size mismatch for stem\.weight"):
+        AudioClassifier.load(tmp_path / "m")
+
+
+def test_a_pass_of_the_net_holds_a_bounded_time_of_sound(model, monkeypatch):
+    seen = []
+    net = model.net_
+    monkeypatch.setattr(model, "net_", lambda x, lengths: seen.append(x.shape) or net(x, lengths))
+    clips = [Clip(np.ones(n * RATE) / 2, RATE) for n in (95, 70, 1, 1, 1)]
+    answers = list(model.predict_each(clips))
+    assert len(answers) == 5
+    assert max(rows * frames for rows, _, frames in seen) <= 80 * 50 + 1  # s · frames a second
+    assert max(frames for _, _, frames in seen) <= 30 * 50 + 1
+    assert len(seen) >= 3
+
+
+def test_the_classifier_hears_the_convolution_that_the_kit_is_built_on(model, data):
+    """Its features come by FFT; here they are held against the same front-end as one strided convolution."""
+    for clip, fast in zip(data[0], model.extract(data[0], model.frontend_), strict=True):
+        slow = model.frontend_(torch.tensor(clip.samples), method="conv")[0]
+        torch.testing.assert_close(fast.float(), slow, atol=0.01, rtol=1e-3)  # kept as float16

@@ -2,6 +2,11 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -61,7 +66,7 @@ def test_train_predict_and_cv_from_end_to_end(run, sounds, tmp_path):
     assert (result["n_files"], result["n_errors"]) == (14, 2)
     with open(tmp_path / "p.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["path", "label", "score", "p_high", "p_low", "error"]
+    assert list(rows[0]) == ["path", "label", "score", "p_high", "p_low", "error", "note"]
     assert len(rows) == 14
     assert sum(bool(row["error"]) for row in rows) == 2
     for row in rows:
@@ -152,9 +157,9 @@ def test_bad_data_sets_give_one_line_and_exit_code_2(run, tmp_path, sounds):
     assert not (tmp_path / "m").exists()
     _refused(run("audio", "cv", sounds, "--folds", "esc"), "not named like ESC")
     _refused(run("audio", "cv", sounds, "--group", "speaker"), "no column 'speaker'")
-    _refused(run("audio", "cv", sounds, "--folds", 50), "n_folds must be at most")
-    _refused(run("audio", "cv", sounds, "--folds", 1), "n_folds must be")
-    _refused(run("audio", "cv", sounds, "--folds", 2, "--test-fold", "x"), "test_fold")
+    _refused(run("audio", "cv", sounds, "--folds", 50), sounds, "--folds must be at most")
+    _refused(run("audio", "cv", sounds, "--folds", 1), "--folds must be")
+    _refused(run("audio", "cv", sounds, "--folds", 2, "--test-fold", "x"), "--test-fold")
 
 
 def test_bad_options_give_one_line_and_exit_code_2(run, sounds, tmp_path):
@@ -201,3 +206,174 @@ def test_esc_10_is_read_with_its_folds(shared_data):
     assert (len(table), len(table.classes)) == (400, 10)
     assert "ESC" in described
     assert [len(test) for _, test in folds] == [80] * 5
+
+
+def _wav(path, samples=None, rate=RATE):
+    os.makedirs(os.path.dirname(os.fsencode(path)), exist_ok=True)
+    with open(os.fsencode(path), "wb") as file:
+        sf.write(file, np.sin(np.arange(800)) / 2 if samples is None else samples, rate, format="WAV")
+
+
+def _json(result):
+    code, out, err = result
+    assert "Traceback" not in err
+    return code, json.loads(out), err
+
+
+def test_names_that_are_no_utf_8_go_through_every_verb(run, sounds, tmp_path):
+    _wav(os.fsencode(sounds) + b"/low/caf\xe9.wav")
+    (sounds / "low").rename(os.fsdecode(os.fsencode(sounds) + b"/l\xf6w"))
+    code, result, _ = _json(run("audio", "train", sounds, "--out", tmp_path / "m", *QUICK, "--json"))
+    assert (code, result["n_trained"], result["classes"]) == (0, 13, ["high", "l\\udcf6w"])
+    code, result, err = _json(
+        run("audio", "predict", tmp_path / "m", sounds, "--out", tmp_path / "p.csv", "--json")
+    )
+    assert (code, result["n_errors"]) == (0, 0)
+    assert "/l\\udcf6w/caf\\udce9.wav" in (tmp_path / "p.csv").read_text("utf-8")
+    _wav(os.fsencode(sounds) + b"/high/\xff.wav", np.zeros(0))
+    code, result, err = _json(run("audio", "cv", sounds, "--folds", 2, "--jobs", 1, *QUICK, "--json"))
+    assert (code, result["n_skipped"]) == (0, 1)
+    assert "\\udcff.wav: zero-length" in err
+    assert result["skipped"][0]["path"].endswith("\\udcff.wav")
+
+
+def test_one_row_or_argument_that_is_no_file_name_is_one_bad_file(run, sounds, tmp_path):
+    long = "x" * 5000 + ".wav"
+    rows = [f"{p},{p.parent.name}" for p in sorted(sounds.rglob("*.wav"))]
+    (tmp_path / "t.csv").write_text("\n".join(["path,label", *rows, f"{long},low", "blank.wav,", ""]))
+    code, result, err = _json(
+        run("audio", "train", tmp_path / "t.csv", "--out", tmp_path / "m", *QUICK, "--json")
+    )
+    assert (code, result["n_files"], result["n_trained"], result["n_skipped"]) == (0, 14, 12, 2)
+    assert "File name too long" in err
+    assert "line 15 (blank.wav) has no label" in err
+    code, result, _ = _json(
+        run(
+            "audio",
+            "predict",
+            tmp_path / "m",
+            long,
+            sounds / "low/0.wav",
+            "--out",
+            tmp_path / "p.csv",
+            "--json",
+        )
+    )
+    assert (code, result["n_files"], result["n_errors"]) == (0, 2, 1)
+
+
+def test_silent_and_short_clips_are_named_in_both_verbs(run, sounds, tmp_path):
+    _wav(sounds / "low/silent.wav", np.zeros(900))
+    _wav(sounds / "low/short.wav", np.ones(20) / 2)
+    code, result, err = _json(run("audio", "train", sounds, "--out", tmp_path / "m", *QUICK, "--json"))
+    assert (code, result["n_trained"]) == (0, 14)
+    assert result["silent"] == [str(sounds / "low/silent.wav")]
+    assert str(sounds / "low/short.wav") in result["short"]
+    assert "1 clip silent (all samples 0), used all the same" in err
+    code, result, _ = _json(
+        run("audio", "predict", tmp_path / "m", sounds, "--out", tmp_path / "p.csv", "--json")
+    )
+    with open(tmp_path / "p.csv", newline="") as file:
+        notes = {os.path.basename(row["path"]): row["note"] for row in csv.DictReader(file)}
+    assert notes["silent.wav"] == "silent"
+    assert notes["short.wav"] == "shorter than one window of 64 ms"
+    assert {n["note"] for n in result["notes"]} >= set(notes.values()) - {""}
+    for name in "ab":
+        _wav(tmp_path / f"mute/{name}/1.wav", np.zeros(900))
+        _wav(tmp_path / f"mute/{name}/2.wav", np.zeros(900))
+    _refused(
+        run("audio", "train", tmp_path / "mute", "--out", tmp_path / "m2"), "every clip is silent", "a/1.wav"
+    )
+    _refused(run("audio", "cv", tmp_path / "mute", "--folds", 2), "every clip is silent", tmp_path / "mute")
+
+
+def test_a_class_lost_to_a_bad_file_is_said_with_path_and_reason(run, tmp_path):
+    _wav(tmp_path / "set/b/y.wav")
+    (tmp_path / "set/a").mkdir()
+    (tmp_path / "set/a/x.wav").write_text("x")
+    _refused(
+        run("audio", "train", tmp_path / "set", "--out", tmp_path / "m"),
+        tmp_path / "set/a/x.wav", "not a readable audio file", "only clips of the class 'b'",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["0", "1", "-3", "2.5", "1e9", "²", "99999999999"])
+def test_folds_that_cannot_be_are_refused_by_the_options_name(run, sounds, word):
+    code, _, err = run("audio", "cv", sounds, f"--folds={word}")
+    assert code == 2
+    assert "Traceback" not in err
+    assert ("--folds must be" in err) or (f"no column '{word}'" in err)
+
+
+def test_folds_that_leave_one_class_are_refused_before_a_file_is_read(run, sounds, tmp_path):
+    rows = [f"{p},{p.parent.name},{p.parent.name},1" for p in sorted(sounds.rglob("*.wav"))]
+    (tmp_path / "t.csv").write_text("\n".join(["path,label,fold,one", *rows]))
+    _refused(run("audio", "cv", tmp_path / "t.csv"), tmp_path / "t.csv", "fold 'high' leaves only", "'low'")
+    _refused(
+        run("audio", "cv", tmp_path / "t.csv", "--folds", "one"),
+        tmp_path / "t.csv",
+        "column 'one' holds one value",
+    )
+
+
+def test_numbers_too_large_are_refused_by_the_options_name(run, sounds, tmp_path):
+    for option in (("--seed", 10**22), ("--sample-rate", 2_000_000), ("--epochs", "x")):
+        _refused(run("audio", "train", sounds, "--out", tmp_path / "m", *option), option[0])
+
+
+def test_empty_folders_and_repeats_are_told_in_prediction(run, sounds, tmp_path):
+    run("audio", "train", sounds, "--out", tmp_path / "m", *QUICK)
+    (tmp_path / "none").mkdir()
+    code, result, err = _json(
+        run("audio", "predict", tmp_path / "m", tmp_path / "none", sounds, sounds / "low", sounds / "low/0.wav",
+            "--out", tmp_path / "p.csv", "--json")
+    )  # fmt: skip
+    assert (code, result["n_files"], result["n_repeats"]) == (0, 12, 7)
+    assert result["empty_folders"] == [str(tmp_path / "none")]
+    assert f"{tmp_path / 'none'}: no audio file under it" in err
+    assert "7 repeats" in err
+    _refused(
+        run("audio", "predict", tmp_path / "m", sounds, "--out", sounds / "low/0.wav"),
+        "--out must not be one of",
+    )
+
+
+def test_a_place_that_holds_anything_else_is_refused_before_training(run, sounds, tmp_path):
+    run("audio", "train", sounds, "--out", tmp_path / "m", *QUICK)
+    (tmp_path / "m/thesis.txt").write_text("x")
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for out in ("m", "file", "file/m", "link"):
+        code, _, err = run("audio", "train", tmp_path / "no such set", "--out", tmp_path / out)
+        assert code == 2
+        assert "no such folder" not in err  # the place is looked at first
+        assert str(tmp_path / out) in err
+
+
+def test_help_names_every_net():
+    from conv1d_kit.audio.nets import AUDIO_NETS
+    from conv1d_kit.cli.audio import _Net
+
+    words = _Net.__metadata__[0].help
+    assert all(f"{name} (" in words for name in AUDIO_NETS)
+
+
+def test_one_ctrl_c_ends_cross_validation_within_seconds(sounds):
+    command = ["audio", "cv", str(sounds), "--folds", "2", "--jobs", "2", "--epochs", "100000"]
+    code = f"from conv1d_kit.cli.main import main\nif __name__ == '__main__': main({command!r})"
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+    script = sounds.parent / "script.py"
+    script.write_text(code)
+    process = subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, env=environment,
+    )  # fmt: skip
+    with process:
+        while "epochs a fold" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(4)
+        os.killpg(process.pid, signal.SIGINT)
+        start = time.perf_counter()
+        out, err = process.communicate(timeout=30)
+        assert time.perf_counter() - start < 6
+    assert (process.returncode, out, err.strip()) == (130, "", "interrupted")

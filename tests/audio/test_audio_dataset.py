@@ -1,5 +1,6 @@
 """Data sets: what is a class, what is left out and told, who is tested by which fold."""
 
+import os
 import threading
 
 import numpy as np
@@ -177,3 +178,91 @@ def test_waves_come_in_order_and_a_bad_file_is_its_own_error(tmp_path):
     assert [len(w) for i, w in enumerate(waves) if i != 3] == [100, 101, 102, 104, 105]
     assert "zero-length" in str(waves[3])
     assert len(told) == 6
+
+
+def _table(tmp_path, text, **options):
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    return read_dataset(tmp_path / "t.csv", **options)
+
+
+def test_cells_may_hold_line_ends_in_quotes_and_unicodes_own_separators(tmp_path):
+    table = _table(tmp_path, 'path,label\r\na\u2028b\x85.wav,"x\ny"\r\n\r\nc.wav,z')
+    assert table.paths == (str(tmp_path / "a\u2028b\x85.wav"), str(tmp_path / "c.wav"))
+    assert table.labels == ("x\ny", "z")
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
+    table = _table(tmp_path, '\npath,label\n\n"a.wav","x\ny"\nb.wav,z\n\nc.wav,\n')
+    assert [reason for _, reason in table.left_out] == [
+        f"{tmp_path / 't.csv'}: line 8 (c.wav) has no label; fill it in or take the line out"
+    ]
+
+
+def test_rows_without_path_or_label_are_left_out_and_kept_in_mind(tmp_path):
+    table = _table(tmp_path, "path,label\na.wav,x\nb.wav,\n,y\nc.wav\nd.wav,y\n")
+    assert (len(table), len(table.left_out)) == (2, 3)
+    assert [path for path, _ in table.left_out] == [
+        str(tmp_path / "b.wav"), f"{tmp_path / 't.csv'}, line 4", str(tmp_path / "c.wav"),
+    ]  # fmt: skip
+    with pytest.raises(DataError, match=r"line 2 \(a\.wav\) has no label.*all 2 rows"):
+        _table(tmp_path, "path,label\na.wav,\nb.wav,\n")
+
+
+def test_a_row_without_fold_matters_only_where_folds_do(tmp_path):
+    text = "path,label,fold\na.wav,x,1\nb.wav,y,\nc.wav,y,2\n"
+    assert "has no fold" in _table(tmp_path, text).left_out[0][1]
+    assert len(_table(tmp_path, text, with_folds=False)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("path,label,label\na.wav,x,y\n", "two columns are named 'label'"),
+        ("path,label\na.wav,x\n" + "b" * 140_000 + ",y\n", "line 3 is not CSV .*limit"),
+        ('path,label\na.wav,x\n"b.wav,y\nc.wav,z\n', "line 3 is not CSV"),
+        ("", "no rows"),
+        ("\n\n", "no rows"),
+    ],
+)
+def test_tables_that_say_two_things_are_refused(tmp_path, text, reason):
+    with pytest.raises(DataError, match=reason):
+        _table(tmp_path, text)
+
+
+def test_one_file_has_one_label_and_stands_in_one_fold(tmp_path):
+    with pytest.raises(DataError, match=r"one file with two labels in .*t\.csv, 'x' and 'y'"):
+        _table(tmp_path, "path,label\na.wav,x\n./a.wav,y\nb.wav,y\n")
+    rows = "".join(f"{i}.wav,{'xy'[i % 2]}\n" for i in range(8))
+    twice = _table(tmp_path, "path,label\n" + rows + rows)
+    assert any("more than once" in note for note in twice.notes)
+    described, folds = make_folds(twice, 2)
+    assert "repeats of a file kept together" in described
+    for train, test in folds:
+        assert not {twice.paths[i] for i in train} & {twice.paths[i] for i in test}
+    with pytest.raises(DataError, match=r"a\.wav: .* lists it more than once, under '1' and '2'"):
+        make_folds(_table(tmp_path, "path,label,fold\na.wav,x,1\nb.wav,y,1\na.wav,x,2\nb.wav,y,2\n"))
+    with pytest.raises(DataError, match=r"more than once, under 'g' and 'h'"):
+        make_folds(_table(tmp_path, "path,label,group\na.wav,x,g\nb.wav,y,i\na.wav,x,h\nb.wav,y,i\n"), 2)
+
+
+def test_folds_that_cannot_be_trained_on_are_named_with_the_table(tmp_path):
+    with pytest.raises(DataError, match=r"t\.csv: testing on fold '1' leaves only the class 'y'"):
+        make_folds(_table(tmp_path, "path,label,fold\na.wav,x,1\nb.wav,y,2\n"))
+    with pytest.raises(DataError, match=r"t\.csv: the column 'part' holds one value \('1'\)"):
+        make_folds(_table(tmp_path, "path,label,part\na.wav,x,1\nb.wav,y,1\n", fold_column="part"), "column")
+
+
+def test_a_class_folder_whose_name_is_no_utf_8_has_a_label_that_can_be_written(tmp_path):
+    for name in (b"caf\xe9", b"tea"):
+        os.mkdir(os.fsencode(tmp_path) + b"/" + name)
+        with open(os.fsencode(tmp_path) + b"/" + name + b"/\xff.wav", "wb") as file:
+            sf.write(file, np.zeros(10), 8000, format="WAV")
+    table = read_dataset(tmp_path)
+    assert table.classes == ["caf\\udce9", "tea"]
+    assert common_rate(table.paths) == 8000
+
+
+def test_a_rate_that_no_sound_has_is_not_counted(tmp_path):
+    for i, rate in enumerate((2_000_000_000, 2_000_000_000, 8000)):
+        _sound(tmp_path / f"{i}.wav", rate)
+    assert common_rate([tmp_path / f"{i}.wav" for i in range(3)]) == 8000

@@ -1,5 +1,8 @@
 """Clips: the rate is never guessed, integers are scaled, every broken file has one clear reason."""
 
+import os
+import pathlib
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -173,3 +176,39 @@ def test_broken_files_each_have_one_reason_with_the_path(tmp_path):
             Clip.read(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_a_rate_that_no_sound_has_is_refused_before_memory_is_asked_for(tmp_path):
+    with pytest.raises(InputError, match="from 1 to 10000000"):
+        Clip([0.0], float("inf"))
+    sf.write(tmp_path / "huge.wav", _tone(100), 2_000_000_000)
+    with pytest.raises(DataError, match=r"huge\.wav: its header says 2000000000 Hz"):
+        Clip.read(tmp_path / "huge.wav")
+
+
+def test_a_block_is_bounded_by_its_samples_too(tmp_path):
+    sf.write(tmp_path / "fast.wav", np.zeros(2**24 + 5, np.float32), 9_000_000, subtype="PCM_U8")
+    assert [b.n_samples for b in read_blocks(tmp_path / "fast.wav", block_s=60)] == [2**24, 5]
+
+
+def test_names_that_are_no_utf_8_are_read_and_those_too_long_have_a_reason(tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9.wav"
+    with open(name, "wb") as file:
+        sf.write(file, _tone(100), 8000, format="WAV")
+    for path in (name, os.fsdecode(name), pathlib.Path(os.fsdecode(name))):
+        assert Clip.read(path).n_samples == 100
+    with open(name, "wb") as file:
+        file.write(b"no sound")
+    with pytest.raises(DataError, match=r"not a readable audio file \(Format not recognised\)"):
+        Clip.read(name)
+    with pytest.raises(DataError, match=r"xxx\.wav: cannot be opened \(File name too long\)") as caught:
+        Clip.read("x" * 5000 + ".wav")
+    assert len(str(caught.value)) < 500
+    with pytest.raises(DataError, match="not the name of a file"):
+        Clip.read("a\0b.wav")
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(DataError, match="not a regular file"):
+        Clip.read(tmp_path / "pipe.wav")

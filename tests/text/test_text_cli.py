@@ -56,6 +56,15 @@ def test_train_says_what_it_learned_as_one_json_object(call, data, tmp_path):
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["config.json", "weights.safetensors"]
 
 
+def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(call, tmp_path):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/notes.txt").write_text("mine")
+    code, out, _ = call("train", tmp_path / "none.txt", "--out", tmp_path / "m", "--json", *SMALL)
+    assert code == 2
+    assert f"{tmp_path / 'm'} is not a model folder that may be replaced" in json.loads(out)["error"]
+    assert (tmp_path / "m/notes.txt").read_text() == "mine"
+
+
 def test_predict_writes_a_row_for_every_row(call, model, tmp_path):
     path = tmp_path / "new.csv"
     path.write_text('text\nfine film\n"   "\ndull\ntoo,many\nfine\n')

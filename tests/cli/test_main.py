@@ -1,0 +1,102 @@
+"""`conv1d-kit`: every way to fail is one line, one exit code and with --json one object."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from conv1d_kit.cli import main as cli
+from conv1d_kit.cli.output import table, visible
+from conv1d_kit.errors import DataError
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*arguments):
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return end.value.code, out, err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (DataError("a.csv: no rows;\ngive some"), 2, "a.csv: no rows; give some"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (
+            ZeroDivisionError("by nought"),
+            1,
+            "internal error: ZeroDivisionError: by nought; run with CONV1D_KIT_",
+        ),
+        (MemoryError(), 1, "internal error: MemoryError; run with"),
+        (DataError("caf\udce9.wav\x1b[31m"), 2, "caf\\udce9.wav\\x1b[31m"),
+    ],
+)
+def test_every_failure_is_one_line_and_one_object(run, monkeypatch, error, code, words):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.delenv("CONV1D_KIT_TRACEBACK", raising=False)
+    monkeypatch.setattr(cli, "app", fail)
+    ended, out, err = run("version", "--json")
+    assert ended == code
+    assert json.loads(out)["error"].startswith(words)
+    assert err.count("\n") == 1
+    assert words in err
+    ended, out, err = run("version")
+    assert (ended, out) == (code, "")
+    assert "Traceback" not in err
+
+
+def test_the_traceback_is_there_for_those_who_ask(run, monkeypatch):
+    monkeypatch.setenv("CONV1D_KIT_TRACEBACK", "1")
+    monkeypatch.setattr(cli, "app", lambda *arguments, **options: 1 / 0)
+    code, _, err = run("version")
+    assert code == 1
+    assert "Traceback" in err
+
+
+def test_version_is_one_object_too(run):
+    from conv1d_kit import __version__
+
+    assert json.loads(run("version", "--json")[1]) == {"version": __version__}
+    assert run("version")[1] == f"{__version__}\n"
+
+
+def test_a_wrong_word_is_one_object_too(run):
+    code, out, _ = run("audio", "cv", "--json", "--nonsense")
+    assert code == 2
+    assert "--nonsense" in json.loads(out)["error"]
+
+
+def test_help_without_words_has_no_empty_error_below_it(run):
+    code, out, err = run("audio")
+    assert "train" in out + err
+    assert "error" not in err
+    assert code in (0, 2)
+
+
+def test_a_reader_that_has_enough_is_no_fault_of_ours():
+    code = "from conv1d_kit.cli.main import main; main(['version'])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+def test_labels_in_a_table_are_no_markup():
+    console = Console(width=80, file=None)
+    with console.capture() as got:
+        console.print(table("t [b]", ["[red]"], [["[/nonsense]"], ["caf\udce9"]]))
+    assert all(word in got.get() for word in ("t [b]", "[red]", "[/nonsense]", "caf\\udce9"))
+
+
+def test_visible_text_keeps_what_can_be_shown():
+    assert visible("ü ñ 日本\t\n") == "ü ñ 日本\t\n"
