@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..training.folds import Fold
+from ..training.processes import WorkerPool
 
 __all__ = ["FoldResult", "run_folds"]
 
@@ -56,29 +58,25 @@ def run_folds(
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InputError(f"workers must be an int >= 1, got {workers!r}")
+    jobs = [
+        (options, number, [texts[i] for i in train], [labels[i] for i in train], [texts[i] for i in test], test)
+        for number, (train, test) in enumerate(folds, start=1)
+    ]
     results: dict[int, FoldResult] = {}
-    for result in _finished(options, texts, labels, folds, min(workers, len(folds))):
+
+    def ended(result: FoldResult) -> None:
         results[result.number] = result
         if on_fold is not None:
             on_fold(result)
+
+    if min(workers, len(jobs)) == 1:
+        for job in jobs:
+            ended(_run_fold(job))
+    else:
+        with WorkerPool(min(workers, len(jobs))) as pool:
+            for future in as_completed([pool.submit(_run_fold, job) for job in jobs]):
+                ended(future.result())
     return [results[number] for number in sorted(results)]
-
-
-def _finished(options, texts, labels, folds, workers: int) -> Iterator[FoldResult]:
-    jobs = (
-        (options, number, [texts[i] for i in train], [labels[i] for i in train], [texts[i] for i in test], test)
-        for number, (train, test) in enumerate(folds, start=1)
-    )
-    if workers == 1:
-        yield from map(_run_fold, jobs)
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-
-    # spawn: a fork of a process that has used torch's threads may hang
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_run_fold, job) for job in jobs]):
-            yield future.result()
 
 
 def _run_fold(job: tuple) -> FoldResult:

@@ -3,7 +3,13 @@
 import csv
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -262,3 +268,26 @@ def test_texts_of_one_token_train(call, tmp_path):
     (tmp_path / "d.txt").write_text("0 a\n1 b\n" * 5)
     code, out, _ = call("train", tmp_path / "d.txt", "--out", tmp_path / "m", "--json", *SMALL)
     assert (code, json.loads(out)["words"]) == (0, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+def test_one_ctrl_c_ends_a_cross_validation_in_processes(data):
+    """As a terminal does it: SIGINT to the whole foreground group, while two workers train."""
+    words = ["text", "cv", str(data), "--folds", "4", "--workers", "2", "--epochs", "100000", "--dim", "8"]
+    code = f"from conv1d_kit.cli.main import main\nif __name__ == '__main__': main({words!r})"
+    run = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        start_new_session=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    try:
+        time.sleep(6)
+        assert run.poll() is None, run.stderr.read()
+        start = time.perf_counter()
+        os.killpg(run.pid, signal.SIGINT)
+        out, err = run.communicate(timeout=10)  # until the last worker has closed its end
+        assert time.perf_counter() - start < 5
+        assert (run.returncode, out) == (130, "")
+        assert "Traceback" not in err
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
