@@ -110,6 +110,25 @@ def long_kernel_fast(full) -> bool:
     return times["it"] <= 5 * times["fft"]
 
 
+def half_stays_half(full) -> bool:
+    y = np.asarray(full(X.astype(np.float16), W.astype(np.float16)))
+    truth = np.convolve(X.astype(np.float16).astype(float), W.astype(np.float16).astype(float))
+    return y.dtype == np.float16 and _close(y, truth, 2e-3)
+
+
+def finite_however_large(full) -> bool:
+    return _close(
+        full(np.full(4000, 1e306), np.full(200, 1e-10)), 1e296 * np.convolve(np.ones(4000), np.ones(200))
+    )
+
+
+def long_double(full) -> bool:
+    y = np.asarray(full(X.astype(np.longdouble), W.astype(np.longdouble)))
+    return y.dtype == np.longdouble and np.array_equal(
+        y, np.convolve(X.astype(np.longdouble), W.astype(np.longdouble))
+    )
+
+
 def channels_groups(layer) -> bool:
     x, w = torch.randn(2, 4, 300, dtype=torch.float64), torch.randn(6, 2, 17, dtype=torch.float64)
     return _close(layer(x, w, groups=2), F.conv1d(x, w, groups=2).numpy())
@@ -156,6 +175,34 @@ def vmaps(layer) -> bool:
     )
 
 
+def nan_in_gradients(layer) -> bool:
+    x = torch.ones(1, 1, 200, dtype=torch.float64, requires_grad=True)
+    y = layer(x, torch.ones(1, 1, 30, dtype=torch.float64))
+    gy = torch.ones_like(y)
+    gy[0, 0, 100] = torch.nan
+    (gx,) = torch.autograd.grad(y, x, gy)
+    return gx[0, 0].isnan().nonzero().flatten().tolist() == list(range(100, 130))
+
+
+def forward_over_reverse(layer) -> bool:
+    x, w = torch.randn(1, 1, 30, dtype=torch.float64), torch.randn(1, 1, 5, dtype=torch.float64)
+    hessian = torch.func.hessian(lambda w: layer(x, w).pow(3).sum())(w)
+    expected = torch.autograd.functional.hessian(lambda w: F.conv1d(x, w).pow(3).sum(), w)
+    return _close(hessian, expected.numpy())
+
+
+def compiles(layer) -> bool:
+    torch._dynamo.reset()
+    w = torch.randn(1, 1, 30)
+    run = torch.compile(lambda x: layer(x, w), backend="aot_eager", fullgraph=True, dynamic=True)
+    return all(_close(run(x), F.conv1d(x, w).numpy(), 1e-4) for x in (torch.randn(2, 1, n) for n in (300, 411)))
+
+
+def memory_on_demand(layer) -> bool:
+    x, w = torch.randn(1, 2, 50_000), torch.randn(2, 2, 255)
+    return _close(layer(x, w, max_bytes=1_000_000), F.conv1d(x, w).numpy(), 1e-4)
+
+
 def bounded_memory(layer) -> bool:
     x, w = torch.randn(4, 4, 20_000, dtype=torch.float64), torch.randn(4, 4, 501, dtype=torch.float64)
     with torch.profiler.profile(
@@ -173,8 +220,11 @@ def bounded_memory(layer) -> bool:
 SIGNAL_FEATURES: dict[str, Callable[[Any], bool]] = {
     "float64 in, float64 out": keeps_float64,
     "complex signals and kernels": takes_complex,
+    "half precision in, half precision out": half_stays_half,
+    "long double in, long double out": long_double,
     "integers exact": integers_exact,
     "a NaN reaches only its windows": nan_stays_local,
+    "finite sums are finite near the largest number": finite_however_large,
     "quiet outputs keep 9 digits beside loud ones": quiet_beside_loud,
     "a kernel of one tap": one_tap,
     "a kernel longer than the signal": kernel_longer,
@@ -189,6 +239,10 @@ LAYER_FEATURES: dict[str, Callable[[Any], bool]] = {
     "reflection longer than the signal": reflect_beyond_length,
     "rows of different lengths in a batch": row_lengths,
     "second-order gradients": second_gradients,
+    "Hessians forward over reverse": forward_over_reverse,
+    "a NaN in a gradient reaches only its window": nan_in_gradients,
+    "torch.compile, one graph for every length": compiles,
+    "a bound on memory on demand": memory_on_demand,
     "torch.func.vmap over signals and kernels": vmaps,
     "(4, 4, 20,000) ∗ 501, float64: memory ≤ 3·(in + out) + 64 MB": bounded_memory,
 }
