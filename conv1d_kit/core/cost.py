@@ -24,7 +24,7 @@ BLOCKED = {False: 2.3e-11, True: 7e-11}  # a multiply-add of a matrix product
 STORE = {False: 8e-10, True: 2.5e-9}  # an output of a matrix product
 SHIFTED = 1e-9  # an integer multiply-add over shifted copies
 SHIFTED_CALL = 8e-6  # a tap of such a kernel
-PRODUCT = 4.5e-10  # a complex multiply-add in a matrix product of spectra
+PRODUCT = 1.4e-10  # a complex multiply-add in a matrix product of spectra
 TRANSPOSE = 3e-9  # a complex number brought into its order and back
 SHORTEST_SPECTRAL = 12  # taps below which FFT never wins
 

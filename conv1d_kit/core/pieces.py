@@ -80,6 +80,4 @@ def extra_bytes(method: str, x: torch.Tensor, w: torch.Tensor, g: Geometry, x_sh
     n_fft = fft_points(method, g, w.shape[2:], x_shape[-1])
     kernels = math.prod(w.shape[:-1]) * 3 * n_fft
     converted = 2 * (padded + outputs) if width != x.element_size() else padded
-    return width * (converted + kernels + 6 * round_elements(x_shape, w.shape[0], g, w.shape[2:], n_fft)) + (
-        1 << 16
-    )
+    return width * (converted + kernels + 6 * round_elements(x_shape, w.shape, g, n_fft)) + (1 << 16)

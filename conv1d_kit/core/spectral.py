@@ -19,13 +19,13 @@ import torch
 from .geometry import Geometry
 from .padding import pad
 from .spectrum import (
-    CACHE_ELEMENTS,
     blocks_a_round,
     cut,
     fast_length,
     fft_points,
     overlap_add_length,
     remembered,
+    rows_a_round,
     whole_length,
 )
 
@@ -135,14 +135,14 @@ def _layout(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, n_f
     folds = stride if n_fft % stride == 0 else 1
     out_shape = (x_shape[0], w_shape[0], *lead_sizes, size)
     a_row = math.prod(x_shape[1:-1]) + w_shape[0] * math.prod(lead_sizes)  # transforms a row of the batch takes
-    rows = max(1, min(x_shape[0], CACHE_ELEMENTS // max(1, a_row * n_fft)))
+    rows = rows_a_round(x_shape[0], a_row, n_fft, mixed=w_shape[1] > 1)
     if n_fft >= whole_length(g, span, x_shape[-1]):
         reach = min((size - 1) * stride + span, n_fft)
         is_bare = low == 0 and x_shape[-1] <= reach
         return _Layout(out_shape, taps, 1, rows, size, 0, reach, is_bare, folds, stride // folds, None, False)
     rounds = [
         (first, count, min(count, size // per - first))
-        for first, count in _rounds(rows * a_row, -(-size // per), n_fft, n_parts)
+        for first, count in _rounds(rows * a_row, -(-size // per), n_fft, n_parts, mixed=w_shape[1] > 1)
     ]
     is_line = len(rounds) == 1 and math.prod(out_shape[:-1]) == 1
     step = stride // folds
@@ -178,10 +178,11 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     taps = list(_lead_taps(kernel[:-1], lead_sizes, g))
     totals: list[Any] = [None] * len(taps)
     a_row = math.prod(x.shape[1:-1]) + gy.shape[1] * math.prod(lead_sizes)
-    rows = max(1, min(len(x), CACHE_ELEMENTS // max(1, a_row * n_fft)))
+    mixed = shape[1] > 1
+    rows = rows_a_round(len(x), a_row, n_fft, mixed=mixed)
     for row in range(0, len(x), rows):
         part, over = stuffed[row : row + rows], x[row : row + rows]
-        for first, count in _rounds(len(part) * a_row, -(-stuffed.shape[-1] // hop), n_fft):
+        for first, count in _rounds(len(part) * a_row, -(-stuffed.shape[-1] // hop), n_fft, mixed=mixed):
             blocks = window(part, first * hop, count * hop).unflatten(-1, (count, hop))
             spectra_gy = transform(blocks.conj_physical() if x.is_complex() else blocks, n_fft).conj_physical_()
             frames = window(over, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
@@ -191,7 +192,7 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     cut = slice(None, span, g.dilation[-1])
     if not len(x):
         return x.new_zeros(shape)
-    if shape[1] > 1:
+    if mixed:
         totals = [t.unflatten(0, (-1, g.groups)).permute(1, 2, 3, 0).flatten(0, 1) for t in totals]
     found = [inverse(total, n_fft)[..., cut] for total in totals]
     return found[0].reshape(shape) if len(found) == 1 else torch.stack(found, 2).reshape(shape)
@@ -224,20 +225,22 @@ def _stuffed(t: torch.Tensor, step: int) -> torch.Tensor:
     return out
 
 
-def round_elements(x_shape: Sequence[int], n_out: int, g: Geometry, kernel: Sequence[int], n_fft: int) -> int:
+def round_elements(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, n_fft: int) -> int:
     """Numbers that one round of blocks holds, inputs and outputs together."""
-    *lead_sizes, size = g.out_sizes(x_shape[2:], kernel)
+    *lead_sizes, size = g.out_sizes(x_shape[2:], w_shape[2:])
     lead_in = math.prod(s + low + high for s, (low, high) in zip(x_shape[2:-1], g.pads, strict=False))
-    a_row = x_shape[1] * lead_in + n_out * math.prod(lead_sizes)
-    rows = max(1, min(x_shape[0], CACHE_ELEMENTS // max(1, a_row * n_fft)))
-    n_parts, per = cut(g, kernel, x_shape[-1], n_fft)
-    count = blocks_a_round(rows * a_row, -(-size // per), n_fft, n_parts)
+    a_row, mixed = x_shape[1] * lead_in + w_shape[0] * math.prod(lead_sizes), w_shape[1] > 1
+    rows = rows_a_round(x_shape[0], a_row, n_fft, mixed=mixed)
+    n_parts, per = cut(g, w_shape[2:], x_shape[-1], n_fft)
+    count = blocks_a_round(rows * a_row, -(-size // per), n_fft, n_parts, mixed=mixed)
     return rows * a_row * n_fft * (count + n_parts - 1)
 
 
-def _rounds(rows: int, n_blocks: int, n_fft: int, n_parts: int = 1) -> Iterator[tuple[int, int]]:
+def _rounds(
+    rows: int, n_blocks: int, n_fft: int, n_parts: int = 1, *, mixed: bool
+) -> Iterator[tuple[int, int]]:
     """(first block, number of blocks) of each round."""
-    count = blocks_a_round(rows, n_blocks, n_fft, n_parts)
+    count = blocks_a_round(rows, n_blocks, n_fft, n_parts, mixed=mixed)
     for first in range(0, n_blocks, count):
         yield first, min(count, n_blocks - first)
 

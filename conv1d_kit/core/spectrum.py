@@ -12,7 +12,6 @@ import torch
 from .geometry import Geometry
 
 __all__ = [
-    "CACHE_ELEMENTS",
     "blocks_a_round",
     "cut",
     "fast_length",
@@ -20,6 +19,7 @@ __all__ = [
     "outputs_a_row",
     "overlap_add_length",
     "remembered",
+    "rows_a_round",
     "shared_zeros",
     "transform_seconds",
 ]
@@ -51,6 +51,7 @@ LONG, ALONE = 1 << 14, 8e-9  # points from which one FFT alone takes longer, sec
 MANY = 8  # rows where the caller does not say
 FEWEST = 32  # transforms a call that make its own cost small
 CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that it stays in the cache
+MIXED_ELEMENTS = 1 << 20  # the same where channels mix: their products want many blocks at a time
 SHORTEST_PARTITIONED = 1 << 12  # points of the shortest block that takes a kernel in parts
 PART = 3e-10  # seconds a point and part for the products of its spectrum
 LARGEST_BLOCK = 1 << 15  # points; beyond it a block leaves the second-level cache and the gain is lost
@@ -139,10 +140,17 @@ def _blocks_seconds(n: int, span: int, n_out: int, stride: int, rows: int) -> fl
     return (transform_seconds(n, transforms, 2 * n_rounds + 1) / rows) + n_parts * PART * n * n_blocks
 
 
-def blocks_a_round(rows: int, n_blocks: int, n_fft: int, n_parts: int = 1) -> int:
+def rows_a_round(batch: int, a_row: int, n_fft: int, *, mixed: bool) -> int:
+    """Rows of the batch at a time, each of which takes `a_row` transforms a block; `mixed`: channels mix."""
+    elements = MIXED_ELEMENTS if mixed else CACHE_ELEMENTS
+    return max(1, min(batch, elements // max(1, a_row * n_fft)))
+
+
+def blocks_a_round(rows: int, n_blocks: int, n_fft: int, n_parts: int = 1, *, mixed: bool = False) -> int:
     """Blocks that `rows` rows transform at a time: as the cache holds, or so many that a call costs little."""
     least = -(-FEWEST // max(1, rows)) if n_parts == 1 else max(-(-FEWEST // max(1, rows)), 4 * n_parts)
-    return max(1, min(n_blocks, max(least, CACHE_ELEMENTS // max(1, rows * n_fft))))
+    elements = MIXED_ELEMENTS if mixed else CACHE_ELEMENTS
+    return max(1, min(n_blocks, max(least, elements // max(1, rows * n_fft))))
 
 
 def cut(g: Geometry, kernel: Sequence[int], size: int, n_fft: int) -> tuple[int, int]:

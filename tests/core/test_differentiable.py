@@ -189,7 +189,7 @@ GRADIENTS = [  # x, w, options: what audio and text nets train, and long kernels
 
 @pytest.mark.parametrize(("x_shape", "w_shape", "options"), GRADIENTS, ids=str)
 def test_a_gradient_needs_no_more_memory_than_torchs_own(x_shape, w_shape, options):
-    """Beyond a working set of 4 MB, which does not grow with the signal."""
+    """Beyond a working set of 16 MB, which does not grow with the signal."""
     plain = {3: torch.nn.functional.conv1d, 4: torch.nn.functional.conv2d}[len(x_shape)]
 
     def peak(run) -> int:
@@ -204,4 +204,4 @@ def test_a_gradient_needs_no_more_memory_than_torchs_own(x_shape, w_shape, optio
 
     theirs = peak(lambda x, w: plain(x, w, **options))
     for method in ("auto", *METHODS):
-        assert peak(lambda x, w, m=method: conv(x, w, method=m, **options)) <= theirs + 4e6, method
+        assert peak(lambda x, w, m=method: conv(x, w, method=m, **options)) <= theirs + 16e6, method
