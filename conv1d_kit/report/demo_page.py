@@ -134,9 +134,9 @@ def _filters(result: DemoResult) -> Section:
     )
     reading = (
         "In the map each row is a filter, bright where it lets sound through; rows are numbered by the "
-        f"frequency at which the filter is strongest, from the lowest up. {len(chosen)} of them stand below, under the "
-        "same numbers: above the weights as they lie in time, below what each does to a frequency, in decibels "
-        "below the filter's own maximum."
+        "frequency at which the filter is strongest, from the lowest up. "
+        f"{len(chosen)} of them stand below, under the same numbers: above the weights as they lie in time, "
+        "below what each does to a frequency, in decibels below the filter's own maximum."
     )
     bank = Picture(
         to_svg(filter_bank(w, rate)),

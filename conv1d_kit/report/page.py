@@ -234,10 +234,13 @@ def check_target(path: str | os.PathLike) -> Path:
         As write_page.
     """
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(target):
         raise DataError(f"{target} is a folder, a file name is needed; try {target / 'report.html'}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        os.lstat(target)
+    except FileNotFoundError:  # a free name that the system would take
+        pass
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror}; choose another place with --out") from error
     if not os.access(target.parent, os.W_OK):

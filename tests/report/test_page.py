@@ -126,5 +126,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError, match="cannot write"):
         p.write_page(p.Page("t", ""), tmp_path / "file" / "report.html")
+    with pytest.raises(DataError, match=r"cannot write .*too long"):
+        p.check_target(tmp_path / ("x" * 5000 + ".html"))
     with pytest.raises(DataError, match="is a folder"):
         p.write_page(p.Page("t", ""), tmp_path)
