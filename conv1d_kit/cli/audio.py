@@ -161,6 +161,9 @@ def predict(
         "counts": counts, "seconds": time.perf_counter() - start,
     }  # fmt: skip
 
+    if len(bad) == len(files):
+        result["error"] = f"none of the {len(files)} files could be read; the first: {bad[0][1]}"
+
     def show(console) -> None:
         rows = sorted(counts.items(), key=lambda item: -item[1])
         console.print(table(f"{len(files)} files, {len(bad)} errors", ["label", "files"], rows))

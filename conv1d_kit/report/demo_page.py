@@ -8,8 +8,18 @@ import numpy as np
 
 from ..text.ngrams import FilterNgrams
 from .demo import DemoResult, Outcome
-from .page import Block, Card, Details, Grid, Page, Picture, Section, Sound, Table, Text
-from .plots import accuracies, confusion, filter_bank, filter_response, losses, sound, to_svg
+from .page import Block, Card, Details, Grid, Page, Picture, Section, Sound, Stack, Table, Text
+from .plots import (
+    accuracies,
+    confusion,
+    filter_bank,
+    filter_order,
+    filter_response,
+    losses,
+    peak_hz,
+    sound,
+    to_svg,
+)
 
 __all__ = ["demo_page", "summary_rows"]
 
@@ -27,7 +37,7 @@ def demo_page(result: DemoResult) -> Page:
         "and the held-out part chose nothing."
     )
     rows = [(o.name, o.accuracy, *o.interval, 1 / len(o.classes)) for o in result.outcomes]
-    summary: list[Block] = [
+    figures: list[Block] = [
         Table(("Model", "Held-out accuracy", "95 % interval", "Trained on", "Held out"), summary_rows(result)),
         Picture(
             to_svg(accuracies(rows)),
@@ -36,6 +46,7 @@ def demo_page(result: DemoResult) -> Page:
             "Dot: held-out accuracy; bar: its 95 % interval (Wilson); orange line: chance.",
         ),
     ]
+    summary = [Grid([Stack([figures[0]]), Stack([figures[1]])], columns=2)]
     return Page(
         "conv1d_kit: sounds and words through one convolution",
         lead,
@@ -57,17 +68,26 @@ def summary_rows(result: DemoResult) -> list[tuple[str, str, str, str, str]]:
 
 
 def _sounds(result: DemoResult) -> Section:
+    net = result.spectrogram.name
     cards = []
     for e in result.examples:
-        verdict = "recognised" if e.predicted == e.label else f"taken for: {e.predicted}"
+        verdict = f"{net}: " + ("recognised" if e.predicted == e.label else f"taken for {e.predicted}")
         alt = f"Waveform and spectrogram of a {e.label} sound of {len(e.samples) / e.sample_rate:.2f} s"
-        picture = Picture(to_svg(sound(e.samples, e.sample_rate, title=f"{e.label} ({verdict})")), alt)
+        picture = Picture(to_svg(sound(e.samples, e.sample_rate, title=e.label)), alt, verdict)
         cards.append(Card([picture, Sound(e.samples, e.sample_rate, f"Play the {e.label} sound")]))
     words = (
         f"{len(result.examples)} kinds of sound, {result.seconds_of_sound:.0f} s in all, come from small "
         "physical models with random pitch, length, level and noise, each heard in a room of its own whose "
         "echo is a convolution. Here is the first held-out clip of each kind."
     )
+    reading = [
+        "How to read a card",
+        "Above, the waveform: the air pressure over time, 1 being the loudest that a file can hold.",
+        "Below, the spectrogram: how strong each frequency is at each time, in decibels below the strongest. "
+        "A tone is a level line, a glide a slope, a blow an upright line, noise a cloud.",
+        f"Under it, what the {net} calls the clip, which it was not trained on, and a player.",
+    ]
+    cards.append(Card([Text(line) for line in reading]))
     return Section("The sounds", [Text(words), Grid(cards)])
 
 
@@ -77,7 +97,8 @@ def _audio(result: DemoResult) -> Section:
         Picture(
             to_svg(losses({o.name: o.losses for o in nets})),
             "Training loss of both audio nets over epochs",
-            "Training loss. One net sees log-mel spectrograms, the other the bare waveform.",
+            "Training loss, on a logarithmic axis; the large dots are the ends of training. One net sees "
+            "log-mel spectrograms, the other the bare waveform.",
         )
     ]
     for o in nets:
@@ -92,13 +113,14 @@ def _audio(result: DemoResult) -> Section:
 
 
 def _filters(result: DemoResult) -> Section:
-    w, rate = result.filters, result.filter_rate
+    rate = result.filter_rate
+    w = result.filters[filter_order(result.filters, rate)]  # so that a filter has one number everywhere
     chosen = _spread(w)
     cards = [
         Card(
             [
                 Picture(
-                    to_svg(filter_response(w[i], rate, title=f"Filter {i + 1}: {_peak(w[i], rate)}")),
+                    to_svg(filter_response(w[i], rate, title=f"Filter {i + 1}: peak at {_peak(w[i], rate)}")),
                     f"Taps and frequency response of filter {i + 1}, strongest at {_peak(w[i], rate)}",
                 )
             ]
@@ -110,12 +132,19 @@ def _filters(result: DemoResult) -> Section:
         f"({1000 * w.shape[1] / rate:.1f} ms at {rate / 1000:g} kHz), learned from a random start. "
         "Which frequencies they let through was nowhere written down."
     )
+    reading = (
+        "In the map each row is a filter, bright where it lets sound through; rows are numbered by the "
+        "frequency at which the filter is strongest, from the lowest up. "
+        f"{len(chosen)} of them stand below, under the same numbers: above the weights as they lie in time, "
+        "below what each does to a frequency, in decibels below the filter's own maximum."
+    )
     bank = Picture(
         to_svg(filter_bank(w, rate)),
         "Frequency response of every first-layer filter, sorted by peak frequency",
-        "All filters; each row is one filter, bright where it lets sound through.",
+        "All filters, numbered by peak frequency.",
     )
-    return Section("Filters learned from the waveform", [Text(words), bank, Grid(cards)])
+    pair = Grid([Stack([Text(words), Text(reading)]), Stack([bank])], columns=2)
+    return Section("Filters learned from the waveform", [pair, Grid(cards)])
 
 
 def _text(result: DemoResult) -> Section:
@@ -124,7 +153,7 @@ def _text(result: DemoResult) -> Section:
         Picture(
             to_svg(losses({cnn.name: cnn.losses})),
             "Training loss of the text net over epochs",
-            "Training loss.",
+            "Training loss, on a logarithmic axis.",
         )
     ]
     for o in (cnn, bag):
@@ -175,23 +204,22 @@ def _twins(result: DemoResult) -> Section:
         for twin in pair:
             rows.append((twin.text, twin.label, _share(twin.cnn), _share(twin.bag)))
     words = (
-        "Fresh reviews in pairs of the same words. The bag of words must give both of a pair the same answer."
+        "Fresh reviews in pairs of the same words, with the probability that each model gives to “positive”. "
+        "The bag of words must give both of a pair the same answer."
     )
-    columns = ("Review", "True", "Positive, says the CNN", "Positive, says the bag")
+    columns = ("Review", "True", "CNN: positive", "Bag: positive")
     return Section("The same words, turned round", [Text(words), Table(columns, rows)])
 
 
 def _spread(filters: np.ndarray) -> list[int]:
-    """N_FILTERS filters, evenly spread over the order of peak frequency; of neighbours the strongest."""
-    peak = np.abs(np.fft.rfft(filters, 512, axis=1)).argmax(1)
-    groups = np.array_split(np.argsort(peak, kind="stable"), min(N_FILTERS, len(filters)))
+    """N_FILTERS of filters sorted by peak frequency, evenly spread; of neighbours the strongest."""
     energy = (filters**2).sum(1)
+    groups = np.array_split(np.arange(len(filters)), min(N_FILTERS, len(filters)))
     return [int(group[energy[group].argmax()]) for group in groups]
 
 
 def _peak(taps: np.ndarray, rate: int) -> str:
-    k = int(np.abs(np.fft.rfft(taps, 2048)).argmax())
-    return f"{k * rate / 2048 / 1000:.2f} kHz"
+    return f"{peak_hz(taps[None], rate)[0] / 1000:.2f} kHz"
 
 
 def _percent(outcome: Outcome) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "Picture",
     "Section",
     "Sound",
+    "Stack",
     "Table",
     "Text",
     "check_target",
@@ -122,13 +123,24 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Blocks side by side, as many in a row as the screen is wide."""
+class Stack:
+    """Blocks one below the other that share a cell of a Grid."""
 
     blocks: Sequence[Block]
 
     def html(self) -> str:
-        return '<div class="grid">' + "".join(b.html() for b in self.blocks) + "</div>"
+        return "<div>" + "".join(b.html() for b in self.blocks) + "</div>"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Blocks in `columns` columns (2 or 3) where the screen is wide, one below the other where it is not."""
+
+    blocks: Sequence[Block]
+    columns: int = 3
+
+    def html(self) -> str:
+        return f'<div class="grid c{self.columns}">' + "".join(b.html() for b in self.blocks) + "</div>"
 
 
 @dataclass(frozen=True)
@@ -222,10 +234,13 @@ def check_target(path: str | os.PathLike) -> Path:
         As write_page.
     """
     target = Path(path)
-    if target.is_dir():
+    if os.path.isdir(target):
         raise DataError(f"{target} is a folder, a file name is needed; try {target / 'report.html'}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        os.lstat(target)
+    except FileNotFoundError:  # a free name that the system would take
+        pass
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror}; choose another place with --out") from error
     if not os.access(target.parent, os.W_OK):
@@ -250,21 +265,27 @@ main{max-width:70rem;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1{font-size:1.8rem;line-height:1.2;margin:.5rem 0 .75rem}
 h2{font-size:1.3rem;margin:0 0 .75rem;padding-top:1.5rem;border-top:1px solid var(--line)}
 section{margin-top:2rem}
-p{max-width:44rem;margin:0 0 1rem}
+p{max-width:60rem;margin:0 0 1rem}
 .lead{font-size:1.08rem;color:var(--soft)}
 nav ul{list-style:none;padding:0;margin:1.5rem 0 0;display:flex;flex-wrap:wrap;gap:.4rem 1.25rem}
 a{color:var(--blue)}
 figure{margin:0 0 1rem}
 img{display:block;max-width:100%;height:auto}
-figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem;max-width:44rem}
+figcaption{color:var(--soft);font-size:.9rem;margin-top:.35rem;max-width:60rem}
 audio{display:block;width:100%;height:2.25rem}
-.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr))}
-.grid{gap:1.25rem;margin-bottom:1rem;align-items:start}
+.grid{display:grid;gap:1.25rem;margin-bottom:1rem}
+.grid>*{min-width:0}
+.grid>figure{display:grid;grid-row:span 2;grid-template-rows:subgrid;row-gap:.35rem;margin:0}
+@media(min-width:62rem){
+.c2{grid-template-columns:3fr 2fr}
+.c3{grid-template-columns:repeat(3,1fr)}
+}
 .card{border:1px solid var(--line);border-radius:.5rem;padding:.75rem}
 .card figure{margin-bottom:.5rem}
-.card img{width:100%}
+.card img{width:100%;max-width:30rem}
+.card figcaption{min-height:1.4em}
 .wide{overflow-x:auto;margin:0 0 1.25rem}
-table{border-collapse:collapse;font-size:.95rem}
+table{border-collapse:collapse;font-size:.95rem;width:100%}
 caption{text-align:left;font-weight:600;padding-bottom:.4rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--line)}
 th{color:var(--soft);font-weight:600;white-space:nowrap}
@@ -274,7 +295,7 @@ summary{cursor:pointer;color:var(--blue);margin:0 0 1rem}
 thead{display:none}
 table,tbody,tr,td,caption{display:block}
 tr{padding:.5rem 0;border-bottom:1px solid var(--line)}
-td,td.number{display:grid;grid-template-columns:8.5rem 1fr;border:0;padding:.1rem 0;text-align:left}
+td,td.number{display:grid;grid-template-columns:8.5rem 1fr;gap:1rem;border:0;padding:.1rem 0;text-align:left}
 td::before{content:attr(data-column);color:var(--soft)}
 }
 @media print{.card{break-inside:avoid}audio,nav{display:none}}

@@ -19,8 +19,10 @@ __all__ = [
     "accuracies",
     "confusion",
     "filter_bank",
+    "filter_order",
     "filter_response",
     "losses",
+    "peak_hz",
     "sound",
     "spectrogram_db",
     "to_svg",
@@ -30,10 +32,11 @@ INK, GREY, PALE = "#1f2933", "#8592a0", "#dfe5ea"
 COLOURS = ("#2b6a99", "#d07a2d", "#4f8f5b", "#8b5a9f")
 FLOOR_DB = -70.0  # what lies further below the loudest cell is drawn like it
 RESPONSE_FLOOR_DB = -40.0
+WIDTH = 3.5  # inches: a phone shows it at its own size, so that letters stay 12 px high
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9.0,
-    "axes.labelsize": 9.0, "axes.titlesize": 9.5, "xtick.labelsize": 8.0, "ytick.labelsize": 8.0,
-    "legend.fontsize": 8.5, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": GREY,
+    "axes.labelsize": 9.0, "axes.titlesize": 10.0, "xtick.labelsize": 9.0, "ytick.labelsize": 9.0,
+    "legend.fontsize": 9.0, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": GREY,
     "xtick.color": INK, "ytick.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "axes.grid": False,
     "grid.color": PALE, "grid.linewidth": 0.7, "axes.axisbelow": True, "legend.frameon": False,
@@ -80,14 +83,16 @@ def sound(samples: np.ndarray, sample_rate: int, *, title: str = "") -> Figure:
     """
     x = np.asarray(samples, dtype=np.float64)
     end = len(x) / sample_rate
-    figure = Figure(figsize=(4.2, 3.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.7])
     top.set_title(title, loc="left", fontweight="bold")
     edges = np.linspace(0, len(x), min(600, len(x)) + 1).astype(int)[:-1]
     t = edges / sample_rate
     top.fill_between(t, np.minimum.reduceat(x, edges), np.maximum.reduceat(x, edges), color=COLOURS[0], lw=0.4)
     limit = 1.08 * max(float(np.abs(x).max()), 1e-6)
-    top.set(ylim=(-limit, limit), ylabel="Amplitude\n(full scale)")
+    top.set(ylim=(-limit, limit), xlabel="Time (s)", ylabel="Amplitude\n(1 = full scale)")
+    top.tick_params(labelbottom=True)
+    top.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
     top.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4, symmetric=True))
     level = spectrogram_db(x, sample_rate)
     image = bottom.imshow(
@@ -121,19 +126,20 @@ def spectrogram_db(samples: np.ndarray, sample_rate: int, *, window_s: float = 0
 
 @_styled
 def losses(curves: Mapping[str, Sequence[float]]) -> Figure:
-    """Mean training loss (nats) over epochs, one line a net, logarithmic."""
-    figure = Figure(figsize=(4.2, 3.0), layout="constrained")
+    """Mean training loss (nats) over epochs, one line a net that ends in a labelled dot, logarithmic."""
+    figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
     axes = figure.subplots()
     for (name, values), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
-        axes.plot(range(1, len(values) + 1), values, "-o", ms=3, lw=1.6, color=colour, label=name)
-    axes.set(xlabel="Epoch", ylabel="Mean cross-entropy (nats)", yscale="log")
+        label = f"{name}, {values[-1]:.2g} at the end"
+        axes.plot(range(1, len(values) + 1), values, "-o", ms=3, lw=1.6, color=colour, label=label)
+        axes.plot(len(values), values[-1], "o", ms=7, color=colour)
+    axes.set(xlabel="Epoch", ylabel="Mean cross-entropy (nats, log scale)", yscale="log")
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(8, integer=True))
     axes.yaxis.set_major_locator(mpl.ticker.LogLocator(base=10, subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
     axes.grid(axis="y")
-    if len(curves) > 1:
-        axes.legend()
+    figure.legend(loc="outside upper left")
     return figure
 
 
@@ -148,8 +154,8 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
     """
     counts = np.asarray(matrix)
     n = len(classes)
-    size = 2.1 + 0.23 * n
-    figure = Figure(figsize=(size + 0.5, size), layout="constrained")
+    size = 1.66 + max(0.23 * n, 1.5)
+    figure = Figure(figsize=(size + 0.3, size), layout="constrained")
     axes = figure.subplots()
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -158,7 +164,8 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
             if counts[i, j]:
                 colour = "white" if share[i, j] > 0.55 else INK
                 axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=8.5)
-    axes.set_xticks(range(n), classes, rotation=45, ha="right", rotation_mode="anchor")
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if n > 2 else {}
+    axes.set_xticks(range(n), classes, **turned)
     axes.set_yticks(range(n), classes)
     axes.set(xlabel="Predicted class", ylabel="True class")
     axes.tick_params(length=0)
@@ -171,7 +178,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
 
 @_styled
 def filter_bank(filters: np.ndarray, sample_rate: int) -> Figure:
-    """Frequency responses of all filters, one row a filter, sorted by the frequency where each is strongest.
+    """Frequency responses of all filters, one row a filter, numbered from 1 in the order of `filter_order`.
 
     Parameters
     ----------
@@ -179,19 +186,37 @@ def filter_bank(filters: np.ndarray, sample_rate: int) -> Figure:
     sample_rate : int, Hz
     """
     hz, level = _responses(np.asarray(filters, dtype=np.float64), sample_rate)
-    order = np.argsort(level.argmax(1), kind="stable")
-    figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+    order = filter_order(filters, sample_rate)
+    figure = Figure(figsize=(4.0, 3.7), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(
         level[order], origin="lower", aspect="auto", extent=(0, hz[-1] / 1000, 0.5, len(order) + 0.5),
         vmin=RESPONSE_FLOOR_DB, vmax=0,
     )  # fmt: skip
-    axes.set(xlabel="Frequency (kHz)", ylabel="Filter (sorted by peak frequency)")
+    axes.set(xlabel="Frequency (kHz)", ylabel="Filter number (by peak frequency)")
     axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(6, integer=True))
     bar = figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_label("Response (dB re the filter's max)")
     bar.outline.set_visible(False)
     return figure
+
+
+def filter_order(filters: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Indices that sort filters [shape=(N, K)] by the frequency that each lets through most.
+
+    Examples
+    --------
+    >>> t = np.arange(64) / 8000
+    >>> filter_order(np.array([np.sin(2 * np.pi * f * t) for f in (3000, 500, 1500)]), 8000).tolist()
+    [1, 2, 0]
+    """
+    return np.argsort(peak_hz(filters, sample_rate), kind="stable")
+
+
+def peak_hz(filters: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The frequency (Hz) that each filter [shape=(N, K)] lets through most [shape=(N,)]."""
+    hz, level = _responses(np.asarray(filters, dtype=np.float64), sample_rate)
+    return hz[level.argmax(1)]
 
 
 @_styled
@@ -206,16 +231,19 @@ def filter_response(taps: np.ndarray, sample_rate: int, *, title: str = "") -> F
     """
     w = np.asarray(taps, dtype=np.float64)
     hz, level = _responses(w[None], sample_rate)
-    figure = Figure(figsize=(4.2, 3.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
     top, bottom = figure.subplots(2, 1)
     top.set_title(title, loc="left", fontweight="bold")
     top.axhline(0, color=PALE, lw=0.8)
     top.plot(1000 * np.arange(len(w)) / sample_rate, w, "-o", ms=2.5, lw=1.2, color=COLOURS[0])
-    top.set(xlabel="Time (ms)", ylabel="Weight")
+    top.set(xlabel="Time (ms)", ylabel="Weight\n(dimensionless)")
     top.yaxis.set_major_locator(mpl.ticker.MaxNLocator(4))
     bottom.plot(hz / 1000, level[0], lw=1.5, color=COLOURS[1])
     bottom.set(
-        xlabel="Frequency (kHz)", ylabel="Response (dB)", xlim=(0, hz[-1] / 1000), ylim=(RESPONSE_FLOOR_DB, 3)
+        xlabel="Frequency (kHz)",
+        ylabel="Response\n(dB re its maximum)",
+        xlim=(0, hz[-1] / 1000),
+        ylim=(RESPONSE_FLOOR_DB, 3),
     )
     bottom.grid()
     figure.align_ylabels()
@@ -230,7 +258,7 @@ def accuracies(rows: Sequence[tuple[str, float, float, float, float]]) -> Figure
     ----------
     rows : sequence of (name, accuracy, low, high, chance), all 0–1
     """
-    figure = Figure(figsize=(4.6, 0.8 + 0.36 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(4.0, 0.8 + 0.36 * len(rows)), layout="constrained")
     axes = figure.subplots()
     for i, (_, accuracy, low, high, chance) in enumerate(rows):
         axes.plot([100 * low, 100 * high], [i, i], lw=3, color=COLOURS[0], alpha=0.35, solid_capstyle="butt")

@@ -185,6 +185,11 @@ def test_predictions_where_nothing_can_be_read_end_with_exit_code_2(run, sounds,
     assert code == 2
     assert "zero-length" in err
     assert "zero-length" in (tmp_path / "p.csv").read_text()
+    code, out, _ = run(
+        "audio", "predict", tmp_path / "m", tmp_path / "x.wav", "--out", tmp_path / "p.csv", "--json"
+    )
+    assert code == 2
+    assert "none of the 1 files could be read" in json.loads(out)["error"]
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from conv1d_kit.errors import InputError
 from conv1d_kit.report import demo
 from conv1d_kit.report.demo_page import demo_page, summary_rows
 from conv1d_kit.report.page import render
+from conv1d_kit.report.plots import filter_order, peak_hz
 
 TINY = demo.DemoSize(
     clips_per_class=4, reviews=80, spectrogram_epochs=1, wave_epochs=1, text_epochs=2, text_filters=4, ngrams=2
@@ -142,3 +143,20 @@ def test_the_filter_bank_net_learns_a_filter_where_the_answer_is():
         optimizer.step()
     assert loss < 0.1
     assert (net.weight - before).norm() > before.norm()
+
+
+def test_a_filter_has_one_number_in_the_map_and_below_it(result, document):
+    """Filters are numbered by peak frequency: their cards come in order and say rising frequencies."""
+    found = re.findall(r"frequency response of filter (\d+), strongest at ([\d.]+) kHz", document)
+    numbers, peaks = [int(n) for n, _ in found], [float(f) for _, f in found]
+    assert len(found) == 6
+    assert numbers == sorted(numbers)
+    assert peaks == sorted(peaks)
+    order = filter_order(result.filters, result.filter_rate)
+    wanted = peak_hz(result.filters, result.filter_rate)[order][np.array(numbers) - 1] / 1000
+    assert peaks == pytest.approx(wanted, abs=0.006)
+
+
+def test_a_verdict_says_whose_it_is(result, document):
+    assert document.count(f"{result.spectrogram.name}: ") >= len(SOUNDS)
+    assert "(recognised)" not in document

@@ -46,7 +46,12 @@ def full_page():
     picture = p.Picture(b"<svg xmlns='http://www.w3.org/2000/svg'/>", EVIL, EVIL)
     sound = p.Sound(np.linspace(-2, 2, 80), 8000, EVIL)
     table = p.Table((EVIL, "n"), [(EVIL, 1), ("b", 0.5)], EVIL)
-    blocks = [p.Text(EVIL), p.Grid([p.Card([picture, sound])]), table, p.Details(EVIL, [p.Text(EVIL)])]
+    blocks = [
+        p.Text(EVIL),
+        p.Grid([p.Card([picture, sound]), p.Stack([p.Text(EVIL)])], columns=2),
+        table,
+        p.Details(EVIL, [p.Text(EVIL)]),
+    ]
     return p.Page(EVIL, EVIL, [table], [p.Section(EVIL, blocks), p.Section("two", [])])
 
 
@@ -121,5 +126,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError, match="cannot write"):
         p.write_page(p.Page("t", ""), tmp_path / "file" / "report.html")
+    with pytest.raises(DataError, match=r"cannot write .*too long"):
+        p.check_target(tmp_path / ("x" * 5000 + ".html"))
     with pytest.raises(DataError, match="is a folder"):
         p.write_page(p.Page("t", ""), tmp_path)

@@ -35,11 +35,14 @@ def test_a_picture_is_the_same_svg_each_time_and_fetches_nothing(name):
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        ("sound", {"Time (s)", "Frequency (kHz)", "Amplitude\n(full scale)", "Level (dB re max)"}),
-        ("losses", {"Epoch", "Mean cross-entropy (nats)"}),
+        ("sound", {"Time (s)", "Frequency (kHz)", "Amplitude\n(1 = full scale)", "Level (dB re max)"}),
+        ("losses", {"Epoch", "Mean cross-entropy (nats, log scale)"}),
         ("confusion", {"Predicted class", "True class", "Share of the true class"}),
-        ("filter_bank", {"Frequency (kHz)", "Filter (sorted by peak frequency)"}),
-        ("filter_response", {"Time (ms)", "Weight", "Frequency (kHz)", "Response (dB)"}),
+        ("filter_bank", {"Frequency (kHz)", "Filter number (by peak frequency)"}),
+        (
+            "filter_response",
+            {"Time (ms)", "Weight\n(dimensionless)", "Frequency (kHz)", "Response\n(dB re its maximum)"},
+        ),
         ("accuracies", {"Held-out accuracy (%)"}),
     ],
 )
@@ -90,3 +93,36 @@ def test_filter_response_equals_scipy_freqz():
     loud = wanted > plots.RESPONSE_FLOOR_DB
     assert level[0][loud] == pytest.approx(wanted[loud], abs=1e-6)
     assert 800 < hz[level[0].argmax()] < 1600
+
+
+def test_waveforms_have_numbers_on_their_time_axis():
+    figure = figures()["sound"]
+    with mpl.rc_context(plots._STYLE):
+        FigureCanvasAgg(figure).draw()
+    top = figure.axes[0]
+    assert top.get_xlabel() == "Time (s)"
+    assert sum(bool(t.label1.get_text()) and t.label1.get_visible() for t in top.xaxis.get_major_ticks()) >= 3
+
+
+def test_every_loss_says_where_it_ends():
+    words = [t.get_text() for t in figures()["losses"].legends[0].get_texts()]
+    assert words == ["a, 0.1 at the end", "b, 0.7 at the end"]
+
+
+@pytest.mark.parametrize("name", figures())
+def test_letters_stay_readable_on_a_phone(name):
+    """390 px less margins leave 332 px to a card and 358 px to a figure outside one; 9 px is the least."""
+    figure = figures()[name]
+    width = 332 if name in ("sound", "filter_response") else 358
+    with mpl.rc_context(plots._STYLE):
+        FigureCanvasAgg(figure).draw()
+        sizes = [t.get_fontsize() for t in figure.findobj(mpl.text.Text) if t.get_text() and t.get_visible()]
+    shown = min(1.0, width / (figure.get_figwidth() * 96)) * 96 / 72
+    assert min(sizes) * shown >= 9
+
+
+def test_filters_are_numbered_by_the_frequency_they_let_through():
+    t = np.arange(64) / RATE
+    bank = np.array([np.sin(2 * np.pi * f * t) for f in (3000, 500, 1500)])
+    assert plots.filter_order(bank, RATE).tolist() == [1, 2, 0]
+    assert plots.peak_hz(bank, RATE) == pytest.approx([3000, 500, 1500], abs=40)
