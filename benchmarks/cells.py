@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 import conv1d_kit
 from conv1d_kit.core.spectrum import fast_length
 
-__all__ = ["Cell", "layer_cells", "signal_cells"]
+__all__ = ["Cell", "layer_cells", "picture_cells", "signal_cells"]
 
 F = torch.nn.functional
 PEER_MULTIPLY_ADDS = 4e9  # above it a direct peer would take minutes and is left out
@@ -67,6 +68,41 @@ def layer_cells(quick: bool) -> list[Cell]:
     if quick:
         shapes = shapes[:4] + shapes[5:6]
     return [_layer_cell(*shape, backward) for backward in (False, True) for shape in shapes]
+
+
+def picture_cells(quick: bool) -> list[Cell]:
+    """Spectrogram layers and transposed ones."""
+    pictures = [  # x, w, options
+        ((16, 1, 64, 400), (16, 1, 5, 5), {"stride": 2, "padding": 2}),
+        ((16, 16, 32, 200), (64, 16, 3, 3), {"padding": 1}),
+        ((16, 64, 16, 100), (64, 64, 3, 3), {"padding": 1}),
+        ((8, 16, 64, 200), (16, 16, 1, 33), {}),
+        ((4, 4, 64, 400), (4, 4, 9, 33), {}),
+    ]
+    transposed = [
+        ((8, 64, 500), (64, 32, 16), {"stride": 8, "padding": 4}),
+        ((16, 32, 1000), (32, 16, 4), {"stride": 2, "padding": 1}),
+        ((4, 16, 2000), (16, 16, 64), {"stride": 4}),
+    ]
+    chosen = [*pictures[:2], *transposed[:1]] if quick else [*pictures, *transposed]
+    return [_picture_cell(x, w, options, (x, w, options) in transposed) for x, w, options in chosen]
+
+
+def _picture_cell(x_shape, w_shape, options, is_transposed: bool) -> Cell:
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(x_shape, generator=g)
+    w = torch.randn(w_shape, generator=g) / math.prod(w_shape[1:]) ** 0.5
+    ours = conv1d_kit.conv_transpose if is_transposed else conv1d_kit.conv
+    theirs = F.conv_transpose1d if is_transposed else F.conv2d
+    name = f"{x_shape}, kernel {w_shape}" + "".join(f", {key} {value}" for key, value in options.items())
+    return Cell(
+        "2-D and transposed layers",
+        f"{name}{' (transposed)' if is_transposed else ''}",
+        lambda: ours(x, w, **options),
+        {"torch": lambda: theirs(x, w, **options)},
+        lambda: theirs(x.double(), w.double(), **options).numpy(),
+        "direct" if is_transposed else conv1d_kit.plan_conv(x_shape, w, **options).method,
+    )
 
 
 def _signal_cell(n: int, k: int, dtype: str, library: str) -> Cell:

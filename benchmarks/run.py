@@ -22,7 +22,7 @@ import torch
 
 import conv1d_kit
 
-from .cells import Cell, layer_cells, signal_cells
+from .cells import Cell, layer_cells, picture_cells, signal_cells
 from .clock import in_turn
 
 HERE = Path(__file__).parent
@@ -108,7 +108,8 @@ def main() -> None:
     out = arguments.out or HERE / ("RESULTS-quick.md" if arguments.quick else "RESULTS.md")
     warnings.filterwarnings("ignore", module="fft_conv_pytorch")
     start, rows = time.perf_counter(), []
-    cells = signal_cells(arguments.quick) + layer_cells(arguments.quick)
+    quick = arguments.quick
+    cells = signal_cells(quick) + layer_cells(quick) + picture_cells(quick)
     for i, cell in enumerate(cells, start=1):
         row = measure(cell, 0.3 if arguments.quick else 0.8)
         rows.append(row)
