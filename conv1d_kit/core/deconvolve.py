@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputError, InputTypeError
+from ..errors import InputError
 from .array import common_dtype, enter
+from .plain import array_likes
 from .signal import convolve
 from .spectrum import fast_length
 
@@ -81,9 +82,9 @@ def deconvolve(
     >>> x.round(3) + 0
     array([0., 1., 0., 0., 1., 1., 0., 0.])
     """
-    if method not in DECONVOLUTIONS:
+    if not isinstance(method, str) or method not in DECONVOLUTIONS:
         raise InputError(f"method must be {', '.join(DECONVOLUTIONS)}, got {method!r}")
-    if mode not in MODES or (method == "exact" and mode != "full"):
+    if not isinstance(mode, str) or mode not in MODES or (method == "exact" and mode != "full"):
         allowed = "full" if method == "exact" else ", ".join(MODES)
         raise InputError(f"mode must be {allowed} for method {method!r}, got {mode!r}")
     for name, value, owner in (
@@ -186,9 +187,16 @@ def _constant(power: Any, frequency: torch.Tensor) -> torch.Tensor:
 
 def _ratio(power: Any, frequency: torch.Tensor) -> torch.Tensor:
     """noise_to_signal at each frequency (cycles a sample, 0 to 1/2)."""
-    if np.ndim(power) == 0:
+    try:
+        given = power if isinstance(power, torch.Tensor) else np.asarray(power)
+    except ValueError as error:  # nested lists of unlike lengths
+        raise InputError(f"noise_to_signal must be a number or an array of numbers, got {power!r}") from error
+    if given.ndim == 0:
         return torch.full_like(frequency, _positive("noise_to_signal", power))
-    values = torch.as_tensor(power, dtype=frequency.dtype, device=frequency.device)
+    is_real = not given.is_complex() if isinstance(given, torch.Tensor) else given.dtype.kind in "biuf"
+    if not is_real:
+        raise InputError(f"noise_to_signal must hold real numbers, got {given.dtype}: {power!r}")
+    values = torch.as_tensor(given, dtype=frequency.dtype, device=frequency.device)
     if values.ndim != 1 or len(values) < 2 or not bool((torch.isfinite(values) & (values >= 0)).all()):
         raise InputError(
             "noise_to_signal must be a number > 0 or at least two numbers >= 0 from frequency 0 to half the "
@@ -200,7 +208,11 @@ def _ratio(power: Any, frequency: torch.Tensor) -> torch.Tensor:
 
 
 def _positive(name: str, value: Any) -> float:
-    number = None if isinstance(value, str | bool) or value is None or np.iscomplexobj(value) else float(value)
+    try:
+        is_one = not isinstance(value, str | bool) and np.ndim(value) == 0 and not np.iscomplexobj(value)
+        number = float(value) if is_one else None
+    except (TypeError, ValueError, OverflowError):
+        number = None
     if number is None or not 0 < number < float("inf"):
         raise InputError(f"{name} must be a finite number > 0, got {value!r}")
     return number
@@ -208,13 +220,9 @@ def _positive(name: str, value: Any) -> float:
 
 def _enter(signal: Any, divisor: Any):
     """Both as tensors, and the way back."""
-    if not any(hasattr(a, "__dlpack__") and not isinstance(a, np.ndarray) for a in (signal, divisor)):
-        signal, divisor = (
-            a if isinstance(a, np.ma.MaskedArray) else np.atleast_1d(np.asarray(a)) for a in (signal, divisor)
-        )
-        for name, a in (("signal", signal), ("divisor", divisor)):
-            if a.dtype.kind not in "biufc":
-                raise InputTypeError(f"{name} must hold numbers, got dtype {a.dtype}")
+    signal, divisor = array_likes(signal=signal, divisor=divisor)
+    if isinstance(signal, np.ndarray) and isinstance(divisor, np.ndarray):
+        signal, divisor = np.atleast_1d(signal), np.atleast_1d(divisor)
     (s, h), leave = enter(signal=signal, divisor=divisor)
     return s, h, leave
 

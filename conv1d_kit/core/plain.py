@@ -1,4 +1,4 @@
-"""Full, same and valid as windows of the full convolution; and that convolution summed by NumPy alone.
+"""What scipy's face needs before torch: its inputs as arrays, its modes as windows, and a sum by NumPy alone.
 
 The sum serves what no tensor can hold: long doubles, and objects that multiply and add (Fraction, Decimal).
 """
@@ -8,12 +8,53 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from ..errors import InputTypeError
+from ..errors import InputError, InputTypeError
 
-__all__ = ["output_window", "plain_convolve"]
+__all__ = ["array_likes", "output_window", "plain_convolve"]
+
+
+def array_likes(kinds: str = "biufc", **given: Any) -> list[Any]:
+    """What np.asarray takes as NumPy arrays; all as they came where one is of another library.
+
+    Parameters
+    ----------
+    kinds : str
+        NumPy's letters of the dtypes allowed.
+    **given : name = array_like
+        Names serve the messages.
+
+    Raises
+    ------
+    InputError
+        For nested lists of unlike lengths.
+    InputTypeError
+        For masked arrays, and elements that are no numbers.
+
+    Examples
+    --------
+    >>> array_likes(in1=[1, 2])
+    [array([1, 2])]
+    """
+    ours = (np.ndarray, np.generic)
+    if any([hasattr(a, "__dlpack__") and not isinstance(a, ours) for a in given.values()]):  # noqa: C419
+        return list(given.values())
+    return [_as_numpy(name, a, kinds) for name, a in given.items()]
+
+
+def _as_numpy(name: str, a: Any, kinds: str) -> np.ndarray:
+    if isinstance(a, np.ma.MaskedArray):
+        raise InputTypeError(f"{name} must be a plain array, got a masked one; try {name}.filled(0)")
+    try:
+        array = np.asarray(a)
+    except ValueError as error:
+        raise InputError(f"{name} must be an array, got {type(a).__name__}: {error}") from error
+    if array.dtype.kind not in kinds:
+        raise InputTypeError(f"{name} must hold numbers, got dtype {array.dtype}")
+    return array
 
 
 def output_window(mode: str, n: int, k: int) -> tuple[int, int]:
@@ -60,7 +101,7 @@ def plain_convolve(a: np.ndarray, b: np.ndarray, axes: Sequence[int], mode: str)
             weight[axis] = slice(t, t + 1)
         try:
             y[tuple(at)] += signal * kernel[tuple(weight)]
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise InputTypeError(f"in1 and in2 must hold numbers: {error}") from error
     cut = [slice(None)] * a.ndim
     for axis, (start, size) in windows.items():

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, InputTypeError
-from .plain import plain_convolve
+from .plain import array_likes, plain_convolve
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", "oaconvolve"]
 
@@ -59,23 +59,8 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     >>> convolve([1, 2, 3], [0, 1, 0.5], mode="same")
     array([1. , 2.5, 4. ])
     """
-    a, b = _arrays(in1, in2)
-    _check_mode(mode)
-    if method not in CONVOLVE_METHODS:
-        raise InputError(f"acceptable method flags are {', '.join(CONVOLVE_METHODS)}, got {method!r}")
-    if a.ndim == 0:
-        return a * b
-    axes = range(a.ndim)
-    if mode == "valid":
-        _check_valid(a, b, axes)
-    if 0 in a.shape or 0 in b.shape:
-        return np.array([], np.result_type(a, b)) if isinstance(a, np.ndarray) else (a.reshape(-1)[:0] * 0)
-    if isinstance(a, np.ndarray) and a.ndim == 1 and method in ("auto", "direct") and _is_short(a, b):
-        return _numpy_convolve(a, b, mode)
-    y = _through_core(a, b, axes, mode, method)
-    if method == "fft" and isinstance(y, np.ndarray):
-        _warn_of_non_finite(y)
-    return y
+    a, b, leave = _arrays(in1, in2)
+    return leave(_convolve(a, b, mode, method))
 
 
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
@@ -103,8 +88,8 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     >>> correlate([1, 2, 3], [0, 1, 0.5])
     array([0.5, 2. , 3.5, 3. , 0. ])
     """
-    a, b = _arrays(in1, in2)
-    return convolve(a, _reverse_conj(b), mode, method)
+    a, b, leave = _arrays(in1, in2)
+    return leave(_convolve(a, _reverse_conj(b), mode, method))
 
 
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: int | Sequence[int] | None = None) -> Any:
@@ -229,14 +214,33 @@ def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", 
     return _matrix_convolution(in1, in2, mode, boundary, fillvalue, correlation=True)
 
 
+def _convolve(a: Any, b: Any, mode: str, method: str) -> Any:
+    """`convolve` of two NumPy arrays or two Tensors."""
+    _check_mode(mode)
+    if not isinstance(method, str) or method not in CONVOLVE_METHODS:
+        raise InputError(f"acceptable method flags are {', '.join(CONVOLVE_METHODS)}, got {method!r}")
+    if a.ndim == 0:
+        return _product(a, b)
+    if mode == "valid":
+        _check_valid(a, b, range(a.ndim))
+    if 0 in a.shape or 0 in b.shape:
+        return _product(a.reshape(-1)[:0], b.reshape(-1)[:0])
+    if isinstance(a, np.ndarray) and a.ndim == 1 and method in ("auto", "direct") and _is_short(a, b):
+        return _numpy_convolve(a, b, mode)
+    y = _through_core(a, b, range(a.ndim), mode, method)
+    if method == "fft" and isinstance(y, np.ndarray):
+        _warn_of_non_finite(y)
+    return y
+
+
 def _along_axes(in1: Any, in2: Any, mode: str, axes: Any, method: str) -> Any:
-    a, b = _arrays(in1, in2)
+    a, b, leave = _arrays(in1, in2)
     _check_mode(mode)
     if a.ndim == 0:
-        return a * b
+        return leave(_product(a, b))
     chosen = _check_axes(axes, a.ndim)
     if 0 in a.shape or 0 in b.shape:
-        return np.array([]) if isinstance(a, np.ndarray) else a.new_zeros(0, dtype=_floating(a.dtype))
+        return np.array([]) if isinstance(a, np.ndarray) else leave(a.new_zeros(0, dtype=_floating(a.dtype)))
     moving = [axis for axis in chosen if a.shape[axis] != 1 and b.shape[axis] != 1]
     still = [axis for axis in range(a.ndim) if axis not in moving]
     if any(a.shape[axis] != b.shape[axis] and 1 not in (a.shape[axis], b.shape[axis]) for axis in still):
@@ -248,92 +252,76 @@ def _along_axes(in1: Any, in2: Any, mode: str, axes: Any, method: str) -> Any:
         _check_valid(a, b, moving)
     if moving:
         a, b = _as_floating(a, "in1"), _as_floating(b, "in2")
-    return _through_core(a, b, chosen, mode, method)
+    return leave(_through_core(a, b, chosen, mode, method))
 
 
 def _matrix_convolution(in1, in2, mode, boundary, fillvalue, correlation: bool) -> Any:
-    a, b = _arrays(in1, in2)
+    a, b, leave = _arrays(in1, in2)
     if a.ndim != 2:
         raise InputError(
             f"in1 and in2 must both be 2-D arrays, got shapes {tuple(a.shape)} and {tuple(b.shape)}"
         )
     _check_mode(mode)
-    if boundary not in BOUNDARIES:
+    if not isinstance(boundary, str) or boundary not in BOUNDARIES:
         raise InputError(f"acceptable boundary flags are {', '.join(BOUNDARIES)}, got {boundary!r}")
     if 0 in a.shape or 0 in b.shape:
         raise InputError(f"in1 and in2 must not be empty, got shapes {tuple(a.shape)} and {tuple(b.shape)}")
     swap = mode == "valid" and _check_valid(a, b, (0, 1))
     if swap:
         a, b = b, a
-    from .array import common_dtype, enter
+    from .array import common_dtype, enter, narrow, widen
+    from .fill import fill_number, filled
     from .padding import pad
 
     if isinstance(a, np.ndarray):
         a, b = _promoted(a, b)
         if _is_beyond_tensors(a):
             raise InputTypeError(f"in1 and in2 must be of at most 64 bits a part, got dtype {a.dtype}")
-    (x, w), leave = enter(in1=a, in2=b)
-    dtype = common_dtype(x, w)
-    x, w = x.to(dtype), w.to(dtype)
-    fill = _fill_scalar(fillvalue, dtype)
+        (a, b), leave = enter(in1=a, in2=b)
+    dtype = common_dtype(a, b)
+    x, w = widen(a, dtype), widen(b, dtype)
+    number = fill_number("fillvalue", fillvalue, dtype)
     if mode != "valid":
         spans = w.shape
         lows = [k - 1 if mode == "full" else (k - 1) // 2 if correlation else k // 2 for k in spans]
         highs = [k - 1 if mode == "full" else k - 1 - low for k, low in zip(spans, lows, strict=True)]
-        rule = BOUNDARIES[boundary]
-        x = pad(x, tuple(zip(lows, highs, strict=True)), fill if rule == "fill" else rule)
-    y = convolve(x, w.flip((0, 1)).conj() if correlation else w, "valid")
-    return leave(y.flip((0, 1)) if swap and correlation else y)
+        pads, rule = tuple(zip(lows, highs, strict=True)), BOUNDARIES[boundary]
+        x = filled(x, pads, number) if rule == "fill" else pad(x, pads, rule)
+    y = _through_core(x, w.flip((0, 1)).conj() if correlation else w, (0, 1), "valid", "auto")
+    return leave(narrow(y.flip((0, 1)) if swap and correlation else y, dtype))
 
 
-def _fill_scalar(fillvalue: Any, dtype: Any) -> Any:
-    value = np.asarray(fillvalue)
-    if value.size != 1:
-        raise InputError(f"`fillvalue` must be scalar or an array with one element, got shape {value.shape}")
-    number = value.reshape(()).item()
-    if isinstance(number, complex) and not dtype.is_complex:
-        raise InputError(f"could not cast `fillvalue` directly to the output type {dtype}, got {number!r}")
-    return number if dtype.is_floating_point or dtype.is_complex else int(number)
-
-
-def _arrays(in1: Any, in2: Any) -> tuple[Any, Any]:
-    """Two arrays of numbers and of one rank, from one library."""
-    if type(in1) is np.ndarray and type(in2) is np.ndarray:
-        a, b = in1, in2
-    elif _is_foreign(in1) or _is_foreign(in2):
+def _arrays(in1: Any, in2: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
+    """Two arrays of numbers and of one rank, both NumPy's or both Tensors, and the way back."""
+    a, b = array_likes("biufcO", in1=in1, in2=in2)
+    leave: Callable[[Any], Any] = _same
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
         from .array import enter
 
-        enter(in1=in1, in2=in2)
-        a, b = in1, in2
-    else:
-        a, b = _as_numpy("in1", in1), _as_numpy("in2", in2)
-    for name, array in (("in1", a), ("in2", b)):
-        if isinstance(array, np.ndarray) and array.dtype.kind not in "biufcO":
-            raise InputTypeError(f"{name} must hold numbers, got dtype {array.dtype}")
+        (a, b), leave = enter(in1=a, in2=b)
     if a.ndim != b.ndim:
         raise InputError(
             f"in1 and in2 should have the same dimensionality, got shapes {tuple(a.shape)} and {tuple(b.shape)}"
         )
-    return a, b
+    return a, b, leave
 
 
-def _is_foreign(array: Any) -> bool:
-    """A Tensor or another library's array."""
-    return hasattr(array, "__dlpack__") and not isinstance(array, np.ndarray)
+def _same(array: Any) -> Any:
+    return array
 
 
-def _as_numpy(name: str, array: Any) -> np.ndarray:
-    if isinstance(array, np.ma.MaskedArray):
-        raise InputTypeError(f"{name} must be a plain array, got a masked one; try {name}.filled(0)")
-    return np.asarray(array)
+def _product(a: Any, b: Any) -> Any:
+    """a·b where nothing is summed."""
+    if not isinstance(a, np.ndarray):
+        return _through_core(a, b, (), "full", "direct")
+    if a.dtype.kind != "O" and b.dtype.kind != "O":
+        return a * b
+    return plain_convolve(a.reshape(-1), b.reshape(-1), (), "full").reshape(a.shape)[()]
 
 
 def _as_floating(array: Any, name: str) -> Any:
     if not isinstance(array, np.ndarray):
-        from .array import enter
-
-        (t,), leave = enter(in1=array)
-        return leave(t.to(_floating(t.dtype)))
+        return array.to(_floating(array.dtype))
     if array.dtype.kind == "O":
         raise InputTypeError(
             f"{name} must hold numbers of one kind, got dtype object; try {name}.astype(float)"
@@ -353,7 +341,7 @@ def _floating(dtype: Any) -> Any:
 
 
 def _check_mode(mode: Any) -> None:
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise InputError(f"acceptable mode flags are 'valid', 'same', or 'full', got {mode!r}")
 
 
@@ -411,7 +399,7 @@ def _through_core(a: Any, b: Any, axes: Sequence[int], mode: str, method: str) -
         a, b = _promoted(a, b)
         if _is_beyond_tensors(a):
             return plain_convolve(a, b, list(axes), mode)
-    if a.ndim == 1 and not (_is_foreign(a) and type(a).__module__ != "torch"):
+    if a.ndim == 1:
         from .line import convolve_line
 
         y = convolve_line(a, b, mode, method)
@@ -435,7 +423,7 @@ def _warn_of_non_finite(y: np.ndarray) -> None:
         "Use of fft convolution on NaN or Inf takes further passes, so that each reaches only the outputs "
         "whose window holds it; method='direct' takes one",
         RuntimeWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 
@@ -450,12 +438,19 @@ def _is_beyond_tensors(a: np.ndarray) -> bool:
 
 def _reverse_conj(a: Any) -> Any:
     if isinstance(a, np.ndarray):
-        reverse = np.flip(a)
-        return reverse.conj() if a.dtype.kind in "cO" else reverse
-    from .array import enter
+        reverse = np.flip(a) if a.ndim else a  # of a lone object NumPy's flip makes no array
+        if a.dtype.kind not in "cO":
+            return reverse
+        try:
+            return np.conjugate(reverse.reshape(-1)).reshape(a.shape)
+        except TypeError as error:
+            raise InputTypeError(f"in2 must hold numbers: {error}") from error
+    if a.dtype.is_floating_point or a.dtype.is_complex:
+        return a.flip(tuple(range(a.ndim))).conj().resolve_conj()
+    import torch
 
-    (t,), leave = enter(in1=a)
-    return leave(t.flip(tuple(range(t.ndim))).conj().resolve_conj())
+    signed = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+    return a.view(signed.get(a.dtype, a.dtype)).flip(tuple(range(a.ndim))).view(a.dtype)
 
 
 # scipy's names of a border → "fill" or a key of core.padding.PADDINGS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -12,13 +13,18 @@ import torch
 from ..errors import InputError, InputTypeError
 from .array import enter
 from .conv import conv
+from .differentiable import all_finite, inside_transform
+from .fill import fill_number, filled
 from .padding import pad
+from .plain import array_likes
 from .terms import sum_with_non_finite
 
 __all__ = ["EXTENSIONS", "extend", "output_length", "upfirdn"]
 
 WIDE_WINDOW = 32  # outputs whose windows start within so many samples may share one kernel padded by zeros
 PIECE_BYTES = 1 << 26
+# dtypes whose NumPy promotion with float32 is of 64 bits a part
+WIDE = (torch.int32, torch.int64, torch.uint32, torch.uint64, torch.float64, torch.complex128)
 
 
 def upfirdn(
@@ -45,12 +51,14 @@ def upfirdn(
     -------
     ndarray, or Tensor if Tensors came
         `output_length` samples along `axis`; dtype result_type(h, x, float32), so integers become floating.
-        A NaN or Inf reaches exactly the outputs that multiply it.
+        A NaN or Inf reaches exactly the outputs that multiply it (under torch.compile and torch.func, where
+        no branch can depend on a value, also some that share a piece of the convolution with them).
 
     Raises
     ------
     InputError
-        h not 1-D or empty, x empty along axis, up or down below 1, unknown mode or axis.
+        h not 1-D or empty, x empty along axis, up or down below 1, unknown mode or axis, a cval that the
+        dtype cannot hold.
     InputTypeError
         Objects, long doubles, masked arrays, or NumPy mixed with torch.
 
@@ -69,21 +77,20 @@ def upfirdn(
     h, x, leave = _enter(h, x)
     if h.ndim != 1 or h.shape[0] == 0:
         raise InputError(f"h must be 1-D with non-zero length, got shape {tuple(h.shape)}")
-    if isinstance(axis, bool) or not isinstance(axis, int) or not -x.ndim <= axis < x.ndim:
-        raise InputError(f"axis must be an axis of x with shape {tuple(x.shape)}, got {axis!r}")
+    axis = _check_axis(axis, x)
     if x.shape[axis] == 0:
         raise InputError(f"x must have at least one sample along axis {axis}, got shape {tuple(x.shape)}")
+    number = fill_number("cval", cval, x.dtype)
     rows = x.movedim(axis, -1)
     n_out = output_length(h.shape[0], rows.shape[-1], up, down)
     if rows.numel() == 0:
         return leave(rows.new_zeros((*rows.shape[:-1], n_out)).movedim(-1, axis))
     low = -(-h.shape[0] // up) - 1
     high = max(0, (n_out - 1) * down // up + 1 - rows.shape[-1])
-    extended = extend(rows.reshape(-1, rows.shape[-1]), low, high, mode.lower(), cval)
+    extended = extend(rows.reshape(-1, rows.shape[-1]), low, high, mode.lower(), number)
     y = _polyphase(extended, h, up, down, n_out)
-    if not bool(torch.isfinite(y.detach().sum())) and not bool(
-        (extended.isfinite().all() & h.isfinite().all()).item()
-    ):
+    hidden = torch.compiler.is_compiling() or inside_transform(extended, h)
+    if not hidden and not all_finite(y) and not (_is_finite(extended) and _is_finite(h)):
         y = sum_with_non_finite(extended, h, lambda p, q: _polyphase(p, q, up, down, n_out))
     return leave(y.reshape(*rows.shape[:-1], n_out).movedim(-1, axis))
 
@@ -125,9 +132,7 @@ def extend(x: torch.Tensor, low: int, high: int, mode: str, cval: Any = 0) -> to
     rule = EXTENSIONS[mode]
     if isinstance(rule, str):
         if rule == "zeros":
-            if isinstance(cval, complex) and not x.is_complex():
-                raise InputError(f"cval must be real for x of dtype {x.dtype}, got {cval!r}")
-            return pad(x, ((low, high),), cval)
+            return filled(x, ((low, high),), cval)
         return pad(x, ((low, high),), rule)
     n = x.shape[-1]
     before, after = torch.arange(-low, 0, device=x.device), torch.arange(n, n + high, device=x.device)
@@ -174,20 +179,18 @@ def _placed(phases: torch.Tensor, where: list[tuple[int, int]]) -> torch.Tensor:
 
 def _enter(h: Any, x: Any) -> tuple[torch.Tensor, torch.Tensor, Callable[[torch.Tensor], Any]]:
     """h and x as tensors of result_type(h, x, float32)."""
-    foreign = [hasattr(a, "__dlpack__") and not isinstance(a, np.ndarray) for a in (h, x)]
-    if not any(foreign):
-        h, x = (a if isinstance(a, np.ma.MaskedArray) else np.asarray(a) for a in (h, x))
+    h, x = array_likes("biufcO", h=h, x=x)
+    if isinstance(h, np.ndarray) and isinstance(x, np.ndarray):
         dtype = np.result_type(h.dtype, x.dtype, np.float32)
         if dtype.kind not in "fc" or dtype.char in "gG":
             raise InputTypeError(f"h and x must be of at most 64 bits a part, got {h.dtype} and {x.dtype}")
-        if not any(isinstance(a, np.ma.MaskedArray) for a in (h, x)):
-            h, x = h.astype(dtype, copy=False), x.astype(dtype, copy=False)
+        h, x = h.astype(dtype, copy=False), x.astype(dtype, copy=False)
     (h, x), leave = enter(h=h, x=x)
-    kinds = [
-        np.float32 if t.dtype == torch.bfloat16 else torch.zeros((), dtype=t.dtype).numpy().dtype
-        for t in (h, x)
-    ]
-    target = torch.from_numpy(np.zeros(1, np.result_type(*kinds, np.float32))).dtype
+    is_wide = h.dtype in WIDE or x.dtype in WIDE
+    if h.is_complex() or x.is_complex():
+        target = torch.complex128 if is_wide else torch.complex64
+    else:
+        target = torch.float64 if is_wide else torch.float32
     return h.to(target), x.to(target), leave
 
 
@@ -195,11 +198,25 @@ def _factor(name: str, value: Any) -> int:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float | np.integer)
+        or not 1 <= value < 1 << 31
         or value != int(value)
-        or value < 1
     ):
-        raise InputError(f"{name} must be an int >= 1, got {value!r}")
+        raise InputError(f"{name} must be an int >= 1 (and below 2**31), got {value!r}")
     return int(value)
+
+
+def _check_axis(axis: Any, x: torch.Tensor) -> int:
+    try:
+        index = None if isinstance(axis, bool) else operator.index(axis)
+    except TypeError:
+        index = None
+    if index is None or not -x.ndim <= index < x.ndim:
+        raise InputError(f"axis must be an axis of x with shape {tuple(x.shape)}, got {axis!r}")
+    return index
+
+
+def _is_finite(t: torch.Tensor) -> bool:
+    return bool(torch.isfinite(t.detach()).all())
 
 
 def _antisymmetric(x: torch.Tensor, position: torch.Tensor) -> torch.Tensor:

@@ -225,6 +225,24 @@ def test_the_caller_s_arrays_stay_as_they_were():
         ),
         (([1.0], [1.0]), {"method": "wiener", "noise_to_signal": [1.0, -1.0]}, "numbers >= 0"),
         (([1.0, 2.0], [1.0, 1.0]), {"method": "wiener", "noise_to_signal": [1.0, 0.0]}, "above 0 where"),
+        (
+            ([1.0], [1.0]),
+            {"method": "tikhonov", "regularization": np.array([1.0, 2.0])},
+            "regularization must be a finite",
+        ),
+        (([1.0], [1.0]), {"method": "tikhonov", "regularization": [1.0]}, "regularization must be a finite"),
+        (([1.0], [1.0]), {"method": "tikhonov", "regularization": {}}, "regularization must be a finite"),
+        (([1.0], [1.0]), {"method": "wiener", "noise_to_signal": [None, 1]}, "must hold real numbers"),
+        (([1.0], [1.0]), {"method": "wiener", "noise_to_signal": [1j, 1]}, "must hold real numbers"),
+        (
+            ([1.0], [1.0]),
+            {"method": "wiener", "noise_to_signal": torch.tensor([1j, 1])},
+            "must hold real numbers",
+        ),
+        (([1.0], [1.0]), {"method": "wiener", "noise_to_signal": [[1], [2, 3]]}, "array of numbers"),
+        (([1.0], [1.0]), {"method": ["exact"]}, "method must be exact, tikhonov, wiener"),
+        (([1.0], [1.0]), {"mode": ["full"]}, "mode must be full"),
+        (([[1], [2, 3]], [1.0]), {}, "signal must be an array"),
         (([1.0], [1.0]), {"method": "tikhonov"}, "needs regularization"),
         (([1.0], [1.0]), {"method": "wiener", "regularization": 1.0}, "belongs to method 'tikhonov'"),
         (([1.0], [1.0]), {"noise_to_signal": 1.0}, "belongs to method 'wiener'"),
@@ -241,7 +259,13 @@ def test_bad_arguments_are_said(arguments, options, message):
 
 
 def test_what_no_tensor_holds_is_refused():
-    for bad in (np.array([1, 2], object), np.ma.masked_array([1.0, 2.0], [0, 1]), np.ones(2, np.longdouble)):
+    for bad in (
+        None,
+        {},
+        np.array([1, 2], object),
+        np.ma.masked_array([1.0, 2.0], [0, 1]),
+        np.ones(2, np.longdouble),
+    ):
         with pytest.raises(InputTypeError):
             deconvolve(bad, np.ones(1))
     with pytest.raises(InputTypeError, match="one library"):

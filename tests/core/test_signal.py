@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import nullcontext
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conv1d_kit import convolve, correlate, fftconvolve, oaconvolve
+from conv1d_kit.core.signal import convolve2d, correlate2d
 from conv1d_kit.errors import InputError, InputTypeError
 
 METHODS = ("auto", "direct", "overlap_add", "fft")
 MODES = ("full", "same", "valid")
 OURS = {"convolve": convolve, "correlate": correlate}
 ALONG_AXES = {"fftconvolve": fftconvolve, "oaconvolve": oaconvolve}
+MATRICES = {"convolve2d": convolve2d, "correlate2d": correlate2d}
 
 
 def arrays(seed, dtype, *shapes):
@@ -47,6 +50,26 @@ def geometries(draw):
 
 
 DTYPES = ["float32", "float64", "complex64", "complex128", "int64", "int16", "uint8"]
+
+
+class Foreign:
+    """An array of another library: nothing but the DLPack protocol."""
+
+    def __init__(self, t):
+        self.t = t
+
+    def __dlpack__(self, **options):
+        return self.t.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.t.__dlpack_device__()
+
+    def __array_namespace__(self):
+        return Foreign
+
+    @staticmethod
+    def from_dlpack(t):
+        return Foreign(torch.from_dlpack(t))
 
 
 @settings(max_examples=500, deadline=None)
@@ -151,6 +174,7 @@ def test_a_nan_in_the_signal_or_the_incoming_gradient_stays_in_its_windows(bad, 
         np.testing.assert_allclose(found[~reached], wanted[~reached], atol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, from forward mode
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
@@ -282,6 +306,89 @@ def test_a_nan_in_a_long_signal_touches_only_its_windows(method):
 def test_bad_arguments_are_said(arguments, message):
     with pytest.raises(InputError, match=message):
         convolve(*arguments)
+
+
+BAD_ARRAYS = [None, {}, "ab", [[1], [2, 3]], [None, 1.0], [{}, {}], object(), np.array(["a"])]
+
+
+@pytest.mark.parametrize("name", [*OURS, *ALONG_AXES])
+@pytest.mark.parametrize("bad", BAD_ARRAYS, ids=repr)
+def test_what_is_no_array_of_numbers_is_said(bad, name):
+    for one, two in ((bad, bad), (bad, [1.0]), ([1.0], bad)):
+        with pytest.raises((InputError, InputTypeError), match=r"in[12] .*(must|should)"):
+            (OURS | ALONG_AXES)[name](one, two)
+
+
+@pytest.mark.parametrize("name", [*OURS, *ALONG_AXES, *MATRICES])
+def test_options_of_another_kind_are_said(name):
+    run, one = (OURS | ALONG_AXES | MATRICES)[name], [[1.0]]
+    for bad in (np.array(["full", "same"]), None, 3, ["full"]):
+        with pytest.raises(InputError, match="mode flags are"):
+            run(one, one, bad)
+        if name in MATRICES:
+            with pytest.raises(InputError, match="boundary flags are"):
+                run(one, one, "full", bad)
+        elif name in OURS:
+            with pytest.raises(InputError, match="method flags are"):
+                run(one, one, "full", bad)
+
+
+def test_lone_objects_multiply():
+    half = Fraction(1, 2)
+    assert convolve(half, Fraction(2, 3)) == correlate(half, Fraction(2, 3)) == Fraction(1, 3)
+
+
+@pytest.mark.parametrize("name", [*OURS, *ALONG_AXES, *MATRICES])
+def test_dlpack_arrays_without_a_shape_work_and_come_back(name):
+    run = (OURS | ALONG_AXES | MATRICES)[name]
+    a, b = torch.arange(12.0).reshape(3, 4), torch.ones(2, 2)
+    got = run(Foreign(a), Foreign(b))
+    assert isinstance(got, Foreign)
+    torch.testing.assert_close(got.t, run(a, b))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("boundary", ["fill", "wrap", "symm"])
+@pytest.mark.parametrize("dtype", [*DTYPES, "int8", "uint16", "uint32", "uint64", "int32"])
+@pytest.mark.parametrize("name", MATRICES)
+def test_matrices_equal_scipy_in_every_dtype(name, dtype, boundary, mode):
+    a, b = arrays(5, dtype, (7, 6), (3, 4))
+    expected = getattr(scipy.signal, name)(a, b, mode, boundary)
+    agree(MATRICES[name](a, b, mode, boundary), expected, a, b)
+    agree(MATRICES[name](torch.from_numpy(a), torch.from_numpy(b), mode, boundary).numpy(), expected, a, b)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64, torch.bool])
+def test_tensors_that_torch_cannot_turn_round_correlate(dtype):
+    a, b = torch.tensor([1, 0, 3, 1]).to(dtype), torch.tensor([0, 1, 1]).to(dtype)
+    got = correlate(a, b)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got.numpy(), correlate(a.numpy(), b.numpy()))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [("uint8", 255), ("int8", 2.0), ("uint64", 2**64 - 1), ("int64", 2**60 + 1), ("float32", np.nan),
+     ("float64", 1e300), ("complex64", 1 + 2j), ("float32", np.array([[3]])), ("uint8", True)],
+)  # fmt: skip
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_fillvalue_that_the_dtype_holds_fills_in_every_digit(name, dtype, value):
+    shift = np.array([[0, 0, 1]], dtype)  # brings the border in
+    got = MATRICES[name](np.ones((1, 1), dtype), shift, "same", fillvalue=value)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got.ravel(), np.asarray(value).astype(dtype).ravel())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [("uint8", -1), ("uint8", 300), ("int64", 0.5), ("int64", np.nan), ("int32", np.inf), ("int64", 2**70),
+     ("float32", 1e300), ("float64", 10**400), ("float64", 1j), ("float32", Fraction(1, 2)), ("int8", "1"),
+     ("float64", None), ("float64", [1, 2]), ("float64", []), ("float64", [[1], [2, 3]])],
+)  # fmt: skip
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_fillvalue_that_the_dtype_cannot_hold_is_refused(name, dtype, value):
+    with pytest.raises(InputError, match=r"fillvalue`? must be"):
+        MATRICES[name](np.ones((2, 2), dtype), np.ones((1, 2), dtype), fillvalue=value)
 
 
 def test_object_arrays_and_mixed_libraries_are_refused():

@@ -145,13 +145,22 @@ def test_the_caller_s_arrays_stay_as_they_were():
     [
         (([[1]], [1]), "h must be 1-D with non-zero length"),
         (([], [1]), "h must be 1-D with non-zero length"),
-        (([1], [1], 0), "up must be an int >= 1, got 0"),
-        (([1], [1], 1, 2.5), "down must be an int >= 1, got 2.5"),
+        (([1], [1], 0), "up must be an int >= 1 .*, got 0"),
+        (([1], [1], 1, 2.5), "down must be an int >= 1 .*, got 2.5"),
         (([1], []), "at least one sample"),
         (([1], 3.0), "axis must be an axis of x"),
         (([1], [1], 1, 1, 1), "axis must be an axis of x"),
         (([1], [1], 1, 1, 0, "mirror"), "mode must be constant, wrap"),
-        (([1], [1.0], 1, 1, 0, "constant", 1j), "cval must be real"),
+        (([1], [1.0], 1, 1, 0, "constant", 1j), "cval must be a number that torch.float64 can hold, got 1j"),
+        (([1], [1.0], 1, 1, 0, "constant", "a"), "cval must be a number"),
+        (([1], [1.0], 1, 1, 0, "constant", [1, 2]), "cval. must be scalar or an array with one element"),
+        (([1], [1.0], np.nan), "up must be an int"),
+        (([1], [1.0], 1, np.inf), "down must be an int"),
+        (([1], [1.0], 10**30), "up must be an int"),
+        (([1], [1.0], 1, 1, 1.0), "axis must be an axis of x"),
+        (([1], [1.0], 1, 1, True), "axis must be an axis of x"),
+        (([1], [1.0], 1, 1, 0, np.array(["wrap"])), "mode must be constant, wrap"),
+        (([[1], [2, 3]], [1.0]), "h must be an array"),
     ],
 )
 def test_bad_arguments_are_said(arguments, message):
@@ -159,8 +168,74 @@ def test_bad_arguments_are_said(arguments, message):
         upfirdn(*arguments)
 
 
+def test_numpy_s_integers_are_integers():
+    h, x = np.ones(2), np.ones((3, 4))
+    got = upfirdn(h, x, np.int64(2), np.uint8(3), np.int64(0))
+    np.testing.assert_array_equal(got, upfirdn(h, x, 2, 3, 0))
+
+
+@pytest.mark.parametrize(("dtype", "value"), [("float32", 1e300), ("float32", 1j), ("float64", 10**400)])
+def test_a_cval_that_the_dtype_cannot_hold_is_refused(dtype, value):
+    with pytest.raises(InputError, match="cval must be a number that torch"):
+        upfirdn(np.ones(2, dtype), np.ones(3, dtype), cval=value)
+
+
+@pytest.mark.parametrize(
+    ("k", "up", "down", "mode"),
+    [(5, 1, 1, "constant"), (90, 5, 3, "edge"), *((7, 3, 2, mode) for mode in sorted(EXTENSIONS))],
+)
+def test_transforms_compile_and_meta_give_the_eager_result(k, up, down, mode):
+    generator = torch.Generator().manual_seed(0)
+    h = torch.randn(k, dtype=torch.float64, generator=generator)
+    xs = torch.randn(3, 2, 200, dtype=torch.float64, generator=generator)
+    run = lambda h, x: upfirdn(h, x, up, down, mode=mode)  # noqa: E731
+    loss = lambda h, x: run(h, x).square().sum()  # noqa: E731
+    close = torch.testing.assert_close
+    close(torch.func.vmap(run, (None, 0))(h, xs), run(h, xs))
+    per_sample = torch.func.vmap(torch.func.grad(loss), (None, 0))(h, xs)
+    leaf = h.clone().requires_grad_()
+    close(per_sample[1], torch.autograd.grad(loss(leaf, xs[1]), leaf)[0])
+    torch.compiler.reset()
+    compiled = torch.compile(run, backend="aot_eager", fullgraph=True)
+    close(compiled(h, xs), run(h, xs))
+    close(torch.autograd.grad(compiled(leaf, xs[1]).square().sum(), leaf)[0], per_sample[1])
+    assert run(h.to("meta"), xs.to("meta")).shape == run(h, xs).shape
+
+
+class Foreign:
+    """An array of another library: nothing but the DLPack protocol."""
+
+    def __init__(self, t):
+        self.t = t
+
+    def __dlpack__(self, **options):
+        return self.t.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.t.__dlpack_device__()
+
+    def __array_namespace__(self):
+        return Foreign
+
+    @staticmethod
+    def from_dlpack(t):
+        return Foreign(torch.from_dlpack(t))
+
+
+def test_dlpack_arrays_come_back_as_their_own_kind():
+    got = upfirdn(Foreign(torch.ones(2)), Foreign(torch.arange(3.0)), 2)
+    assert isinstance(got, Foreign)
+    assert got.t.tolist() == [0, 0, 1, 1, 2, 2]
+
+
 def test_what_no_tensor_holds_is_refused():
-    for h in (np.ones(2, np.longdouble), np.array([1, 2], object), np.ma.masked_array([1.0, 2.0], [0, 1])):
+    for h in (
+        None,
+        {},
+        np.ones(2, np.longdouble),
+        np.array([1, 2], object),
+        np.ma.masked_array([1.0, 2.0], [0, 1]),
+    ):
         with pytest.raises(InputTypeError):
             upfirdn(h, np.ones(3))
     with pytest.raises(InputTypeError, match="one library"):
