@@ -1,8 +1,7 @@
 """Linear convolution of two tensors along any axes, broadcasting along the others: what scipy's face computes.
 
-One axis goes to the core's methods; several axes have their own two here, with all axes in the spectrum. Either
-is one bilinear product whose gradients are such products again, so that the rules (a NaN or Inf reaches exactly
-the outputs that multiply it, finite sums never overflow on the way) hold for them too.
+One axis goes to the core's methods; several axes have their own two here, with all axes in the spectrum: a
+bilinear product whose derivatives are such products again.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import Any
 
 import torch
 
-from .cost import Work, predicted_seconds
-from .differentiable import all_finite, inside_transform, scaled
+from .cost import Work, cheapest_method, predicted_seconds
+from .differentiable import all_finite, inside_transform, is_plain, scaled
 from .geometry import Geometry
 from .kernels import METHODS, exact_in_double
 from .padding import pad
@@ -23,7 +22,7 @@ from .plain import output_window
 from .spectrum import fast_length, remembered
 from .terms import sum_with_non_finite
 
-__all__ = ["convolve_nd", "values_are_hidden"]
+__all__ = ["convolve_nd"]
 
 Windows = tuple[tuple[int, int], ...]  # (start, size) in the full convolution, one a convolved axis
 
@@ -31,6 +30,8 @@ POINT = 4.0e-10  # seconds a point of an N-dimensional float32 FFT, times log2 o
 OUT_OF_CACHE = 2.2  # how much slower a point is once a transform leaves the second-level cache
 CACHE_POINTS = 1 << 18
 BLOCK_OVERHEAD = 60e-6  # seconds a block
+LARGE_BYTES = 1 << 22  # from here on memory comes from the system anew at each call …
+LARGE_OUTPUT = 2e-8  # … which costs the direct sum so many seconds an output
 
 
 def convolve_nd(a: torch.Tensor, b: torch.Tensor, axes: Sequence[int], mode: str, method: str) -> torch.Tensor:
@@ -69,73 +70,59 @@ def convolve_nd(a: torch.Tensor, b: torch.Tensor, axes: Sequence[int], mode: str
     return _compute(x, w, windows, method).movedim(last, moving)
 
 
-def values_are_hidden(*tensors: torch.Tensor) -> bool:
-    """True where no branch may depend on a value: torch.compile, torch.func, the meta device."""
-    return torch.compiler.is_compiling() or any(t.is_meta or inside_transform(t) for t in tensors)
-
-
 def _compute(x: torch.Tensor, w: torch.Tensor, windows: Windows, method: str) -> torch.Tensor:
     """x (..., *n) ∗ w (..., *k) → (..., *sizes of the windows)."""
-    if x.dtype in (torch.float16, torch.bfloat16) and method != "direct":
-        return _compute(x.float(), w.float(), windows, method).to(x.dtype)
     inexact = x.dtype.is_floating_point or x.dtype.is_complex
-    hidden = values_are_hidden(x, w)
     if method == "auto":
         method = _choose(tuple(x.shape), tuple(w.shape), windows, x.element_size(), inexact)
-    if not inexact:  # whether an FFT would be exact depends on the values
-        return _through_core(x, w, windows, "direct") if hidden else _integers(x, w, windows, method)
-    if x.is_meta or ((method == "direct" or len(windows) == 1) and (hidden or _is_finite(w.detach()))):
-        return _through_core(x, w, windows, method)  # only a kernel's NaN would meet the zeros of the pads
-    if torch.compiler.is_compiling():
-        starts, sizes = zip(*windows, strict=True)
-        return _opaque_product(x, w, starts, sizes, method)
-    if hidden or (torch.is_grad_enabled() and (x.requires_grad or w.requires_grad)):
-        return _Product.apply(x, w, *zip(*windows, strict=True), method)
-    return _product(x, w, windows, method)
-
-
-def _integers(x: torch.Tensor, w: torch.Tensor, windows: Windows, method: str) -> torch.Tensor:
     if method == "direct" or len(windows) == 1:
-        return _through_core(x, w, windows, method)
-    n = len(windows)
-    if not exact_in_double(x, w, math.prod(_whole_lengths(x.shape[-n:], w.shape[-n:], windows))):
+        hidden = torch.compiler.is_compiling() or inside_transform(x, w)
+        if hidden or not inexact or all_finite(w):
+            return _through_core(x, w, windows, method)
+        # zeros that pad x would meet a kernel's NaN
+        return sum_with_non_finite(x, w, lambda p, q: _through_core(p, q, windows, method))
+    if not inexact:
+        n = len(windows)
+        if exact_in_double(x, w, math.prod(_whole_lengths(x.shape[-n:], w.shape[-n:], windows))):
+            return _spectral(x.double(), w.double(), windows, method).round().to(torch.int64).to(x.dtype)
         return _through_core(x, w, windows, "direct")
-    return _spectral(x.double(), w.double(), windows, method).round().to(torch.int64).to(x.dtype)
+    if x.dtype in (torch.float16, torch.bfloat16):
+        return _compute(x.float(), w.float(), windows, method).to(x.dtype)
+    starts, sizes = zip(*windows, strict=True)
+    if torch.compiler.is_compiling():
+        return _product_op(x, w, starts, sizes, method)
+    product = _product if x.is_meta or is_plain(x, w) else _Product.apply
+    return product(x, w, starts, sizes, method)
 
 
-def _product(x: torch.Tensor, w: torch.Tensor, windows: Windows, method: str) -> torch.Tensor:
-    """The product of values, zeros outside of the full convolution; each output is what its terms sum to."""
-    n = len(windows)
-    full = [size + k - 1 for size, k in zip(x.shape[-n:], w.shape[-n:], strict=True)]
-    outside = tuple(
-        (max(0, -start), max(0, start + size - end)) for (start, size), end in zip(windows, full, strict=True)
-    )
-    inside = tuple(
-        (start + low, size - low - high) for (start, size), (low, high) in zip(windows, outside, strict=True)
-    )
+def _product(
+    x: torch.Tensor, w: torch.Tensor, starts: Sequence[int], sizes: Sequence[int], method: str
+) -> torch.Tensor:
+    """The windows of x ∗ w, zeros where they leave it; what is not finite only in sums that hold it."""
+    n = len(sizes)
+    ends = [size + k - 1 for size, k in zip(x.shape[-n:], w.shape[-n:], strict=True)]
+    axes = list(zip(starts, sizes, ends, strict=True))
+    outside = tuple((max(0, -start), max(0, start + size - end)) for start, size, end in axes)
+    windows = tuple((max(0, start), min(start + size, end) - max(0, start)) for start, size, end in axes)
 
     def run(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-        return (_spectral if n > 1 and method != "direct" else _through_core)(p, q, inside, method)
+        return _spectral(p, q, windows, method)
 
     y = run(x, w)
-    if not _is_finite(y):
-        if not (_is_finite(x) and _is_finite(w)):
-            y = sum_with_non_finite(x, w, lambda p, q: _product(p, q, inside, method))
-        elif method != "direct":  # the sums of an FFT overflow long before its results
+    if not all_finite(y):
+        if not (torch.isfinite(x).all() and torch.isfinite(w).all()):
+            y = sum_with_non_finite(x, w, lambda p, q: scaled(p, q, run))
+        elif not torch.isfinite(y).all():
             y = scaled(x, w, run)
     return pad(y, outside)
 
 
-def _is_finite(t: torch.Tensor) -> bool:
-    return all_finite(t) or bool(torch.isfinite(t).all())
-
-
 class _Product(torch.autograd.Function):
-    """`_product` with its derivatives, which are products; under vmap the new axis is one more to broadcast."""
+    """`_product` with its derivatives; under vmap the new axis is one more to broadcast."""
 
     @staticmethod
     def forward(x, w, starts, sizes, method):
-        return _product(x, w, tuple(zip(starts, sizes, strict=True)), method)
+        return _product(x, w, starts, sizes, method).detach()  # forward mode takes no view made in here
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -151,7 +138,7 @@ class _Product(torch.autograd.Function):
         x, w = ctx.saved_tensors
         parts = [] if dx is None else [_Product.apply(dx, w, *ctx.options)]
         parts += [] if dw is None else [_Product.apply(x, dw, *ctx.options)]
-        return sum(parts[1:], parts[0])
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
     @staticmethod
     def vmap(info, in_dims, x, w, *options):
@@ -170,20 +157,13 @@ def _gradients(product: Any, ctx: Any, gy: torch.Tensor):
     n = len(starts)
 
     def correlation(other: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        return _all_lags(product, gy, other, starts, wanted.shape[-n:], method).sum_to_size(wanted.shape)
+        turned = other.flip(tuple(range(-n, 0))).conj().resolve_conj()
+        lows = [size - 1 - start for size, start in zip(other.shape[-n:], starts, strict=True)]
+        return product(gy, turned, lows, list(wanted.shape[-n:]), method).sum_to_size(wanted.shape)
 
     gx = correlation(w, x) if ctx.needs_input_grad[0] else None
     gw = correlation(x, w) if ctx.needs_input_grad[1] else None
     return gx, gw, None, None, None
-
-
-def _all_lags(
-    product: Any, gy: torch.Tensor, x: torch.Tensor, starts: Sequence[int], lags: Sequence[int], method: str
-) -> torch.Tensor:
-    """gw[i] = sum_t gy[t]·conj(x[t + start − i]) for i below `lags`."""
-    n = len(lags)
-    lows = [size - 1 - start for size, start in zip(x.shape[-n:], starts, strict=True)]
-    return product(gy, x.flip(tuple(range(-n, 0))).conj().resolve_conj(), lows, lags, method)
 
 
 def _mapped(product: Any, in_dims: Any, x: torch.Tensor, w: torch.Tensor, *options: Any):
@@ -196,21 +176,19 @@ def _mapped(product: Any, in_dims: Any, x: torch.Tensor, w: torch.Tensor, *optio
     mutates_args=(),
     schema="(Tensor x, Tensor w, SymInt[] starts, SymInt[] sizes, str method) -> Tensor",
 )
-def _opaque_product(x, w, starts, sizes, method):
+def _product_op(x, w, starts, sizes, method):
     """`_product` as torch.compile sees it: one step, inside which values may be looked at."""
-    return _product(x, w, tuple(zip(starts, sizes, strict=True)), method)
+    return _product(x, w, starts, sizes, method).contiguous()
 
 
-@_opaque_product.register_fake
-def _(x, w, starts, sizes, method):
+@_product_op.register_fake
+def _product_shape(x, w, starts, sizes, method):
     n = len(sizes)
     return x.new_empty((*torch.broadcast_shapes(x.shape[:-n], w.shape[:-n]), *sizes))
 
 
-_opaque_product.register_autograd(lambda ctx, gy: _gradients(_opaque_product, ctx, gy), setup_context=_remember)
-_opaque_product.register_vmap(
-    lambda info, in_dims, x, w, *options: _mapped(_opaque_product, in_dims, x, w, *options)
-)
+_product_op.register_autograd(lambda ctx, gy: _gradients(_product_op, ctx, gy), setup_context=_remember)
+_product_op.register_vmap(lambda info, in_dims, x, w, *options: _mapped(_product_op, in_dims, x, w, *options))
 
 
 def _through_core(x: torch.Tensor, w: torch.Tensor, windows: Windows, method: str) -> torch.Tensor:
@@ -227,8 +205,10 @@ def _through_core(x: torch.Tensor, w: torch.Tensor, windows: Windows, method: st
     signal = x.permute(order).reshape(math.prod(batch), groups, *x.shape[-n:])
     kernel = w.permute(order).reshape(groups * math.prod(own), 1, *w.shape[-n:])
     g = _geometry(x.shape[-n:], w.shape[-n:], windows, groups)
-    signal = pad(signal, tuple((min(low, 0), min(high, 0)) for low, high in g.pads))
-    g = g._replace(pads=tuple((max(low, 0), max(high, 0)) for low, high in g.pads))
+    # zeros beside several axes as a copy: torch's kernel for one channel is ten times slower at its own pads
+    now = g.pads if n > 1 else tuple((min(low, 0), min(high, 0)) for low, high in g.pads)
+    left = tuple((p - a, q - b) for (p, q), (a, b) in zip(g.pads, now, strict=True))
+    signal, g = pad(signal, now), g._replace(pads=left)
     y = METHODS[method](signal, kernel.flip(tuple(range(2, n + 2))), g)
     y = y.reshape(*batch, *shared, *own, *[size for _, size in windows])
     return y.permute([order.index(axis) for axis in range(rank)])
@@ -342,9 +322,14 @@ def _choose(
     groups = math.prod([x_shape[axis] for axis in both])
     n_out = groups * math.prod([w_shape[axis] for axis in only_w])
     g = _geometry(sizes, taps, windows, groups)
-    seconds = predicted_seconds(Work((n_batch, groups, *sizes), (n_out, 1, *taps), g, itemsize, inexact))
-    if n > 1:
-        rows = n_batch * n_out * (itemsize / 4 if inexact else 2.0)
-        seconds["overlap_add"] = rows * _block_seconds(sizes, taps, _block_lengths(sizes, taps))
-        seconds["fft"] = rows * _transform_seconds(_whole_lengths(sizes, taps, windows))
+    work = Work((n_batch, groups, *sizes), (n_out, 1, *taps), g, itemsize, inexact)
+    if n == 1:
+        return cheapest_method(work)
+    seconds = dict(predicted_seconds(work))
+    rows = n_batch * n_out * (itemsize / 4 if inexact else 2.0)
+    outputs = n_batch * n_out * math.prod([count for _, count in windows])
+    if outputs * itemsize >= LARGE_BYTES:
+        seconds["direct"] += outputs * LARGE_OUTPUT
+    seconds["overlap_add"] = rows * _block_seconds(sizes, taps, _block_lengths(sizes, taps))
+    seconds["fft"] = rows * _transform_seconds(_whole_lengths(sizes, taps, windows))
     return min(seconds, key=seconds.__getitem__)
