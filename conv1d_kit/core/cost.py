@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -56,8 +57,8 @@ def blocked_is_quicker(work: Work) -> bool:
 
 
 @remembered
-def predicted_seconds(work: Work) -> dict[str, float]:
-    """Predicted time by each method."""
+def predicted_seconds(work: Work) -> Mapping[str, float]:
+    """Predicted time by each method, to be read only: it is remembered."""
     g, kernel, size = work.geometry, work.w_shape[2:], work.x_shape[-1]
     rows = 1 if math.prod(work.x_shape[:-1]) * work.w_shape[0] == 1 else MANY
     if work.inexact:

@@ -312,7 +312,7 @@ BAD_ARRAYS = [None, {}, "ab", [[1], [2, 3]], [None, 1.0], [{}, {}], object(), np
 
 
 @pytest.mark.parametrize("name", [*OURS, *ALONG_AXES])
-@pytest.mark.parametrize("bad", BAD_ARRAYS, ids=repr)
+@pytest.mark.parametrize("bad", BAD_ARRAYS, ids=lambda bad: type(bad).__name__)
 def test_what_is_no_array_of_numbers_is_said(bad, name):
     for one, two in ((bad, bad), (bad, [1.0]), ([1.0], bad)):
         with pytest.raises((InputError, InputTypeError), match=r"in[12] .*(must|should)"):
