@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -125,12 +126,12 @@ def test_labels_are_not_looked_for_in_prediction(tmp_path):
 
 
 def test_an_encoding_that_does_not_fit_is_said_with_its_line(tmp_path):
-    (tmp_path / "d.txt").write_bytes(b"0 a\n1 b \x97\n")
-    with pytest.raises(DataError, match=r"d\.txt: .*byte 0x97 is not utf-8"):
+    (tmp_path / "d.txt").write_bytes(b"0 a\n" * 19 + b"1 b \x97\n" + b"1 c\n")
+    with pytest.raises(DataError, match=r"d\.txt: line 20: byte 0x97 is not utf-8; name another"):
         read_texts(tmp_path / "d.txt", encoding="utf-8")
-    with pytest.raises(InputError, match="encoding must be one that Python knows"):
+    with pytest.raises(InputError, match="encoding must be a text encoding that Python knows"):
         read_texts(tmp_path / "d.txt", encoding="utf-99")
-    assert read_texts(tmp_path / "d.txt", encoding="cp1252").texts[1] == "b —"
+    assert read_texts(tmp_path / "d.txt", encoding="cp1252").texts[19] == "b —"
 
 
 def test_the_fallback_is_said(tmp_path):
@@ -152,6 +153,114 @@ def test_a_pipe_is_read_once_and_whole():
 def test_an_unknown_format_is_refused(tmp_path):
     with pytest.raises(InputError, match="format must be one of lines, plain, csv, tsv, jsonl"):
         open_texts(tmp_path / "x", format="xml")
+
+
+def rows_of(path, content, **options):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(open_texts(path, **{"label_column": None, **options}).rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "texts"),
+    [
+        ("d.csv", "id,text\n1,good\n2,\n3,bad\n4,\n5,\n", ["good", None, "bad", None, None]),
+        ("d.csv", 'text\ngood\n\n""\n\n', ["good", None, None, None]),
+        ("d.tsv", "id\ttext\n1\tgood\n2\t\n3\t", ["good", None, None]),
+        ("d.jsonl", '{"text": "good"}\n{"text": ""}\n{"text": null}\n{}\n\n', ["good", *[None] * 4]),
+        ("d.txt", "good\n\n\n \n", ["good", None, None, None]),
+        ("d.txt", "\n\n", [None, None]),
+    ],
+)
+def test_every_record_and_line_is_a_row_those_at_the_end_too(tmp_path, name, content, texts):
+    options = {"format": "plain"} if name == "d.txt" else {}
+    rows = rows_of(tmp_path / name, content, **options)
+    assert [r.text for r in rows] == texts
+    assert all((r.error is None) == (r.text is not None) for r in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "bad"),
+    [
+        ("d.csv", "text,label\na,0\nb,1\n,\n,1\n\n\n", [(4, "no label and no text"), (5, "no text")]),
+        ("d.csv", "text,label\na,0\n\nb,1\n\n", [(3, "no label and no text")]),
+        ("d.jsonl", '{"text":"a","label":0}\n{"text":"b","label":1}\n{}\n \n', [(3, "no label and no text")]),
+        ("d.txt", "0 a\n\n1 b\n1\n \n\n", [(2, "no label and no text"), (4, "no text")]),
+    ],
+)
+def test_training_counts_empty_records_but_no_blank_lines_at_the_end(tmp_path, name, content, bad):
+    (tmp_path / name).write_text(content)
+    assert [(r.line, r.error) for r in read_texts(tmp_path / name).bad] == bad
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"text": "bad \\ud800 lone", "label": 0}', r"the text holds half a character .*U\+D800"),
+        ('{"text": "x", "label": "\\udfff"}', r"the label holds half a character .*U\+DFFF"),
+        ('{"text": "a", "label": NaN}', "'label' is no string or number but nan"),
+        ('{"text": "a", "label": 1e999}', "but inf"),
+        ('{"text": "a", "label": ' + "9" * 5000 + "}", "not JSON"),
+    ],
+)
+def test_a_json_line_that_cannot_be_used_is_a_bad_row(tmp_path, row, reason):
+    (tmp_path / "d.jsonl").write_text('{"text": "a", "label": 0}\n' + row + '\n{"text": "b", "label": 1}\n')
+    data = read_texts(tmp_path / "d.jsonl")
+    assert (data.texts, [r.line for r in data.bad]) == (["a", "b"], [2])
+    assert re.search(reason, data.bad[0].error)
+
+
+def test_json_labels_of_one_value_are_one_class(tmp_path):
+    labels = ["0", "0.0", '"0"', "-0.0", "1", "1.0", '"1"', "1.5", "true"]
+    (tmp_path / "d.jsonl").write_text("".join(f'{{"text": "a", "label": {x}}}\n' for x in labels))
+    assert read_texts(tmp_path / "d.jsonl").labels == ["0", "0", "0", "0", "1", "1", "1", "1.5", "True"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_csv_files_separator_is_the_one_that_shows_its_columns(tmp_path, separator):
+    rows = [["id", " text", "label"], ["1", '"so, so; so\tso"', "p"], ["2", "good", "n"]]
+    (tmp_path / "d.csv").write_text("".join(separator.join(r) + "\n" for r in rows))
+    data = read_texts(tmp_path / "d.csv")
+    assert list(zip(data.labels, data.texts, strict=True)) == [("p", "so, so; so\tso"), ("n", "good")]
+    (tmp_path / "one.csv").write_text("text\na;b\n")
+    assert [r.text for r in open_texts(tmp_path / "one.csv", label_column=None).rows] == ["a;b"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".txt"])
+def test_lines_may_end_as_on_old_macintoshes(tmp_path, suffix):
+    path = write(tmp_path / f"d{suffix}", PAIRS)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r"))
+    data = read_texts(path)
+    assert list(zip(data.labels, data.texts, data.bad or [None] * 3, strict=True)) == [
+        (a, b, None) for a, b in PAIRS
+    ]
+
+
+def test_a_text_without_a_token_is_a_bad_row_for_its_tokenizer(tmp_path):
+    (tmp_path / "d.txt").write_text("0 bad film\n0 ...\n1 good\n")
+    data = read_texts(tmp_path / "d.txt", tokenizer="kim")
+    assert data.texts == ["bad film", "good"]
+    assert [(r.line, r.error) for r in data.bad] == [(2, "no token for the tokenizer 'kim'")]
+    assert read_texts(tmp_path / "d.txt").bad == read_texts(tmp_path / "d.txt", tokenizer="word").bad == []
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    (tmp_path / "d.csv").write_text("text,text,label\na,b,0\nc,d,1\n")
+    with pytest.raises(DataError, match=r"d.csv: 2 columns are named 'text'; rename or remove one"):
+        read_texts(tmp_path / "d.csv")
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_read_and_said(tmp_path, codec):
+    (tmp_path / "d.csv").write_bytes("text,label\nnaïve,0\nb,1\n".encode(codec))
+    data = read_texts(tmp_path / "d.csv")
+    assert (data.texts, data.labels) == (["naïve", "b"], ["0", "1"])
+    assert f"read as {codec}" in data.note
+
+
+def test_a_mark_is_no_part_of_the_first_column_when_utf_8_is_named(tmp_path):
+    (tmp_path / "d.csv").write_bytes("\ufefftext,label\na,0\nb,1\n".encode())
+    assert read_texts(tmp_path / "d.csv", encoding="utf-8").texts == ["a", "b"]
 
 
 @needs_data
