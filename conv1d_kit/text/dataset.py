@@ -383,7 +383,8 @@ def _column(name: str, column: str, header: Iterable[str]) -> int:
     if column in names:
         return names.index(column)
     near = difflib.get_close_matches(column.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
-    hint = next((f"; did you mean {n!r}?" for n in names if near and n.lower() == near[0]), "")
+    cure = "; name the right one (--text-column, --label-column)"
+    hint = next((f"; did you mean {n!r}?" for n in names if near and n.lower() == near[0]), cure)
     shown = ", ".join(repr(n) for n in names[:12]) + (", …" if len(names) > 12 else "")
     raise DataError(f"{name} has no column {column!r}, it has {shown}{hint}")
 

@@ -203,7 +203,7 @@ def test_the_fallback_encoding_is_said_on_standard_error_only(call, tmp_path):
     ("name", "content", "options", "message"),
     [
         ("e.txt", b"", [], "e.txt is empty"),
-        ("e.csv", b"review,label\nx,0\ny,1\n", [], "has no column 'text', it has 'review', 'label'"),
+        ("e.csv", b"review,label\nx,0\ny,1\n", [], "has no column 'text', it has 'review', 'label'; name the"),
         ("e.csv", b"text,label\nx,0\ny,1\n", ["--label-column", "lable"], "did you mean 'label'?"),
         (
             "e.csv",
