@@ -11,13 +11,18 @@ import torch
 
 from ..errors import InputTypeError
 
-__all__ = ["common_dtype", "enter", "narrow", "widen"]
+__all__ = ["DTYPES", "check_dtype", "common_dtype", "enter", "narrow", "needs_copy", "widen"]
 
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+CPU = 1  # DLPack's code of the device
+DTYPES = frozenset((
+    torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, *_UNSIGNED,
+    torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128,
+))  # fmt: skip
 
 
 def enter(**arrays: Any) -> tuple[list[Any], Callable[[torch.Tensor], Any]]:
-    """Let arrays of one library in; None passes through.
+    """Let arrays of one library and one device in; None passes through as `bias` alone.
 
     Parameters
     ----------
@@ -34,7 +39,8 @@ def enter(**arrays: Any) -> tuple[list[Any], Callable[[torch.Tensor], Any]]:
     Raises
     ------
     InputTypeError
-        For lists, object arrays, masked arrays, long doubles, or a mix of libraries.
+        For lists, object arrays, masked arrays, long doubles, sparse, nested or quantised tensors, or a mix of
+        libraries or devices.
 
     Examples
     --------
@@ -42,25 +48,45 @@ def enter(**arrays: Any) -> tuple[list[Any], Callable[[torch.Tensor], Any]]:
     >>> leave(x * 2)
     array([0., 2., 4.])
     """
-    given = {name: a for name, a in arrays.items() if a is not None}
-    if all(type(a) is torch.Tensor for a in given.values()):
+    device = None
+    for name, a in arrays.items():
+        if isinstance(a, torch.Tensor):
+            if a.layout is not torch.strided or a.is_nested:
+                raise InputTypeError(
+                    f"{name} must be a dense tensor, got {'nested' if a.is_nested else a.layout}; "
+                    f"try {name}.to_dense()"
+                )
+            if device is None:
+                device = a.device
+            elif a.device != device:
+                raise _mixed_devices(arrays)
+        elif a is not None or name != "bias":
+            break
+    else:
         return list(arrays.values()), _same
+    given = {name: a for name, a in arrays.items() if a is not None or name != "bias"}
     libraries = {name: _library(name, a) for name, a in given.items()}
     if len(set(libraries.values())) > 1:
         kinds = ", ".join(f"{name}: {library}" for name, library in libraries.items())
         raise InputTypeError(f"arrays must come from one library, got {kinds}; convert one of them")
     library = next(iter(libraries.values()))
-    if library == "torch":
-        return list(arrays.values()), _same
     if library == "numpy":
         return [None if a is None else _from_numpy(name, a) for name, a in arrays.items()], _to_numpy
-    first = next(iter(given.values()))
-    tensors = [None if a is None else torch.from_dlpack(a) for a in arrays.values()]
-    return tensors, _dlpack_reader(first, library)
+    tensors = {name: None if a is None else _from_dlpack(name, a) for name, a in arrays.items()}
+    if len({t.device for t in tensors.values() if t is not None}) > 1:
+        raise _mixed_devices(tensors)
+    return list(tensors.values()), _dlpack_reader(next(iter(given.values())), library)
+
+
+def needs_copy(a: Any) -> bool:
+    """True for NumPy arrays that torch cannot look at in place: foreign byte order, negative or odd strides."""
+    return isinstance(a, np.ndarray) and (
+        not a.dtype.isnative or any(s < 0 or s % max(1, a.itemsize) for s in a.strides)
+    )
 
 
 def common_dtype(*tensors: torch.Tensor) -> torch.dtype:
-    """The dtype torch's promotion gives; NumPy's where torch has none (uint16, uint32, uint64).
+    """The dtype torch's promotion gives; NumPy's where torch has none (uint16, uint32, uint64 among integers).
 
     Examples
     --------
@@ -70,13 +96,26 @@ def common_dtype(*tensors: torch.Tensor) -> torch.dtype:
     dtype = tensors[0].dtype
     for t in tensors[1:]:
         if t.dtype != dtype:
-            if t.dtype in _UNSIGNED or dtype in _UNSIGNED:
-                a = torch.zeros((), dtype=dtype).numpy().dtype
-                b = torch.zeros((), dtype=t.dtype).numpy().dtype
-                dtype = torch.from_numpy(np.zeros(1, np.result_type(a, b))).dtype
-            else:
-                dtype = torch.promote_types(dtype, t.dtype)
+            dtype = _promoted(check_dtype(dtype), check_dtype(t.dtype))
     return dtype
+
+
+def check_dtype(dtype: torch.dtype) -> torch.dtype:
+    """`dtype` itself where convolutions of it are defined, or InputTypeError."""
+    if dtype not in DTYPES:
+        raise InputTypeError(
+            f"arrays must be bool, integer, bfloat16, float16/32/64 or complex64/128, got {dtype}; "
+            "convert to one of them"
+        )
+    return dtype
+
+
+def _promoted(a: torch.dtype, b: torch.dtype) -> torch.dtype:
+    try:
+        return torch.promote_types(a, b)
+    except RuntimeError:  # torch leaves unsigned integers beside other integers undefined
+        like = (torch.zeros(1, dtype=dtype).numpy() for dtype in (a, b))
+        return torch.from_numpy(np.zeros(1, np.result_type(*(t.dtype for t in like)))).dtype
 
 
 def widen(t: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -119,13 +158,33 @@ def _from_numpy(name: str, a: np.ndarray) -> torch.Tensor:
             f"{name} must be bool, integer, float16/32/64 or complex64/128, got dtype {a.dtype}; "
             f"try {name}.astype(float)"
         )
-    if not a.dtype.isnative:
-        a = a.astype(a.dtype.newbyteorder("="))
-    if any(s < 0 or s % a.itemsize for s in a.strides):
-        a = a.copy()
+    if needs_copy(a):
+        a = a.astype(a.dtype.newbyteorder("="), copy=True)
     if not a.flags.writeable:
         a = np.asarray(_Unlocked(a))
     return torch.from_numpy(a)
+
+
+def _from_dlpack(name: str, a: Any) -> torch.Tensor:
+    """Through NumPy where it can be: torch.from_dlpack ends the process at a negative stride."""
+    try:
+        seen = np.from_dlpack(a) if a.__dlpack_device__()[0] == CPU else None
+    except (AttributeError, BufferError, RuntimeError):  # bfloat16, say, which NumPy lacks
+        seen = None
+    if seen is not None:
+        return _from_numpy(name, seen)
+    try:
+        return torch.from_dlpack(a)
+    except Exception as error:
+        line = str(error).partition("\n")[0]
+        raise InputTypeError(
+            f"{name} must be readable through DLPack, got {type(a).__name__}: {line}"
+        ) from error
+
+
+def _mixed_devices(tensors: dict[str, Any]) -> InputTypeError:
+    places = ", ".join(f"{name}: {t.device}" for name, t in tensors.items() if hasattr(t, "device"))
+    return InputTypeError(f"arrays must be on one device, got {places}; move one of them")
 
 
 class _Unlocked:

@@ -5,19 +5,21 @@ H[i, d] = sum_a sum_c V[a, c, d] · X[i + a, c]  (Dive into Deep Learning, eq. 6
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..errors import InputError
-from .array import common_dtype, enter, narrow, widen
-from .kernels import METHODS, direct
-from .lengths import lengths_tensor, mask_beyond, pad_rows
-from .nonfinite import NAN_RULES, omit_nan, refuse_nan
-from .padding import pad
-from .pieces import conv_in_pieces
-from .plan import Plan, check_bias, make_plan
-from .precision import PRECISIONS, refuse_inexact, with_precision
+from .array import common_dtype, enter, narrow, needs_copy, widen
+from .compute import compute
+from .lengths import own_rows, row_lengths
+from .nonfinite import NAN_RULES, refuse_nan
+from .padding import PADDINGS, pad
+from .pieces import Rules, Signal, conv_in_pieces
+from .plan import Plan, check_bias, check_flip, check_option, make_plan
+from .precision import PRECISIONS, refuse_inexact
 
 __all__ = ["conv", "conv_vjp", "depthwise_conv", "time_varying_conv"]
 
@@ -94,23 +96,38 @@ def conv(
     >>> conv(x, np.array([[[1.0, 0.0, -1.0]]]), padding="full", flip=True)
     array([[ 1.,  2.,  2.,  2., -3., -4.]])
     """
+    foreign = x if max_bytes is not None and needs_copy(x) else None
+    if foreign is not None:  # read piece by piece; here stands an array of its shape that takes no memory
+        x = np.broadcast_to(np.zeros((), x.dtype.newbyteorder("=")), x.shape)
     (x, w, bias), leave = enter(x=x, w=w, bias=bias)
     dtype = x.dtype if x.dtype == w.dtype else common_dtype(x, w)
     plan = make_plan(x.shape, w.shape, dtype, stride, padding, padding_mode, dilation, groups, method)
+    given_w, given_bias = w, bias
     if bias is not None:
         check_bias(bias, w.shape[0], dtype)
         bias = bias if bias.dtype == dtype else widen(bias, dtype)
-    if x.dtype != dtype or w.dtype != dtype or not (dtype.is_floating_point or dtype.is_complex):
-        x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
-    if flip:
-        w = w.flip(tuple(range(2, w.ndim)))
+    if w.dtype != dtype or not (dtype.is_floating_point or dtype.is_complex):
+        w, bias = widen(w, dtype), None if bias is None else widen(bias, dtype)
+    if flip is not False:
+        check_flip(flip)
+        w = w.flip(tuple(range(2, w.ndim))) if flip else w
     if not plan.batched:
-        x = x[None]
-    if nan == "propagate" and precision == "normwise" and lengths is None and max_bytes is None:
-        y = _compute(x, w, bias, plan)
+        x, foreign = x[None], None if foreign is None else foreign[None]
+    if lengths is None and max_bytes is None and _is_plain(nan, precision):
+        y = narrow(compute(widen(x, dtype) if x.dtype != w.dtype else x, w, bias, plan), dtype)
     else:
-        y = _with_rules(x, w, bias, plan, padding, lengths, nan, precision, max_bytes, dtype)
-    return leave(narrow(y if plan.batched else y[0], dtype))
+        rules = _checked(x, w, plan, padding, lengths, nan, precision, max_bytes, dtype)
+        if x.device.type == "meta":  # values decide nothing about a shape
+            y = narrow(compute(widen(x, dtype), w, bias, plan), dtype)
+        else:
+            signal = Signal(x if foreign is None else foreign, x)
+            if nan == "raise":
+                signal.refuse_nan(None if rules.rows is None else rules.rows.lengths, plan.batched)
+                refuse_nan("w", given_w)
+                if given_bias is not None:
+                    refuse_nan("bias", given_bias)
+            y = conv_in_pieces(signal, w, bias, plan, rules, dtype)
+    return leave(y if plan.batched else y[0])
 
 
 def conv_vjp(
@@ -126,6 +143,8 @@ def conv_vjp(
     groups: int = 1,
     flip: bool = False,
     lengths: Any = None,
+    nan: str = "propagate",
+    precision: str = "normwise",
     method: str = "auto",
 ) -> tuple[Any, Any, Any]:
     """Gradients of sum(gy · conv(x, w, bias)) for x, w and bias: NumPy users' way to train.
@@ -133,19 +152,21 @@ def conv_vjp(
     Parameters
     ----------
     gy : array or Tensor of the shape of `conv(x, w, bias, ...)`
-        For complex outputs the gradient in torch's convention (conjugate Wirtinger).
-    x, w, bias, stride, padding, padding_mode, dilation, groups, flip, lengths, method
-        As in `conv`; floating or complex.
+        For complex outputs the gradient in torch's convention (conjugate Wirtinger); real for real outputs.
+    x, w, bias, stride, padding, padding_mode, dilation, groups, flip, lengths, nan, precision, method
+        As in `conv`; floating or complex. `max_bytes` bounds the forward pass alone and is not offered here.
 
     Returns
     -------
-    gx, gw, gb : arrays of the shapes of x, w and bias
-        gb is the gradient a bias would have, also where none was given.
+    gx, gw, gb : arrays of the shapes and dtypes of x, w and bias
+        A real array beside a complex one gets the real gradient, an integer one that of its floating values. gb
+        is the gradient a bias would have, also where none was given.
 
     Raises
     ------
     InputError, InputTypeError
-        As `conv`; also if gy has not the output's shape, or the arrays are integers.
+        As `conv`; also if gy has not the output's shape or is complex where the output is real, or the arrays
+        are integers.
 
     Examples
     --------
@@ -160,16 +181,27 @@ def conv_vjp(
         raise InputError(
             f"x and w must be floating or complex to have gradients, got {dtype}; try x.astype(float)"
         )
-    with torch.enable_grad():
-        inputs = [t.detach().to(dtype).requires_grad_() for t in (x, w)]
-        inputs.append(
-            (x.new_zeros(w.shape[0], dtype=dtype) if bias is None else bias.detach().to(dtype)).requires_grad_()
+    with torch.inference_mode(False), torch.enable_grad():
+        zeros = torch.zeros(w.shape[:1], dtype=dtype, device=w.device)
+        leaves = [_leaf(t, dtype) for t in (x, w, zeros if bias is None else bias)]
+        y = conv(
+            *leaves,
+            stride=stride,
+            padding=padding,
+            padding_mode=padding_mode,
+            dilation=dilation,
+            groups=groups,
+            flip=flip,
+            lengths=lengths,
+            nan=nan,
+            precision=precision,
+            method=method,
         )
-        y = conv(*inputs, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
-                 groups=groups, flip=flip, lengths=lengths, method=method)  # fmt: skip
         if gy.shape != y.shape:
             raise InputError(f"gy must have the output's shape {tuple(y.shape)}, got {tuple(gy.shape)}")
-        gradients = torch.autograd.grad(y, inputs, gy.to(y.dtype))
+        if gy.is_complex() and not y.is_complex():
+            raise InputError(f"gy must be real as the output is, got {gy.dtype}; try gy.real")
+        gradients = torch.autograd.grad(y, leaves, gy.detach().clone().to(y.dtype), materialize_grads=True)
     gx, gw, gb = (leave(g) for g in gradients)
     return gx, gw, gb
 
@@ -184,7 +216,11 @@ def depthwise_conv(
     padding_mode: str | float = "zeros",
     dilation: int | tuple[int, ...] = 1,
     flip: bool = False,
+    lengths: Any = None,
+    nan: str = "propagate",
+    precision: str = "normwise",
     method: str = "auto",
+    max_bytes: int | None = None,
 ) -> Any:
     """Each channel with a kernel of its own.
 
@@ -193,7 +229,7 @@ def depthwise_conv(
     x : array or Tensor [shape=(B, C, *spatial) or (C, *spatial)]
     w : array or Tensor [shape=(C, *kernel)]
     bias : array or Tensor [shape=(C,)], optional
-    stride, padding, padding_mode, dilation, flip, method
+    stride, padding, padding_mode, dilation, flip, lengths, nan, precision, method, max_bytes
         As in `conv`.
 
     Returns
@@ -212,20 +248,26 @@ def depthwise_conv(
     array([[3., 5.],
            [0., 0.]])
     """
-    if not hasattr(w, "ndim") or not hasattr(x, "ndim") or not 2 <= w.ndim <= 4:
-        enter(x=x, w=w)  # says what a list or another object lacks
-        raise InputError(f"w must be (C, *kernel) with 1 to 3 kernel axes, got shape {tuple(w.shape)}")
+    (kernel,), leave = enter(w=w)
+    if not 2 <= kernel.ndim <= 4:
+        raise InputError(f"w must be (C, *kernel) with 1 to 3 kernel axes, got shape {tuple(kernel.shape)}")
+    channels = kernel.shape[0]
+    kernel = kernel[:, None] if channels else kernel[:, None][:, :0]
     return conv(
         x,
-        w[:, None],
+        leave(kernel),
         bias,
         stride=stride,
         padding=padding,
         padding_mode=padding_mode,
         dilation=dilation,
-        groups=w.shape[0],
+        groups=max(1, channels),
         flip=flip,
+        lengths=lengths,
+        nan=nan,
+        precision=precision,
         method=method,
+        max_bytes=max_bytes,
     )
 
 
@@ -267,8 +309,8 @@ def time_varying_conv(x: Any, w: Any, *, stride: int = 1, padding: int | str | t
     dtype = common_dtype(x, w)
     x, w = widen(x, dtype), widen(w, dtype)
     taps = w.shape[2]
-    plan = make_plan((*x.shape[:2], x.shape[2]), (x.shape[1], 1, taps), dtype, stride, padding, padding_mode,
-                     dilation, x.shape[1], "direct")  # fmt: skip
+    plan = make_plan(tuple(x.shape), (1, x.shape[1], taps), dtype, stride, padding, padding_mode, dilation, 1,
+                     "direct")  # fmt: skip
     (size,) = plan.geometry.out_sizes(plan.work.x_shape[2:], (taps,))
     fits = all(given in (1, wanted) for given, wanted in zip(w.shape[:2], x.shape[:2], strict=True))
     if w.shape[3] != size or not fits:
@@ -282,42 +324,38 @@ def time_varying_conv(x: Any, w: Any, *, stride: int = 1, padding: int | str | t
     return leave(narrow((windows * w.transpose(2, 3)).sum(-1, dtype=w.dtype), dtype))
 
 
-def _compute(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None, plan: Plan) -> torch.Tensor:
-    """The plan carried out on tensors of one dtype."""
-    if plan.mode_pads is not None:
-        x = pad(x, plan.mode_pads, plan.mode)
-    if plan.method == "direct":
-        return direct(x, w, plan.geometry, bias)
-    return add_bias(METHODS[plan.method](x, w, plan.geometry), bias)
+def _is_plain(nan: Any, precision: Any) -> bool:
+    return (
+        isinstance(nan, str) and nan == "propagate" and isinstance(precision, str) and precision == "normwise"
+    )
 
 
-def _with_rules(x, w, bias, plan: Plan, padding, lengths, nan, precision, max_bytes, dtype) -> torch.Tensor:
-    """What the options ask for beyond the bare sum; bias is added last."""
-    for name, value, allowed in (("nan", nan, NAN_RULES), ("precision", precision, PRECISIONS)):
-        if value not in allowed:
-            raise InputError(f"{name} must be {', '.join(allowed)}, got {value!r}")
-    if nan == "raise":
-        refuse_nan(x=x, w=w)
+def _checked(x, w, plan: Plan, padding, lengths, nan, precision, max_bytes, dtype) -> Rules:
+    """The options beyond the bare sum, or InputError."""
+    check_option("nan", nan, NAN_RULES)
+    check_option("precision", precision, PRECISIONS)
     if precision == "exact":
         refuse_inexact(dtype)
-    sizes = None
+    if max_bytes is not None:
+        if not isinstance(max_bytes, Integral) or isinstance(max_bytes, bool) or int(max_bytes) < 1:
+            raise InputError(f"max_bytes must be an int >= 1, got {max_bytes!r}")
+        max_bytes = int(max_bytes)
+    rows = None
     if lengths is not None:
-        rows = lengths_tensor(lengths, x)
-        x, sizes = pad_rows(x, rows, w.shape[2:], plan, padding)
-        flat = ((0, 0),) * len(plan.geometry.stride)
-        plan = plan._replace(mode_pads=None, geometry=plan.geometry._replace(pads=flat))
-    elif plan.mode_pads is not None:
-        x, plan = pad(x, plan.mode_pads, plan.mode), plan._replace(mode_pads=None)
-
-    def run(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return conv_in_pieces(
-            a, b, plan, max_bytes, lambda c, d, g: with_precision(c, d, g, plan.method, precision, dtype)
+        spans = plan.geometry.spans(w.shape[2:])
+        rows = own_rows(
+            row_lengths(lengths, x.shape[0], x.shape[-1]), padding, spans, plan.geometry.stride, x.shape[2:-1]
         )
+        if plan.mode in PADDINGS and any(
+            n == 0 and any(p) for n, p in zip(rows.lengths, rows.pads, strict=True)
+        ):
+            raise InputError(
+                f"padding_mode {plan.mode!r} has nothing to copy from a row of length 0; use zeros"
+            )
+    return Rules(nan, precision, rows, max_bytes)
 
-    y = add_bias(omit_nan(x, w, run) if nan == "omit" else run(x, w), bias)
-    return y if sizes is None else mask_beyond(y, sizes)
 
-
-def add_bias(y: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """y (B, C, *spatial) + bias (C,)."""
-    return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
+def _leaf(t: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A tensor to be differentiated for; integers as `dtype`."""
+    t = t.detach().clone() if t.is_inference() else t.detach()
+    return (t if t.dtype.is_floating_point or t.dtype.is_complex else t.to(dtype)).requires_grad_()

@@ -33,3 +33,16 @@ class Geometry(NamedTuple):
         """Spatial shape of the output; at most 0 where the kernel does not fit."""
         axes = zip(sizes, self.pads, self.spans(kernel), self.stride, strict=True)
         return tuple((size + low + high - span) // stride + 1 for size, (low, high), span, stride in axes)
+
+    def stretch(self, first: int, last: int, span: int, size: int) -> tuple[slice, tuple[int, int]]:
+        """What outputs first to last of the last axis see: a slice of its `size` inputs and the pads beside it.
+
+        Examples
+        --------
+        >>> Geometry((2,), ((3, 9),), (1,), 1).stretch(0, 2, 4, 100)
+        (slice(0, 5, None), (3, 0))
+        """
+        start = first * self.stride[-1] - self.pads[-1][0]
+        stop = last * self.stride[-1] - self.pads[-1][0] + span
+        inside = slice(max(0, min(start, size)), max(0, min(stop, size)))
+        return inside, (min(max(0, -start), stop - start), max(0, stop - max(start, size)))

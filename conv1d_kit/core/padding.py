@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from numbers import Integral, Number
+from numbers import Integral
+from typing import Any
 
+import numpy as np
 import torch
 
 from ..errors import InputError
 
-__all__ = ["NAMED_PADDINGS", "PADDINGS", "check_mode", "pad", "resolve_padding"]
+__all__ = [
+    "NAMED_PADDINGS",
+    "PADDINGS",
+    "as_stored",
+    "check_fill",
+    "check_mode",
+    "fill_number",
+    "is_zero",
+    "pad",
+    "resolve_padding",
+    "source_index",
+]
 
 Pads = tuple[tuple[int, int], ...]  # (low, high) a spatial axis
 
@@ -35,6 +49,8 @@ def resolve_padding(padding, sizes: Sequence[int], spans: Sequence[int], strides
     (((1, 2),), ((2, 1),))
     """
     n = len(sizes)
+    if isinstance(padding, np.ndarray):
+        padding = padding.tolist()
     if isinstance(padding, str):
         if padding not in NAMED_PADDINGS:
             raise InputError(f"padding must be ints or one of {', '.join(NAMED_PADDINGS)}, got {padding!r}")
@@ -42,10 +58,7 @@ def resolve_padding(padding, sizes: Sequence[int], spans: Sequence[int], strides
         return tuple(rule(*axis) for axis in zip(sizes, spans, strides, strict=True))
     if _is_int(padding):
         padding = (padding,) * n
-    try:
-        entries = tuple(padding)
-    except TypeError:
-        entries = ()
+    entries = tuple(padding) if isinstance(padding, tuple | list) else ()
     if len(entries) == 1 and _is_int(entries[0]):
         entries = entries * n
     pads = tuple((e, e) if _is_int(e) else tuple(e) if isinstance(e, tuple | list) else () for e in entries)
@@ -54,14 +67,68 @@ def resolve_padding(padding, sizes: Sequence[int], spans: Sequence[int], strides
             f"padding must be an int >= 0, {n} ints, {n} (low, high) pairs, or one of "
             f"{', '.join(NAMED_PADDINGS)}, got {padding!r}"
         )
-    return tuple((int(low), int(high)) for low, high in pads)
+    return tuple((_plain(low), _plain(high)) for low, high in pads)
 
 
-def check_mode(mode) -> str | complex | float:
-    """A key of PADDINGS, "zeros", or the number to fill with; anything else raises InputError."""
-    if mode in ("zeros", *PADDINGS) or (isinstance(mode, Number) and not isinstance(mode, bool)):
+def check_mode(mode, dtype: torch.dtype | None = None) -> str | complex | float:
+    """A key of PADDINGS, "zeros", or the number to fill arrays of `dtype` with; else InputError."""
+    if isinstance(mode, str) and mode in ("zeros", *PADDINGS):
         return mode
-    raise InputError(f"padding_mode must be zeros, {', '.join(PADDINGS)} or a number, got {mode!r}")
+    if isinstance(mode, str):
+        raise InputError(f"padding_mode must be zeros, {', '.join(PADDINGS)} or a number, got {mode!r}")
+    return check_fill(mode, dtype)
+
+
+def check_fill(value, dtype: torch.dtype | None = None, name: str = "padding_mode") -> complex | float:
+    """`value` as a Python number that `dtype` holds without narrowing, or InputError.
+
+    Parameters
+    ----------
+    value : int, float, complex or NumPy scalar
+    dtype : torch.dtype, optional
+        Integers hold whole numbers in their range, real floats no imaginary part and nothing beyond their
+        largest number; NaN and Inf pass where there are any.
+    name : str
+        What the message calls the value.
+
+    Examples
+    --------
+    >>> check_fill(2.0, torch.int16), check_fill(0.1, torch.float32)
+    (2, 0.1)
+    """
+    number = value.item() if isinstance(value, np.number) else value
+    if isinstance(number, bool) or not isinstance(number, int | float | complex | np.number):
+        raise InputError(f"{name} must be zeros, {', '.join(PADDINGS)} or a number, got {value!r}")
+    if isinstance(number, np.number):  # a long double
+        number = complex(number) if np.iscomplexobj(number) else float(number)
+    if dtype is None:
+        return number
+    if isinstance(number, complex) and not dtype.is_complex and number.imag == 0:
+        number = number.real
+    if not _holds(dtype, number):
+        raise InputError(
+            f"{name} must be a number that {dtype} holds, got {value!r}; convert x to a wider dtype"
+        )
+    if dtype.is_complex or dtype.is_floating_point:
+        return number if isinstance(number, complex) else float(number)
+    return int(number)
+
+
+def fill_number(name: str, value: Any, dtype: torch.dtype) -> complex:
+    """scipy's fillvalue or cval, a number or an array of one, as a number that `dtype` holds, or InputError.
+
+    Examples
+    --------
+    >>> fill_number("cval", np.array([3.0]), torch.uint8)
+    3
+    """
+    number = value if isinstance(value, int | float | complex) else _lone(name, value)
+    if not isinstance(number, int | float | complex) or not _holds(dtype, number):
+        raise InputError(
+            f"{name} must be a number that {dtype} can hold, got {value!r}: could not cast `{name}` directly "
+            "to the output type"
+        )
+    return number if dtype.is_floating_point or dtype.is_complex else int(number.real)
 
 
 def pad(x: torch.Tensor, pads: Pads, mode: str | complex | float = "zeros") -> torch.Tensor:
@@ -84,23 +151,81 @@ def pad(x: torch.Tensor, pads: Pads, mode: str | complex | float = "zeros") -> t
     >>> pad(torch.arange(1, 4), ((5, 4),), "reflect").tolist()
     [2, 1, 2, 3, 2, 1, 2, 3, 2, 1, 2, 3]
     """
-    if not any(low or high for low, high in pads):
+    if all(is_zero(low) and is_zero(high) for low, high in pads):
         return x
     if mode not in PADDINGS:
-        value = 0 if mode == "zeros" else mode
-        flat = [side for low_high in reversed(pads) for side in low_high]
-        return torch.nn.functional.pad(x, flat, value=value)  # type: ignore[arg-type]
+        return _filled(x, pads, 0 if mode == "zeros" else mode)
     for axis, (low, high) in enumerate(pads, start=x.ndim - len(pads)):
-        size = x.shape[axis]
-        if low + high == 0:
+        if is_zero(low) and is_zero(high):
             continue
-        if size == 0:
-            raise InputError(f"padding_mode {mode!r} has nothing to copy from an axis of length 0; use zeros")
-        rule, n = PADDINGS[str(mode)], torch.tensor(size, device=x.device)
-        before = rule(torch.arange(-low, 0, device=x.device), n)
-        after = rule(torch.arange(size, size + high, device=x.device), n)
+        size = x.shape[axis]
+        before = source_index(torch.arange(-low, 0, device=x.device), size, mode)
+        after = source_index(torch.arange(size, size + high, device=x.device), size, mode)
         x = torch.cat([x.index_select(axis, before), x, x.index_select(axis, after)], axis)
     return x
+
+
+def source_index(position: torch.Tensor, size, mode) -> torch.Tensor:
+    """Which element of a signal of `size` (an int, or a tensor beside `position`) stands at each position."""
+    if isinstance(size, int) and size == 0 and position.numel():
+        raise InputError(f"padding_mode {mode!r} has nothing to copy from an axis of length 0; use zeros")
+    n = size if isinstance(size, torch.Tensor) else torch.tensor(size, device=position.device)
+    return PADDINGS[str(mode)](position, n)
+
+
+def is_zero(value) -> bool:
+    """False for a symbolic size, which must not be asked."""
+    return isinstance(value, int) and value == 0
+
+
+def as_stored(value, dtype: torch.dtype):
+    """A fill as int64 shows it where that stands for uint64."""
+    return value - 2**64 if dtype == torch.int64 and value >= 2**63 else value
+
+
+def _filled(x: torch.Tensor, pads: Pads, value) -> torch.Tensor:
+    if value == 0 or x.dtype.is_floating_point:
+        flat = [side for low_high in reversed(pads) for side in low_high]
+        return torch.nn.functional.pad(x, flat, value=value)
+    lead = x.ndim - len(pads)
+    sizes = [size + low + high for size, (low, high) in zip(x.shape[lead:], pads, strict=True)]
+    inside: Any = (..., *(slice(low, low + size) for size, (low, _) in zip(x.shape[lead:], pads, strict=True)))
+    # F.pad would round large integers and drop imaginary parts
+    y = x.new_full((*x.shape[:lead], *sizes), as_stored(value, x.dtype))
+    y[inside] = x
+    return y
+
+
+def _holds(dtype: torch.dtype, number) -> bool:
+    try:
+        if dtype.is_complex:
+            parts: tuple[Any, ...] = (number.real, number.imag)
+        elif isinstance(number, complex):
+            return False
+        elif dtype.is_floating_point:
+            parts = (number,)
+        else:
+            low, high = (0, 1) if dtype == torch.bool else (torch.iinfo(dtype).min, torch.iinfo(dtype).max)
+            return int(number) == number and low <= number <= high
+        largest = torch.finfo(dtype).max
+        return all(not math.isfinite(part) or abs(float(part)) <= largest for part in parts)
+    except (OverflowError, ValueError):  # NaN, Inf or 10**400 as another kind
+        return False
+
+
+def _lone(name: str, value: Any) -> Any:
+    """The one element of an array."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):  # ragged lists; tensors that need gradients
+        return None
+    if array.size != 1:
+        raise InputError(f"`{name}` must be scalar or an array with one element, got shape {array.shape}")
+    return array.reshape(()).item()
+
+
+def _plain(value):
+    return value if isinstance(value, torch.SymInt) else int(value)
 
 
 def _is_int(value) -> bool:
@@ -108,7 +233,9 @@ def _is_int(value) -> bool:
 
 
 def _same(size: int, span: int, stride: int) -> tuple[int, int]:
-    total = max(0, (-(-size // stride) - 1) * stride + span - size)
+    # max() would ask a symbolic size which remainder it leaves, and export that answer for all
+    whole = (-(-size // stride) - 1) * stride
+    total = span - 1 if stride == 1 else torch.sym_max(0, whole + span - size)
     return total // 2, total - total // 2
 
 

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from ..errors import InputError
-from .array import common_dtype
+from .array import check_dtype, common_dtype
 from .cost import Work, cheapest_method
 from .geometry import Geometry
-from .padding import Pads, check_mode, resolve_padding
+from .padding import Pads, check_mode, is_zero, resolve_padding
 from .spectrum import remembered
 
-__all__ = ["Plan", "check_bias", "check_groups", "check_rank", "choose_method", "make_plan", "per_axis"]
+__all__ = [
+    "Plan",
+    "check_bias",
+    "check_flip",
+    "check_groups",
+    "check_numbers",
+    "check_option",
+    "check_rank",
+    "choose_method",
+    "make_plan",
+    "per_axis",
+]
 
 METHOD_NAMES = ("auto", "direct", "overlap_add", "fft")
+LARGEST = 2**31 - 1  # of a stride or dilation: what every kernel of torch can count to
 
 
 class Plan(NamedTuple):
@@ -28,6 +43,7 @@ class Plan(NamedTuple):
     method: str  # a key of kernels.METHODS
     batched: bool  # x came with a batch axis
     work: Work
+    fused: bool  # torch's own kernel computes it, bias included
 
 
 def make_plan(
@@ -57,13 +73,34 @@ def choose_method(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> str:
 
 def per_axis(name: str, value: Any, n: int, *, least: int = 1) -> tuple[int, ...]:
     """`value` as n ints >= least, or InputError."""
-    values = (value,) * n if isinstance(value, int) else tuple(value) if isinstance(value, tuple | list) else ()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    values = tuple(value) if isinstance(value, tuple | list) else (value,)
     if len(values) == 1:
         values = values * n
-    if len(values) != n or any(isinstance(v, bool) or not isinstance(v, int) or v < least for v in values):
+    if len(values) != n or not all(_is_whole(v) and least <= v <= LARGEST for v in values):
         many = f" or {n} of them" if n > 1 else ""
-        raise InputError(f"{name} must be an int >= {least}{many}, got {value!r}")
-    return values
+        limit = f" and <= {LARGEST}" if any(_is_whole(v) and v > LARGEST for v in values) else ""
+        raise InputError(f"{name} must be an int >= {least}{limit}{many}, got {value!r}")
+    return tuple(int(v) for v in values)
+
+
+def check_option(name: str, value: Any, allowed: Sequence[str]) -> None:
+    """value is one of the names allowed."""
+    if not isinstance(value, str) or value not in allowed:
+        raise InputError(f"{name} must be {', '.join(allowed)}, got {value!r}")
+
+
+def check_flip(flip: Any) -> None:
+    """flip is a bool."""
+    if not isinstance(flip, bool | np.bool_):
+        raise InputError(f"flip must be True or False, got {flip!r}")
+
+
+def check_numbers(name: str, shape: Sequence[int]) -> None:
+    """An array of this shape can be counted in bytes, so that it either fits or runs out of memory."""
+    if all(isinstance(n, int) for n in shape) and math.prod(shape) > 2**58:
+        raise InputError(f"{name} must have at most 2^58 numbers, got shape {tuple(shape)}")
 
 
 def check_rank(x_shape: tuple[int, ...], w_shape: tuple[int, ...], layout: str) -> tuple[tuple[int, ...], bool]:
@@ -81,10 +118,11 @@ def check_rank(x_shape: tuple[int, ...], w_shape: tuple[int, ...], layout: str) 
     raise InputError(f"x must be (B, C, {axes}) or (C, {axes}), got shape {tuple(x_shape)}; {cure}")
 
 
-def check_groups(groups: Any) -> None:
-    """groups is an int >= 1."""
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
+def check_groups(groups: Any) -> int:
+    """groups as an int >= 1, or InputError."""
+    if not _is_whole(groups) or groups < 1:
         raise InputError(f"groups must be an int >= 1, got {groups!r}")
+    return int(groups)
 
 
 def check_bias(bias: torch.Tensor | None, n_out: int, dtype: torch.dtype) -> None:
@@ -103,7 +141,8 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     x_shape, batched = check_rank(x_shape, w_shape, "(C_out, C_in/groups, *kernel)")
     w_shape, n = tuple(w_shape), len(w_shape) - 2
     stride, dilation = per_axis("stride", stride, n), per_axis("dilation", dilation, n)
-    check_groups(groups)
+    groups = check_groups(groups)
+    check_dtype(dtype)
     if x_shape[1] != w_shape[1] * groups:
         raise InputError(
             f"w must be (C_out, C_in/groups, *kernel) with C_in = {x_shape[1]} and groups = {groups}, "
@@ -113,30 +152,40 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
         raise InputError(f"groups must divide the {w_shape[0]} output channels, got {groups}")
     if math.prod(w_shape[2:]) == 0:
         raise InputError(f"the kernel must have at least one tap an axis, got {w_shape[2:]}")
-    if method not in METHOD_NAMES:
-        raise InputError(f"method must be {', '.join(METHOD_NAMES)}, got {method!r}")
-    mode = check_mode(padding_mode)
+    check_option("method", method, METHOD_NAMES)
+    mode = check_mode(padding_mode, dtype)
     spans = [(k - 1) * d + 1 for k, d in zip(w_shape[2:], dilation, strict=True)]
     pads = resolve_padding(padding, x_shape[2:], spans, stride)
     for axis, (size, (low, high), span) in enumerate(zip(x_shape[2:], pads, spans, strict=True)):
-        if size + low + high < span:
+        by_name = isinstance(padding, str) and padding != "valid" and not isinstance(size, int)
+        if not by_name and size + low + high < span:  # a name always fits a symbolic size, which is >= 1
             raise InputError(
                 f"the kernel must fit into the padded input, got {span} taps (dilation counted) on "
                 f"{size} + {low} + {high} positions of spatial axis {axis}; try padding='full'"
             )
+    padded = (*x_shape[:2], *(n + low + high for n, (low, high) in zip(x_shape[2:], pads, strict=True)))
+    out_sizes = Geometry(stride, pads, dilation, groups).out_sizes(x_shape[2:], w_shape[2:])
+    check_numbers("x with its padding", padded)
+    check_numbers("the output", (x_shape[0], w_shape[0], *out_sizes))
     mode_pads = None
-    if mode != "zeros" and any(low or high for low, high in pads):
-        mode_pads = pads
-        x_shape = (
-            *x_shape[:2],
-            *(size + low + high for size, (low, high) in zip(x_shape[2:], pads, strict=True)),
-        )
-        pads = ((0, 0),) * n
+    flat = [side for low_high in pads for side in low_high]
+    invented = mode != "zeros" and not all(is_zero(side) for side in flat)
+    if invented or any(isinstance(side, torch.SymInt) for side in flat):  # kernels may not ask symbols
+        mode_pads, pads, x_shape = pads, ((0, 0),) * n, padded
     geometry = Geometry(stride, pads, dilation, groups)
-    work = Work(x_shape, w_shape, geometry, dtype.itemsize, dtype.is_floating_point or dtype.is_complex)
-    if method == "auto":
-        method = "direct" if torch.compiler.is_exporting() else cheapest_method(work)
-    return Plan(mode, mode_pads, geometry, method, batched, work)
+    inexact = dtype.is_floating_point or dtype.is_complex
+    work = Work(x_shape, w_shape, geometry, dtype.itemsize, inexact)
+    exporting = torch.compiler.is_exporting()
+    if not exporting and 0 in x_shape + w_shape:
+        method = "direct"  # nothing to transform
+    elif method == "auto":
+        method = "direct" if exporting else cheapest_method(work)
+    fused = method == "direct" and dtype.is_floating_point and 0 not in w_shape
+    return Plan(mode, mode_pads, geometry, method, batched, work, fused)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 _remembered = remembered(_plan)

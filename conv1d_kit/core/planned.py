@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..errors import InputError
-from .array import common_dtype, enter, narrow, widen
-from .conv import add_bias
+from .array import check_dtype, common_dtype, enter, narrow, widen
+from .compute import compute
 from .cost import predicted_seconds
-from .kernels import METHODS, direct, through_spectrum
-from .padding import pad
-from .plan import check_bias, make_plan
+from .plan import check_bias, check_flip, make_plan
 from .precision import normwise_bound
 from .spectral import kernel_spectra
 from .spectrum import fft_points
@@ -83,16 +83,17 @@ class ConvPlan:
     def __init__(self, x_shape, w, dtype, bias, stride, padding, padding_mode, dilation, groups, flip, method):
         (w, bias), self._leave = enter(w=w, bias=bias)
         x_dtype = w.dtype if dtype is None else _torch_dtype(dtype)
-        like = torch.empty(0, dtype=x_dtype)
-        self._dtype = common_dtype(like, w)
-        self._given = (tuple(x_shape), x_dtype)
+        self._dtype = common_dtype(torch.empty(0, dtype=x_dtype), w)
+        self._given = (_shape(x_shape), x_dtype)
         self._plan = make_plan(
             self._given[0], w.shape, self._dtype, stride, padding, padding_mode, dilation, groups, method
         )
         check_bias(bias, w.shape[0], self._dtype)
-        w = widen(w.detach(), self._dtype).clone()
-        self._w = w.flip(tuple(range(2, w.ndim))) if flip else w
-        self._bias = None if bias is None else widen(bias.detach(), self._dtype).clone()
+        check_flip(flip)
+        with torch.inference_mode(False):  # what is kept must serve where gradients are wanted
+            w = widen(w.detach().clone(), self._dtype)
+            self._w = w.flip(tuple(range(2, w.ndim))) if flip else w
+            self._bias = None if bias is None else widen(bias.detach().clone(), self._dtype)
         work, g = self._plan.work, self._plan.geometry
         self.method = self._plan.method
         self.n_fft = (
@@ -101,12 +102,10 @@ class ConvPlan:
         out = (work.x_shape[0], w.shape[0], *g.out_sizes(work.x_shape[2:], w.shape[2:]))
         self.out_shape = out if self._plan.batched else out[1:]
         self.error_bound = normwise_bound(self.method, self._dtype, math.prod(w.shape[1:]), self.n_fft or 1)
-        keeps = self._w.numel() and self._dtype.is_floating_point and self._dtype.itemsize >= 4
-        self._spectra = (
-            kernel_spectra(self._w, g, work.x_shape[-1], self.n_fft)
-            if self.n_fft is not None and keeps
-            else None
-        )
+        self._spectra = None
+        if self.n_fft is not None and self._dtype in (torch.float32, torch.float64):
+            with torch.inference_mode(False):
+                self._spectra = kernel_spectra(self._w, g, work.x_shape[-1], self.n_fft)
 
     def __call__(self, x: Any) -> Any:
         """conv(x, w, ...) as planned; x as it was announced.
@@ -124,28 +123,21 @@ class ConvPlan:
             )
         plan = self._plan
         x = widen(x if plan.batched else x[None], self._dtype)
-        if plan.mode_pads is not None:
-            x = pad(x, plan.mode_pads, plan.mode)
-        if self._spectra is not None and self.n_fft is not None:
-            y = add_bias(through_spectrum(x, self._w, plan.geometry, self.method, self._spectra), self._bias)
-        elif self.method == "direct":
-            y = direct(x, self._w, plan.geometry, self._bias)
-        else:
-            y = add_bias(METHODS[self.method](x, self._w, plan.geometry), self._bias)
-        return leave(narrow(y if plan.batched else y[0], self._dtype))
+        y = narrow(compute(x, self._w, self._bias, plan, self._spectra), self._dtype)
+        return leave(y if plan.batched else y[0])
 
     def explain(self) -> str:
         """Why this method: predicted times, block, error bound, in a few lines."""
-        seconds = predicted_seconds(self._plan.work)
+        work = self._plan.work
+        seconds = predicted_seconds(work) if 0 not in work.x_shape + work.w_shape else {"direct": 0.0}
         lines = [f"x {self._given[0]} {self._given[1]}, w {tuple(self._w.shape)} → {self.out_shape}"]
         for name, value in sorted(seconds.items(), key=lambda item: item[1]):
             mark = "→" if name == self.method else " "
             lines.append(f"{mark} {name:<12} predicted {value * 1e3:10.3f} ms")
         if self.n_fft is not None:
             span = self._plan.geometry.spans(self._w.shape[2:])[-1]
-            lines.append(
-                f"blocks of {self.n_fft} points, {self.n_fft - span + 1} new samples each; spectrum of w kept"
-            )
+            kept = "" if self._spectra is None else "; spectrum of w kept"
+            lines.append(f"blocks of {self.n_fft} points, {self.n_fft - span + 1} new samples each{kept}")
         lines.append(f"|error| <= {self.error_bound:.2g}·|x|·|w|")
         return "\n".join(lines)
 
@@ -153,15 +145,20 @@ class ConvPlan:
         return f"ConvPlan({self._given[0]} → {self.out_shape}, method={self.method!r}, n_fft={self.n_fft})"
 
 
-def _torch_dtype(dtype: Any) -> torch.dtype:
-    import numpy as np
+def _shape(x_shape: Any) -> tuple[int, ...]:
+    whole = isinstance(x_shape, tuple | list) and all(
+        isinstance(n, Integral) and not isinstance(n, bool) and int(n) >= 0 for n in x_shape
+    )
+    if not whole:
+        raise InputError(f"x_shape must be ints >= 0 (B, C_in, *spatial) or (C_in, *spatial), got {x_shape!r}")
+    return tuple(int(n) for n in x_shape)
 
-    if isinstance(dtype, torch.dtype):
-        return dtype
-    named = getattr(torch, dtype, None) if isinstance(dtype, str) else None
-    if isinstance(named, torch.dtype):
-        return named
-    try:
-        return torch.from_numpy(np.zeros(0, dtype)).dtype
-    except TypeError as error:
-        raise InputError(f"dtype must be a NumPy or torch dtype, got {dtype!r}") from error
+
+def _torch_dtype(dtype: Any) -> torch.dtype:
+    named = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(named, torch.dtype):
+        try:
+            named = torch.from_numpy(np.zeros(0, np.dtype(dtype).newbyteorder("="))).dtype
+        except (TypeError, ValueError) as error:
+            raise InputError(f"dtype must be a NumPy or torch dtype, got {dtype!r}") from error
+    return check_dtype(named)

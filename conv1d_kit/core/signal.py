@@ -270,8 +270,7 @@ def _matrix_convolution(in1, in2, mode, boundary, fillvalue, correlation: bool) 
     if swap:
         a, b = b, a
     from .array import common_dtype, enter, narrow, widen
-    from .fill import fill_number, filled
-    from .padding import pad
+    from .padding import fill_number, pad
 
     if isinstance(a, np.ndarray):
         a, b = _promoted(a, b)
@@ -286,7 +285,7 @@ def _matrix_convolution(in1, in2, mode, boundary, fillvalue, correlation: bool) 
         lows = [k - 1 if mode == "full" else (k - 1) // 2 if correlation else k // 2 for k in spans]
         highs = [k - 1 if mode == "full" else k - 1 - low for k, low in zip(spans, lows, strict=True)]
         pads, rule = tuple(zip(lows, highs, strict=True)), BOUNDARIES[boundary]
-        x = filled(x, pads, number) if rule == "fill" else pad(x, pads, rule)
+        x = pad(x, pads, number if rule == "fill" else rule)
     y = _through_core(x, w.flip((0, 1)).conj() if correlation else w, (0, 1), "valid", "auto")
     return leave(narrow(y.flip((0, 1)) if swap and correlation else y, dtype))
 

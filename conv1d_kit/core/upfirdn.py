@@ -14,8 +14,7 @@ from ..errors import InputError, InputTypeError
 from .array import enter
 from .conv import conv
 from .differentiable import all_finite, inside_transform
-from .fill import fill_number, filled
-from .padding import pad
+from .padding import fill_number, pad
 from .plain import array_likes
 from .terms import sum_with_non_finite
 
@@ -132,7 +131,7 @@ def extend(x: torch.Tensor, low: int, high: int, mode: str, cval: Any = 0) -> to
     rule = EXTENSIONS[mode]
     if isinstance(rule, str):
         if rule == "zeros":
-            return filled(x, ((low, high),), cval)
+            return pad(x, ((low, high),), cval)
         return pad(x, ((low, high),), rule)
     n = x.shape[-1]
     before, after = torch.arange(-low, 0, device=x.device), torch.arange(n, n + high, device=x.device)
