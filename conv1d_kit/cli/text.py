@@ -23,6 +23,7 @@ app = typer.Typer(help="Train, predict, cross-validate texts.", no_args_is_help=
 
 CHUNK = 1024  # rows predicted and written at once
 SHOWN = 5  # bad rows named one by one
+LISTED = 1000  # and in the JSON object
 
 File = Annotated[
     Path,
@@ -85,6 +86,7 @@ def train(
         "encoding": data.encoding,
         "rows": len(data),
         "bad_rows": len(data.bad),
+        "skipped": _reasons(data),
         "classes": model.classes_.tolist(),
         "words": len(model.vocabulary_.words),
         "epochs": last.number,
@@ -130,8 +132,10 @@ def predict(
         note(f"{name}: {texts.note.partition(': ')[2]} with --encoding")
     tally = _Tally()
     _write_predictions(out, classifier, names, texts.rows, tally)
-    for line, reason in tally.shown:
+    for line, reason in tally.reasons[:SHOWN]:
         note(f"{name}: line {line}: {reason}")
+    if tally.bad > SHOWN:
+        note(f"{name}: {tally.bad - SHOWN} more rows without a label, {tally.bad} in all; their rows say why")
     result = {
         "predictions": str(out),
         "file": name,
@@ -139,11 +143,14 @@ def predict(
         "encoding": texts.encoding.name,
         "rows": tally.rows,
         "bad_rows": tally.bad,
+        "errors": [{"path": name, "line": line, "error": error} for line, error in tally.reasons],
         "labels": tally.labels,
         "accuracy": tally.right / tally.labelled if tally.labelled else None,
         "seconds": time.perf_counter() - start,
     }
     emit(result, lambda console: console.print(_facts("predicted", result)), as_json=as_json)
+    if tally.bad == tally.rows:
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -175,21 +182,32 @@ def cv(
     from ..training.metrics import mean_interval, wilson_interval
 
     start = time.perf_counter()
+    if folds < 2:
+        raise InputError(f"--folds must be an int >= 2, got {folds}")
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers must be an int >= 1, got {workers}; leave it out for one a core")
     options = _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed)
     data = _read(file, format, text_column, label_column, encoding, options)
-    texts, labels, bad = data.texts, data.labels, len(data.bad)
+    texts, labels, bad, skipped = data.texts, data.labels, len(data.bad), _reasons(data)
     if test is None:
-        parts = stratified_folds(labels, folds, seed=seed)
+        try:
+            parts = stratified_folds(labels, folds, seed=seed, source=data.name)
+        except InputError as error:
+            raise DataError(str(error).replace("n_folds", "--folds")) from error
     else:
         other = _read(test, format, text_column, label_column, encoding, options)
         _check_labels(data, other)
         parts = [(range(len(texts)), range(len(texts), len(texts) + len(other)))]  # type: ignore[list-item]
         texts, labels, bad = texts + other.texts, labels + other.labels, bad + len(other.bad)
+        skipped = (skipped + _reasons(other))[:LISTED]
     with progress() as bar:
         task = bar.add_task("folds", total=len(parts))
-        results = run_folds(
-            options, texts, labels, parts, workers=workers or _cores(), on_fold=lambda fold: bar.advance(task)
-        )
+        try:
+            results = run_folds(
+                options, texts, labels, parts, workers=workers or _cores(), on_fold=lambda _: bar.advance(task)
+            )
+        except InputError as error:
+            raise DataError(f"{data.name}: {error}") from error
     right = [sum(labels[i] == p for i, p in zip(r.test, r.predicted, strict=True)) for r in results]
     scores = [n / len(r.test) for n, r in zip(right, results, strict=True)]
     if test is None:
@@ -205,7 +223,8 @@ def cv(
         "accuracy": mean,
         "interval": interval,
         "interval_kind": f"95 %, {kind}",
-        "folds": [
+        "folds": scores,
+        "fold_details": [
             {"fold": r.number, "accuracy": score, "n_train": r.n_train, "n_test": len(r.test),
              "words": r.n_words, "loss": r.loss, "seconds": r.seconds}
             for r, score in zip(results, scores, strict=True)
@@ -216,6 +235,7 @@ def cv(
         "encoding": data.encoding,
         "rows": len(texts),
         "bad_rows": bad,
+        "skipped": skipped,
         "classes": sorted(set(data.labels)),
         "options": {k: list(v) if isinstance(v, tuple) else v for k, v in options.items()},
     }  # fmt: skip
@@ -237,7 +257,7 @@ class _Tally:
     def __init__(self) -> None:
         self.rows = self.bad = self.right = self.labelled = 0
         self.labels: dict[str, int] = {}
-        self.shown: list[tuple[int, str]] = []
+        self.reasons: list[tuple[int, str]] = []
 
 
 def _write_predictions(
@@ -283,8 +303,8 @@ def _predicted(classifier: TextClassifier, names: list[str], chunk: list[Row], t
         tally.rows += 1
         if error is not None:
             tally.bad += 1
-            if len(tally.shown) < SHOWN:
-                tally.shown.append((row.line, error))
+            if len(tally.reasons) < LISTED:
+                tally.reasons.append((row.line, error))
             yield [tally.rows, "", "", *("" for _ in names), f"line {row.line}: {error}"]
             continue
         share = next(shares)
@@ -322,13 +342,11 @@ def _lines_or_plain(file: str, encoding: str | None, names: list[str]) -> str:
 def _read(file: Path, format, text_column, label_column, encoding, options: dict[str, Any]) -> LabelledTexts:
     """The file's labelled texts; what cannot be used is said on standard error, and why."""
     from ..text.dataset import read_texts
-    from ..text.tokens import TOKENIZERS
 
-    if options.get("tokenizer", "word") not in TOKENIZERS:
-        raise InputError(f"--tokenizer must be one of {', '.join(TOKENIZERS)}, got {options['tokenizer']!r}")
     data = read_texts(
-        file, format=format, text_column=text_column, label_column=label_column, encoding=encoding
-    )
+        file, format=format, text_column=text_column, label_column=label_column, encoding=encoding,
+        tokenizer=options.get("tokenizer", "word"),
+    )  # fmt: skip
     if data.note:
         note(f"{data.note} with --encoding")
     for row in data.bad[:SHOWN]:
@@ -349,12 +367,25 @@ def _check_labels(train: LabelledTexts, test: LabelledTexts) -> None:
 
 
 def _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed) -> dict[str, Any]:
-    """The classifier's arguments that were given; its own defaults serve for the others."""
+    """The classifier's arguments that were given, checked; its own defaults serve for the others."""
     given = {
         "tokenizer": tokenizer, "widths": None if widths is None else _widths(widths), "filters": filters,
         "dim": dim, "epochs": epochs, "batch_size": batch_size, "lr": lr, "min_count": min_count, "seed": seed,
     }  # fmt: skip
-    return {k: v for k, v in given.items() if v is not None}
+    options = {k: v for k, v in given.items() if v is not None}
+    from ..text.classifier import TextClassifier
+
+    try:
+        TextClassifier(**options).check_options()
+    except InputError as error:
+        name, _, rest = str(error).partition(" ")
+        raise InputError(f"--{name.replace('_', '-')} {rest}") from error
+    return options
+
+
+def _reasons(data: LabelledTexts) -> list[dict[str, Any]]:
+    """The rows left out, for the JSON object: at most LISTED of them."""
+    return [{"path": data.name, "line": r.line, "error": r.error} for r in data.bad[:LISTED]]
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -371,5 +402,9 @@ def _cores() -> int:
 
 
 def _facts(title: str, result: dict[str, Any]) -> Any:
-    shown = {k: f"{v:.3f}" if isinstance(v, float) else v for k, v in result.items() if v is not None}
+    shown = {
+        k: f"{v:.3f}" if isinstance(v, float) else v
+        for k, v in result.items()
+        if v is not None and k not in ("skipped", "errors")  # said on standard error
+    }
     return table(title, ["", " "], [[k, str(v)] for k, v in shown.items()])

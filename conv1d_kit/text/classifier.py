@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -55,7 +56,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Peak learning rate of Adam; a short warm-up, then a half cosine to 0.
     average_decay : float in [0, 1) or None
         Ends on a moving average of the weights.
-    seed : int
+    seed : int from 0 to 2**32 − 1
         Same seed, data and number of threads: same net.
     n_threads : int >= 1 or None
         Threads of torch while it trains; None leaves them as they are.
@@ -129,7 +130,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         InputError, InputTypeError
             If an option cannot be used, a text is no str, the lengths differ, or there is one class only.
         """
-        self._check_options()
+        self.check_options()
         texts, labels = _texts(X), np.asarray(y)
         if labels.ndim != 1 or len(labels) != len(texts):
             raise InputError(f"y must hold one label a text ({len(texts)}), got shape {labels.shape}")
@@ -139,10 +140,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise InputError(f"y must hold at least two classes, got only {self.classes_.tolist()[0]!r}")
         words = self._words(texts)
-        self.vocabulary_ = Vocabulary.from_tokens(words, min_count=self.min_count)
+        self.vocabulary_ = Vocabulary.from_tokens(words, min_count=int(self.min_count))
         ids = [self.vocabulary_.encode(w) for w in words]
         with _threads(self.n_threads):
-            self.net_ = self._make_net(torch.Generator().manual_seed(self.seed))
+            self.net_ = self._make_net(torch.Generator().manual_seed(int(self.seed)))
             self.history_ = self._train(ids, torch.from_numpy(targets.astype(np.int64)), on_epoch)
         return self
 
@@ -179,8 +180,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         (10, 3)
         """
         if self.epochs is not None:
-            return self.epochs
-        return min(50, max(5, round(STEPS * self.batch_size / max(1, n_texts))))
+            return int(self.epochs)
+        return min(50, max(5, round(STEPS * int(self.batch_size) / max(1, n_texts))))
 
     def save(self, path) -> None:
         """Write a model folder (safetensors + JSON).
@@ -193,7 +194,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "net_")
         config = {
             "classes": self.classes_.tolist(),
-            "options": {**self.get_params(), "widths": list(self.widths)},
+            "options": {**self.get_params(), "widths": [int(k) for k in self.widths]},
             "vocabulary": self.vocabulary_.to_json(),
         }
         save_model_folder(path, "text", config, self.net_.state_dict())
@@ -210,7 +211,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         config, tensors = load_model_folder(path, "text")
         try:
             model = cls(**config["options"])
-            model._check_options()
+            model.check_options()
             model.classes_ = np.asarray(config["classes"])
             model.vocabulary_ = Vocabulary.from_json(config["vocabulary"])
             model.net_ = model._make_net(None)
@@ -218,29 +219,53 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            reason = " ".join(str(error).split()) or repr(error)
             raise ModelError(
                 f"{path} does not fit this version's TextClassifier: {reason}; train it again"
             ) from error
         model.net_.eval()
         return model
 
+    def check_options(self) -> None:
+        """Refuse arguments that cannot be used; `fit` does so too, scikit-learn's way, not `__init__`.
+
+        Raises
+        ------
+        InputError
+        """
+        for name, table in (("net", TEXT_NETS), ("tokenizer", TOKENIZERS)):
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in table:
+                raise InputError(f"{name} must be one of {', '.join(table)}, got {value!r}")
+        if isinstance(self.widths, str) or not isinstance(self.widths, Iterable):
+            raise InputError(f"widths must be one or more ints >= 1, got {self.widths!r}; try (3, 4, 5)")
+        widths = list(self.widths)
+        if not widths or not all(_is_int(k) and k >= 1 for k in widths):
+            raise InputError(f"widths must be one or more ints >= 1, got {self.widths!r}; try (3, 4, 5)")
+        for name in ("filters", "dim", "min_count", "batch_size", "epochs", "n_threads"):
+            value = getattr(self, name)
+            if value is None and name in ("epochs", "n_threads"):
+                continue
+            if not _is_int(value) or value < 1:
+                raise InputError(f"{name} must be an int >= 1, got {value!r}")
+        if not _is_int(self.seed) or not 0 <= self.seed < 2**32:
+            raise InputError(f"seed must be an int from 0 to {2**32 - 1}, got {self.seed!r}")
+        for name in ("dropout", "embedding_dropout", "word_dropout", "average_decay"):
+            value = getattr(self, name)
+            if value is None and name == "average_decay":
+                continue
+            if not _is_number(value) or not 0 <= value < 1:
+                raise InputError(f"{name} must be a number in [0, 1), got {value!r}")
+        if not _is_number(self.lr) or not 0 < self.lr < math.inf:
+            raise InputError(f"lr must be a finite number > 0, got {self.lr!r}; try 0.002")
+        if self.max_norm is not None and (not _is_number(self.max_norm) or not self.max_norm > 0):
+            raise InputError(f"max_norm must be a number > 0 or None, got {self.max_norm!r}")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
         return tags
-
-    def _check_options(self) -> None:
-        for name, table in (("net", TEXT_NETS), ("tokenizer", TOKENIZERS)):
-            if getattr(self, name) not in table:
-                raise InputError(f"{name} must be one of {', '.join(table)}, got {getattr(self, name)!r}")
-        for name in ("epochs", "batch_size", "n_threads"):
-            value = getattr(self, name)
-            if value is None and name != "batch_size":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} must be an int >= 1, got {value!r}")
 
     def _words(self, texts: Sequence[str]) -> list[list[str]]:
         cut = TOKENIZERS[self.tokenizer]
@@ -251,17 +276,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             devices=[]
         ):  # torch's layers draw from the global generator when they are made
             return TEXT_NETS[self.net](
-                len(self.vocabulary_), len(self.classes_), dim=self.dim, widths=tuple(self.widths),
-                filters=self.filters, dropout=self.dropout, embedding_dropout=self.embedding_dropout,
-                word_dropout=self.word_dropout, max_norm=self.max_norm, generator=generator,
+                len(self.vocabulary_), len(self.classes_), dim=int(self.dim),
+                widths=tuple(map(int, self.widths)), filters=int(self.filters), dropout=self.dropout,
+                embedding_dropout=self.embedding_dropout, word_dropout=self.word_dropout,
+                max_norm=self.max_norm, generator=generator,
             )  # fmt: skip
 
     def _train(self, ids: list[np.ndarray], targets: torch.Tensor, on_epoch):
         lengths = np.array([len(row) for row in ids], dtype=np.int64)
-        rng = np.random.default_rng(self.seed)
+        rng, batch_size = np.random.default_rng(int(self.seed)), int(self.batch_size)
 
         def batches(epoch: int) -> Iterator[tuple[tuple, torch.Tensor]]:
-            for rows in training_batches(lengths, self.batch_size, rng):
+            for rows in training_batches(lengths, batch_size, rng):
                 yield pad([ids[i] for i in rows]), targets[rows]
 
         epochs = self.n_epochs(len(ids))
@@ -271,12 +297,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             epochs=epochs,
             loss=torch.nn.functional.cross_entropy,
             optimizer=RowAdam(self.net_.parameters(), lr=self.lr),
-            n_steps=epochs * -(-len(ids) // self.batch_size),
+            n_steps=epochs * -(-len(ids) // batch_size),
             schedule=warmup_cosine,
             average_decay=self.average_decay,
             after_step=lambda _: self.net_.constrain(),
             on_epoch=on_epoch,
-            seed=self.seed,
+            seed=int(self.seed),
         )
 
 
@@ -284,11 +310,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 def _threads(n: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
     if n is not None:
-        torch.set_num_threads(n)
+        torch.set_num_threads(int(n))
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _texts(X) -> list[str]:

@@ -84,8 +84,11 @@ def _run_fold(job: tuple) -> FoldResult:
 
     options, number, train_texts, train_labels, test_texts, test = job
     start = time.perf_counter()
-    model = TextClassifier(**options).fit(train_texts, train_labels)
-    predicted = model.predict(test_texts)
+    try:
+        model = TextClassifier(**options).fit(train_texts, train_labels)
+        predicted = model.predict(test_texts)
+    except InputError as error:
+        raise InputError(f"fold {number}: {error}") from error
     return FoldResult(
         number, np.asarray(test), predicted, len(train_texts), len(model.vocabulary_.words),
         model.history_.losses[-1], time.perf_counter() - start,

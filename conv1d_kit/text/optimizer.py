@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -30,8 +31,8 @@ class RowAdam(torch.optim.Optimizer):
     def __init__(
         self, params: Iterable, *, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps=1e-8
     ):
-        if not lr > 0:
-            raise InputError(f"lr must be > 0, got {lr!r}")
+        if not 0 < lr < math.inf:
+            raise InputError(f"lr must be a finite number > 0, got {lr!r}")
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
 
     @torch.no_grad()
@@ -49,7 +50,7 @@ class RowAdam(torch.optim.Optimizer):
                     state["step"] = 0
                     state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
                 state["step"] += 1
-                size = group["lr"] / (1 - beta1 ** state["step"])
+                size = min(group["lr"] / (1 - beta1 ** state["step"]), torch.finfo(p.dtype).max)
                 scale = (1 - beta2 ** state["step"]) ** 0.5
                 if p.grad.is_sparse:
                     grad = p.grad.coalesce()

@@ -14,7 +14,12 @@ Fold = tuple[np.ndarray, np.ndarray]  # (train indices, test indices)
 
 
 def stratified_folds(
-    labels: Sequence, n_folds: int, *, groups: Sequence | None = None, seed: int = 0
+    labels: Sequence,
+    n_folds: int,
+    *,
+    groups: Sequence | None = None,
+    seed: int = 0,
+    source: str | None = None,
 ) -> list[Fold]:
     """Shuffled folds with the class shares of the whole set; a group never stands on both sides.
 
@@ -24,7 +29,9 @@ def stratified_folds(
     n_folds : int >= 2, at most the size of the smallest class (or the number of groups)
     groups : sequence of length N, optional
         Source recording, speaker, site…: rows of one group stay together.
-    seed : int
+    seed : int from 0 to 2**32 − 1
+    source : str, optional
+        The file that messages name, where its rows are to blame.
 
     Returns
     -------
@@ -46,12 +53,15 @@ def stratified_folds(
 
     if isinstance(n_folds, bool) or not isinstance(n_folds, int) or n_folds < 2:
         raise InputError(f"n_folds must be an int >= 2, got {n_folds!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise InputError(f"seed must be an int from 0 to {2**32 - 1}, got {seed!r}")
+    where = "" if source is None else f"{source}: "
     names, counts = np.unique(np.asarray(labels, dtype=str), return_counts=True)
     if len(names) < 2:
-        raise InputError(f"labels must hold at least two classes, got {names.tolist()}")
+        raise InputError(f"{where}labels must hold at least two classes, got {names.tolist()}")
     if counts.min() < n_folds:
         raise InputError(
-            f"n_folds must be at most the size of the smallest class, got {n_folds} folds and "
+            f"{where}n_folds must be at most the size of the smallest class, got {n_folds} folds and "
             f"{counts.min()} of class {str(names[counts.argmin()])!r}; ask for fewer folds"
         )
     y = np.asarray(labels, dtype=str)
@@ -60,22 +70,25 @@ def stratified_folds(
     else:
         g = np.asarray(groups, dtype=str)
         if len(g) != len(y):
-            raise InputError(f"groups must have one entry a label ({len(y)}), got {len(g)}")
+            raise InputError(f"{where}groups must have one entry a label ({len(y)}), got {len(g)}")
         n_groups = len(np.unique(g))
         if n_groups < n_folds:
             raise InputError(
-                f"n_folds must be at most the number of groups ({n_groups}), got {n_folds}; ask for fewer folds"
+                f"{where}n_folds must be at most the number of groups ({n_groups}), got {n_folds}; "
+                "ask for fewer folds"
             )
         splits = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(y, y, g)
     return [(np.sort(train), np.sort(test)) for train, test in splits]
 
 
-def folds_from_values(values: Sequence) -> list[Fold]:
+def folds_from_values(values: Sequence, *, source: str | None = None) -> list[Fold]:
     """One fold a distinct value (the fold column of a table, the first digit of an ESC file name).
 
     Parameters
     ----------
     values : sequence of length N
+    source : str, optional
+        The file or column that the message names.
 
     Returns
     -------
@@ -94,5 +107,6 @@ def folds_from_values(values: Sequence) -> list[Fold]:
     v = np.asarray(values)
     distinct = np.unique(v)
     if len(distinct) < 2:
-        raise InputError(f"fold values must hold at least two distinct values, got {distinct.tolist()}")
+        where = "" if source is None else f"{source}: "
+        raise InputError(f"{where}fold values must hold at least two distinct values, got {distinct.tolist()}")
     return [(np.flatnonzero(v != d), np.flatnonzero(v == d)) for d in distinct]

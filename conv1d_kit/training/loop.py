@@ -124,7 +124,7 @@ def train(
     Raises
     ------
     InputError
-        If the loss stops being finite, or `batches` gives nothing.
+        If the loss, the weights or the net's output stop being finite, or `batches` gives nothing.
     """
     average = WeightAverage(net, average_decay) if average_decay is not None else None
     peaks = [group["lr"] for group in optimizer.param_groups]
@@ -154,10 +154,9 @@ def train(
             if seen == 0:
                 raise InputError("batches must give at least one batch an epoch, got none")
             if not math.isfinite(total):
-                raise InputError(
-                    f"the loss must stay finite, got {total / seen} in epoch {number}; "
-                    "try a smaller learning rate, and check the data for NaN"
-                )
+                raise _diverged(f"the loss must stay finite, got {total / seen}", number)
+            if not all(bool(value.isfinite().all()) for value in net.state_dict().values()):
+                raise _diverged("the weights must stay finite, got NaN or Inf", number)
             epoch = Epoch(number, total / seen, right / seen, time.perf_counter() - start)
             history.epochs.append(epoch)
             if on_epoch is not None:
@@ -165,4 +164,17 @@ def train(
     if average is not None:
         average.copy_to(net)
     net.eval()
+    if history.epochs:
+        with torch.inference_mode():
+            if not bool(
+                net(*inputs).isfinite().all()
+            ):  # weights that are finite, but so large that sums are not
+                raise _diverged("the net's output must stay finite, got NaN or Inf", epochs)
     return history
+
+
+def _diverged(what: str, number: int) -> InputError:
+    return InputError(
+        f"{what} in epoch {number}: training has diverged; try a smaller learning rate, "
+        "and check the data for NaN"
+    )

@@ -47,5 +47,5 @@ def test_a_row_without_gradient_does_not_move():
 
 
 def test_a_rate_of_zero_is_refused():
-    with pytest.raises(InputError, match="lr must be > 0"):
+    with pytest.raises(InputError, match="lr must be a finite number > 0"):
         RowAdam([start()], lr=0.0)

@@ -1,6 +1,7 @@
 """TextClassifier: an estimator like any other, the same net for the same seed, a folder that brings it back."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -155,11 +156,70 @@ def test_unusable_input_is_refused(X, y, error, message):
 
 @pytest.mark.parametrize(
     "options",
-    [{"net": "rnn"}, {"tokenizer": "bpe"}, {"epochs": 0}, {"batch_size": 2.5}, {"n_threads": 0}, {"lr": 0}],
+    [
+        {"net": "rnn"},
+        {"net": []},
+        {"tokenizer": "bpe"},
+        {"epochs": 0},
+        {"batch_size": 2.5},
+        {"n_threads": 0},
+        {"lr": 0},
+        {"lr": "x"},
+        {"lr": math.inf},
+        {"lr": math.nan},
+        {"widths": 3},
+        {"widths": ()},
+        {"widths": "3"},
+        {"widths": (1, 2.5)},
+        {"widths": (0,)},
+        {"seed": -1},
+        {"seed": 10**23},
+        {"seed": "x"},
+        {"dim": 0},
+        {"filters": 1.5},
+        {"min_count": 0},
+        {"dropout": 1},
+        {"word_dropout": "x"},
+        {"average_decay": 1},
+        {"max_norm": 0},
+        {"max_norm": "x"},
+    ],
 )
 def test_unusable_options_are_refused_by_name(options):
     with pytest.raises(InputError, match=f"^{next(iter(options))} must be"):
         TextClassifier(**options).fit(["a", "b"], [0, 1])
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    numbers = {"epochs": np.int64(2), "dim": np.int32(8), "filters": np.uint8(4), "widths": np.array([1, 2]),
+               "batch_size": np.int64(4), "min_count": np.int64(1), "seed": np.int64(3),
+               "n_threads": np.int64(1), "lr": np.float64(1e-2), "dropout": np.float32(0.5)}  # fmt: skip
+    plain = {k: v.tolist() for k, v in numbers.items()}
+    a, b = (TextClassifier(**o).fit(*corpus(12)) for o in (numbers, plain))
+    a.save(tmp_path / "m")
+    for model in (b, TextClassifier.load(tmp_path / "m")):
+        assert np.array_equal(a.predict_proba(["not bad"]), model.predict_proba(["not bad"]))
+
+
+@pytest.mark.parametrize("lr", [1e30, 1e38])
+def test_a_training_that_diverges_is_refused(lr):
+    with pytest.raises(InputError, match=r"finite.* training has diverged; try a smaller learning rate"):
+        TextClassifier(**{**SMALL, "epochs": 1, "lr": lr}).fit(*corpus())
+
+
+def test_words_that_utf_8_cannot_hold_are_saved(tmp_path):
+    model = TextClassifier(**{**SMALL, "epochs": 1}).fit(["\ud800 a", "b"], [0, 1])
+    model.save(tmp_path / "m")
+    assert TextClassifier.load(tmp_path / "m").vocabulary_ == model.vocabulary_
+
+
+def test_a_model_whose_weights_do_not_fit_says_which(tmp_path, fitted):
+    fitted.save(tmp_path / "m")
+    config = json.loads((tmp_path / "m/config.json").read_text())
+    config["options"]["dim"] = 3
+    (tmp_path / "m/config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"size mismatch for embedding\.weight.*train it again$"):
+        TextClassifier.load(tmp_path / "m")
 
 
 def test_an_unfitted_model_says_so():

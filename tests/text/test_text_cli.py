@@ -91,7 +91,53 @@ def test_predict_writes_a_row_for_every_row(call, model, tmp_path):
     assert rows[0]["score"] == rows[0]["p_good"]
     assert (result["rows"], result["bad_rows"], result["labels"]) == (5, 2, {"good": 2, "bad": 1})
     assert "line 3: no text" in err
+    assert result["errors"][0] == {"path": str(path), "line": 3, "error": "no text"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new.csv", "p.csv"]
+
+
+def test_no_more_than_a_thousand_reasons_are_listed_and_a_run_without_any_label_fails(call, model, tmp_path):
+    (tmp_path / "d.txt").write_text("\n" * 1500)
+    code, out, err = call("predict", model, tmp_path / "d.txt", "--out", tmp_path / "p.csv", "--json")
+    result = json.loads(out)
+    assert (code, result["rows"], result["bad_rows"], len(result["errors"])) == (2, 1500, 1500, 1000)
+    assert "1495 more rows without a label, 1500 in all" in err
+    assert len(table(tmp_path / "p.csv")) == 1500
+
+
+def test_rows_without_a_token_are_left_out_of_training_and_counted(call, tmp_path):
+    (tmp_path / "d.txt").write_text("1 good film\n0 bad film\n0 ...\n1 ---\n1 good\n")
+    out = call("train", tmp_path / "d.txt", "--out", tmp_path / "m", "--tokenizer", "kim", "--json", *SMALL)[1]
+    result = json.loads(out)
+    assert (result["rows"], result["bad_rows"]) == (3, 2)
+    assert [r["line"] for r in result["skipped"]] == [3, 4]
+
+
+def test_a_training_that_diverges_leaves_no_model(call, data, tmp_path):
+    options = ["--dim", "8", "--epochs", "1", "--lr", "1e30", "--json"]
+    code, out, _ = call("train", data, "--out", tmp_path / "m", *options)
+    assert (code, "training has diverged" in json.loads(out)["error"]) == (2, True)
+    assert not (tmp_path / "m").exists()
+
+
+def test_an_error_in_a_fold_names_file_and_fold(call, data):
+    options = ["--dim", "8", "--epochs", "1", "--lr", "1e30", "--folds", "2", "--workers", "1"]
+    code, _, err = call("cv", data, *options)
+    assert code == 2
+    assert f"error: {data}: fold 1: " in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--folds", "1"], "--folds must be an int >= 2, got 1"),
+        (["--folds", "30"], ".txt: --folds must be at most the size of the smallest class, got 30"),
+        (["--workers", "0"], "--workers must be an int >= 1, got 0"),
+    ],
+)
+def test_options_of_cv_are_refused_by_their_own_names(call, data, options, message):
+    code, _, err = call("cv", data, *options)
+    assert code == 2
+    assert message in err
 
 
 def test_predict_scores_lines_that_begin_with_the_models_classes(call, model, data, tmp_path):
@@ -158,8 +204,9 @@ def test_cv_gives_accuracy_folds_and_seconds(call, data):
     code, out, _ = call("cv", data, "--folds", "2", "--workers", "1", "--json", *SMALL)
     result = json.loads(out)
     assert code == 0
-    assert result["accuracy"] == pytest.approx(sum(f["accuracy"] for f in result["folds"]) / 2)
-    assert [f["fold"] for f in result["folds"]] == [1, 2]
+    assert result["accuracy"] == pytest.approx(sum(result["folds"]) / 2)
+    assert result["folds"] == [f["accuracy"] for f in result["fold_details"]]
+    assert [f["fold"] for f in result["fold_details"]] == [1, 2]
     assert result["seconds"] > 0
     low, high = result["interval"]
     assert low <= result["accuracy"] <= high
@@ -170,7 +217,10 @@ def test_cv_on_a_test_file_trains_on_the_first(call, data, tmp_path):
     code, out, err = call("cv", data, "--test", tmp_path / "test.txt", "--json", *SMALL)
     result = json.loads(out)
     assert code == 0
-    assert (result["folds"][0]["n_train"], result["folds"][0]["n_test"], result["bad_rows"]) == (40, 3, 1)
+    fold = result["fold_details"][0]
+    assert (fold["n_train"], fold["n_test"], result["bad_rows"]) == (40, 3, 1)
+    assert result["skipped"] == [{"path": str(tmp_path / "test.txt"), "line": 4, "error": "no text"}]
+    assert result["folds"] == [result["accuracy"]]
     assert result["accuracy"] == pytest.approx(2 / 3)
     assert "test.txt: line 4: no text; left out" in err
 
@@ -187,6 +237,8 @@ def test_bad_rows_are_named_counted_and_left_out(call, tmp_path):
     path.write_text("".join(f"{a} {b}\n" for a, b in ROWS) + "good\n" * 7 + "bad end\n")
     code, out, err = call("train", path, "--out", tmp_path / "m", "--json", *SMALL)
     assert (code, json.loads(out)["rows"], json.loads(out)["bad_rows"]) == (0, 41, 7)
+    skipped = [{"path": str(path), "line": i, "error": "no text"} for i in range(41, 48)]
+    assert json.loads(out)["skipped"] == skipped
     assert "line 41: no text; left out" in err
     assert "2 more rows left out, 7 in all" in err
 
@@ -220,6 +272,18 @@ def test_the_fallback_encoding_is_said_on_standard_error_only(call, tmp_path):
             "--widths must be ints >= 1 with commas between, got '3;4'",
         ),
         ("e.txt", b"0 a\n1 b\n", ["--tokenizer", "bpe"], "--tokenizer must be one of word, kim"),
+        ("e.txt", b"0 a\n1 b\n", ["--seed", "-1"], "--seed must be an int from 0 to 4294967295, got -1"),
+        ("e.txt", b"0 a\n1 b\n", ["--seed", "9" * 23], "--seed must be an int from 0"),
+        ("e.txt", b"0 a\n1 b\n", ["--lr", "inf"], "--lr must be a finite number > 0, got inf"),
+        ("e.txt", b"0 a\n1 b\n", ["--lr", "nan"], "--lr must be a finite number > 0, got nan"),
+        ("e.txt", b"0 a\n1 b\n", ["--batch-size", "0"], "--batch-size must be an int >= 1, got 0"),
+        (
+            "e.txt",
+            b"0 a\n1 b\n",
+            ["--encoding", "base64"],
+            "encoding must be a text encoding that Python knows",
+        ),
+        ("e.txt", b"0 a\n1 b\n", ["--encoding", "utf-16"], "e.txt has no byte-order mark"),
         ("e.txt", b"0 a\n1 b\n", ["--format", "xml"], "format must be one of lines, plain, csv, tsv, jsonl"),
     ],
 )

@@ -49,3 +49,19 @@ def test_what_cannot_be_split_is_refused_with_a_cure():
         stratified_folds(LABELS, 3, groups=[0] * 30 + [1] * 15)
     with pytest.raises(InputError, match="two distinct values"):
         folds_from_values([1, 1])
+
+
+def test_messages_name_the_source_that_the_caller_gives():
+    for call in (
+        lambda: stratified_folds(["a", "a", "b"], 2, source="d.csv"),
+        lambda: stratified_folds(["a"] * 4, 2, source="d.csv"),
+        lambda: folds_from_values([1, 1], source="d.csv"),
+    ):
+        with pytest.raises(InputError, match=r"^d\.csv: "):
+            call()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, "x", True])
+def test_a_seed_out_of_range_is_refused(seed):
+    with pytest.raises(InputError, match="seed must be an int from 0 to 4294967295, got"):
+        stratified_folds(["a", "b"] * 4, 2, seed=seed)

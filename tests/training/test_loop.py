@@ -118,3 +118,18 @@ def test_no_batches_and_a_loss_that_is_not_finite_are_refused():
     bad = [((torch.full((2, 4), math.nan),), torch.tensor([0, 1]))]
     with pytest.raises(InputError, match=r"finite.*epoch 1"):
         train(net, lambda epoch: bad, epochs=1, loss=torch.nn.functional.cross_entropy, optimizer=optimizer)
+
+
+@pytest.mark.parametrize(("value", "what"), [(math.nan, "weights"), (3e38, "net's output")])
+def test_weights_that_end_out_of_range_are_refused_though_every_loss_was_finite(value, what):
+    def spoil(net):
+        with torch.no_grad():
+            net[3].weight.fill_(value)
+
+    net, _ = _problem()
+    one = ((torch.full((2, 4), 10.0),), torch.tensor([0, 1]))
+    optimizer, loss = torch.optim.Adam(net.parameters()), torch.nn.functional.cross_entropy
+    with pytest.raises(
+        InputError, match=f"the {what} must stay finite.* epoch 1: training has diverged; try a"
+    ):
+        train(net, lambda epoch: [one], epochs=1, loss=loss, optimizer=optimizer, after_step=spoil)
