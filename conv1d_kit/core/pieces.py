@@ -58,11 +58,11 @@ class Signal:
         """The rows at the positions `index` [shape=(rows or 1, L)] of the last axis."""
         x: Any = self.x[rows]
         if self.is_foreign:
-            lead = (len(index), *(1,) * (x.ndim - 2), -1)
+            lead = (len(index), *(1,) * (x.ndim - 2), index.shape[1])
             return self._tensor(np.take_along_axis(x, index.numpy().reshape(lead), -1))
         if len(index) == 1:
             return x.index_select(-1, index[0])
-        return torch.take_along_dim(x, index.reshape(len(index), *(1,) * (x.ndim - 2), -1), -1)
+        return torch.take_along_dim(x, index.reshape(len(index), *(1,) * (x.ndim - 2), index.shape[1]), -1)
 
     def refuse_nan(self, lengths: list[int] | None, batched: bool) -> None:
         """InputError with the index of the first NaN within `lengths`."""
@@ -171,9 +171,9 @@ class _Job(NamedTuple):
         y = narrow(self._ruled(x, g), self.dtype)
         if own is None:
             return y
-        sizes = torch.tensor(own.sizes[rows], device=y.device)[:, None]
+        sizes = torch.tensor(own.sizes[rows], dtype=torch.int64, device=y.device)[:, None]
         inside = torch.arange(first, stop, device=y.device) < sizes
-        return y.masked_fill(~inside.reshape(len(y), *(1,) * (y.ndim - 2), -1), 0)
+        return y.masked_fill(~inside.reshape(len(y), *(1,) * (y.ndim - 2), stop - first), 0)
 
     def _stretch(self, rows: slice, first: int, stop: int) -> tuple[torch.Tensor, Geometry]:
         """What outputs first to stop see, its last axis padded by the mode; zeros are left to the geometry."""
@@ -196,8 +196,8 @@ class _Job(NamedTuple):
     def _by_lengths(self, rows: slice, first: int, stop: int, own: Rows) -> tuple[torch.Tensor, Geometry]:
         """The same with each row padded behind its own end; zeros behind that."""
         g, mode, device = self.plan.geometry, self.plan.mode, self.signal.device
-        n = torch.tensor(own.lengths[rows], device=device)[:, None]
-        low, high = torch.tensor(own.pads[rows], device=device).reshape(-1, 2).T[..., None]
+        n = torch.tensor(own.lengths[rows], dtype=torch.int64, device=device)[:, None]
+        low, high = torch.tensor(own.pads[rows], dtype=torch.int64, device=device).reshape(-1, 2).T[..., None]
         span, size = g.spans(self.w.shape[2:])[-1], self.signal.shape[-1]
         start, reach = first * g.stride[-1], (stop - 1 - first) * g.stride[-1] + span
         position = torch.arange(start, start + max(0, reach), device=device) - low  # (rows, L)
@@ -209,7 +209,7 @@ class _Job(NamedTuple):
         else:
             x = widen(self.signal.take(rows, slice(0, 0)), self.dtype)
             x = pad(x, ((0, position.shape[-1]),))
-        shape = (len(n), *(1,) * (x.ndim - 2), -1)
+        shape = (len(n), *(1,) * (x.ndim - 2), position.shape[1])
         beyond = torch.zeros(position.shape, dtype=x.dtype, device=device)
         if mode not in PADDINGS and mode != "zeros":
             beyond.masked_fill_(position < n + high, as_stored(mode, x.dtype))

@@ -29,7 +29,15 @@ from .spectrum import (
     whole_length,
 )
 
-__all__ = ["forward_product", "input_product", "kernel_spectra", "round_elements", "weight_product", "window"]
+__all__ = [
+    "as_convolution",
+    "forward_product",
+    "input_product",
+    "kernel_spectra",
+    "round_elements",
+    "weight_product",
+    "window",
+]
 
 
 def kernel_spectra(w: torch.Tensor, g: Geometry, size: int, n_fft: int) -> list[torch.Tensor]:
@@ -150,18 +158,27 @@ def _layout(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, n_f
 
 
 def input_product(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: Sequence[int]) -> torch.Tensor:
-    """gx [spatial shape `sizes`] from gy and w: a convolution of gy, zeros between, with w turned round."""
+    """gx [spatial shape `sizes`] from gy and w."""
+    stuffed, turned, adjoint = as_convolution(gy, w, g, sizes)
+    n_fft = fft_points("overlap_add", adjoint, w.shape[2:], stuffed.shape[-1])
+    return forward_product(stuffed, turned, adjoint, n_fft)
+
+
+def as_convolution(
+    gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor, Geometry]:
+    """The adjoint [spatial shape `sizes`] of a convolution as one: gy with zeros between, w turned round."""
     stuffed = gy
     for axis, stride in enumerate(g.stride, start=2):
         stuffed = _stuffed(stuffed.movedim(axis, -1), stride).movedim(-1, axis)
-    swapped = w.unflatten(0, (g.groups, -1)).transpose(1, 2).flatten(0, 1).flip(tuple(range(2, w.ndim)))
+    turned = w.unflatten(0, (g.groups, -1)).transpose(1, 2).flatten(0, 1).flip(tuple(range(2, w.ndim)))
     lows = [span - 1 - low for span, (low, _) in zip(g.spans(w.shape[2:]), g.pads, strict=True)]
     highs = [
         size + span - 1 - given - low
         for size, span, given, low in zip(sizes, g.spans(w.shape[2:]), stuffed.shape[2:], lows, strict=True)
     ]
-    turned = Geometry((1,) * len(lows), tuple(zip(lows, highs, strict=True)), g.dilation, g.groups)
-    return forward_product(stuffed, swapped, turned, _block_length(w, turned, stuffed.shape[-1]))
+    pads = tuple(zip(lows, highs, strict=True))
+    return stuffed, turned, Geometry((1,) * len(lows), pads, g.dilation, g.groups)
 
 
 def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Sequence[int]) -> torch.Tensor:
@@ -210,10 +227,6 @@ def window(x: torch.Tensor, start: int, length: int) -> torch.Tensor:
 
 def _transforms(x: torch.Tensor):
     return (torch.fft.fft, torch.fft.ifft) if x.is_complex() else (torch.fft.rfft, torch.fft.irfft)
-
-
-def _block_length(w: torch.Tensor, g: Geometry, size: int) -> int:
-    return fft_points("overlap_add", g, w.shape[2:], size)
 
 
 def _stuffed(t: torch.Tensor, step: int) -> torch.Tensor:

@@ -8,9 +8,11 @@ import torch
 
 from ..errors import InputError
 from .array import common_dtype, enter, narrow, widen
+from .compute import add_bias
 from .geometry import Geometry
 from .kernels import direct
 from .plan import check_bias, check_groups, check_rank, per_axis
+from .spectral import as_convolution
 
 __all__ = ["conv_transpose"]
 
@@ -74,6 +76,8 @@ def conv_transpose(
             f"w must be (C_in, C_out/groups, *kernel) with C_in = {x_shape[1]} divisible by groups = {groups}, "
             f"got {tuple(w.shape)}"
         )
+    if 0 in w.shape[2:]:
+        raise InputError(f"the kernel must have at least one tap an axis, got {tuple(w.shape[2:])}")
     dtype = common_dtype(x, w)
     check_bias(bias, w.shape[1] * groups, dtype)
     spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
@@ -93,23 +97,15 @@ def conv_transpose(
 
     x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
     x = x if batched else x[None]
-    if dtype.is_floating_point:
+    sizes = [size + e for size, e in zip(least, extra, strict=True)]
+    if 0 in x.shape or 0 in w.shape:
+        y = x.new_zeros((len(x), w.shape[1] * groups, *sizes)) + x[:0].sum() + w[:0].sum()  # part of the graph
+        y = add_bias(y, bias)
+    elif dtype.is_floating_point:
         run = (torch.nn.functional.conv_transpose1d, torch.nn.functional.conv_transpose2d,
                torch.nn.functional.conv_transpose3d)[n - 1]  # fmt: skip
         y = run(x, w, bias, stride, padding, extra, groups, dilation)
-    else:
-        y = _by_conv(x, w, stride, padding, extra, dilation, groups, spans)
-        y = y if bias is None else y + bias.reshape(-1, *(1,) * n)
+    else:  # what torch lacks (integers) or sums less precisely (complex)
+        g = Geometry(stride, tuple((p, p) for p in padding), dilation, groups)
+        y = add_bias(direct(*as_convolution(x, w, g, sizes)), bias)
     return leave(narrow(y if batched else y[0], dtype))
-
-
-def _by_conv(x, w, stride, padding, extra, dilation, groups, spans) -> torch.Tensor:
-    """Zeros between the inputs, then the flipped kernel with its channels swapped: for dtypes torch lacks."""
-    sizes = ((size - 1) * s + 1 for size, s in zip(x.shape[2:], stride, strict=True))
-    stuffed = x.new_zeros((*x.shape[:2], *sizes))
-    stuffed[(..., *(slice(None, None, s) for s in stride))] = x
-    swapped = w.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1).flip(tuple(range(2, w.ndim)))
-    pads = tuple((s - 1, s - 1 + e) for s, e in zip(spans, extra, strict=True))
-    full = direct(stuffed, swapped, Geometry((1,) * len(stride), pads, dilation, groups))
-    cut: Any = (..., *(slice(p, size - p) for p, size in zip(padding, full.shape[2:], strict=True)))
-    return full[cut]

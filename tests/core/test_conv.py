@@ -304,6 +304,18 @@ def test_conv_transpose_equals_the_loop(stride, padding, dilation, groups, size,
     np.testing.assert_array_equal(by_size, got)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int64", "complex128"])
+def test_conv_transpose_of_nothing_is_zeros_and_bias(dtype):
+    bias = np.ones(3, dtype)
+    for x, w in (((2, 0, 5), (0, 3, 4)), ((0, 2, 5), (2, 3, 4)), ((2, 2, 0), (2, 3, 4))):
+        got = conv_transpose(np.ones(x, dtype), np.ones(w, dtype), bias, stride=2)
+        assert (got.dtype, got.shape) == (dtype, (x[0], 3, max(0, x[2] - 1) * 2 + 4 - 2 * (x[2] == 0)))
+        assert (got == 1).all()
+    assert conv_transpose(np.ones((1, 1, 9), dtype), np.ones((1, 0, 3), dtype)).shape == (1, 0, 11)
+    with pytest.raises(InputError, match=r"at least one tap an axis, got \(0,\)"):
+        conv_transpose(np.ones((1, 1, 9), dtype), np.ones((1, 1, 0), dtype))
+
+
 def test_conv_transpose_is_the_adjoint_of_conv():
     rng = np.random.default_rng(8)
     x, w = rng.standard_normal((1, 2, 20)), rng.standard_normal((3, 2, 5))

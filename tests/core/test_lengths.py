@@ -93,3 +93,8 @@ def test_output_lengths_come_back_as_their_kind():
     assert output_lengths(10, 3) == 8
     assert torch.equal(output_lengths(torch.tensor([10, 1]), 3), torch.tensor([8, 0]))
     assert output_lengths(np.array([10, 1]), 3).tolist() == [8, 0]
+
+
+def test_no_rows_give_no_rows():
+    for lengths in ([], np.zeros(0, int), torch.zeros(0, dtype=torch.int64)):
+        assert conv(np.zeros((0, 1, 5)), np.ones((2, 1, 3)), lengths=lengths).shape == (0, 2, 3)
