@@ -26,6 +26,7 @@ from .spectrum import cut, fft_points
 
 __all__ = ["Rules", "Signal", "conv_in_pieces"]
 
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 SHORT = 1024  # samples read at a time to look for NaN in an array that torch cannot look at
 SMALL = 20_480  # numbers of x up to which torch does not call oneDNN but lays out every window
 SLACK = 1 << 16  # bytes for small things
@@ -62,7 +63,10 @@ class Signal:
             return self._tensor(np.take_along_axis(x, index.numpy().reshape(lead), -1))
         if len(index) == 1:
             return x.index_select(-1, index[0])
-        return torch.take_along_dim(x, index.reshape(len(index), *(1,) * (x.ndim - 2), index.shape[1]), -1)
+        index = index.reshape(len(index), *(1,) * (x.ndim - 2), index.shape[1])
+        if self.dtype in SIGNED:  # torch gathers no unsigned integers but bytes
+            return torch.take_along_dim(x.view(SIGNED[self.dtype]), index, -1).view(self.dtype)
+        return torch.take_along_dim(x, index, -1)
 
     def refuse_nan(self, lengths: list[int] | None, batched: bool) -> None:
         """InputError with the index of the first NaN within `lengths`."""
@@ -167,12 +171,13 @@ class _Job(NamedTuple):
             x = x if self.plan.mode_pads is None else pad(x, self.plan.mode_pads, self.plan.mode)
         else:
             x, g = self._stretch(rows, first, stop)
-        y = narrow(self._ruled(x, g), self.dtype)
+        y = self._ruled(x, g)
         if own is None:
-            return y
+            return narrow(y, self.dtype)
         sizes = torch.tensor(own.sizes[rows], dtype=torch.int64, device=y.device)[:, None]
         inside = torch.arange(first, stop, device=y.device) < sizes
-        return y.masked_fill(~inside.reshape(len(y), *(1,) * (y.ndim - 2), stop - first), 0)
+        y = y.masked_fill(~inside.reshape(len(y), *(1,) * (y.ndim - 2), stop - first), 0)
+        return narrow(y, self.dtype)
 
     def _stretch(self, rows: slice, first: int, stop: int) -> tuple[torch.Tensor, Geometry]:
         """What outputs first to stop see, its last axis padded by the mode; zeros are left to the geometry."""
