@@ -1,5 +1,8 @@
 """plan_conv gives what conv gives, says why, and keeps its promise about errors."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -65,3 +68,16 @@ def test_a_plan_takes_only_what_was_planned():
         plan(torch.ones(1, 2, 90))
     with pytest.raises(InputError, match="dtype must be"):
         plan_conv((1, 2, 90), np.ones((1, 2, 3)), "float99")
+
+
+@pytest.mark.parametrize("method", ["direct", "overlap_add", "fft"])
+def test_a_plan_copied_or_pickled_serves_nan_and_gradients(method):
+    w = torch.randn(2, 1, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    plan = plan_conv((1, 1, 500), w, stride=3, method=method)
+    for again in (plan, copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):
+        x = torch.ones(1, 1, 500, dtype=torch.float64)
+        x[0, 0, 250] = torch.nan
+        assert torch.equal(again(x).isnan(), conv(x, w, stride=3, method="direct").isnan())
+        x = torch.randn(1, 1, 500, dtype=torch.float64, requires_grad=True)
+        ours = torch.autograd.grad(again(x).square().sum(), x)[0]
+        torch.testing.assert_close(ours, torch.autograd.grad(conv(x, w, stride=3).square().sum(), x)[0])
