@@ -168,12 +168,13 @@ class _Job(NamedTuple):
             x = x if self.plan.mode_pads is None else pad(x, self.plan.mode_pads, self.plan.mode)
         else:
             x, g = self._stretch(rows, first, stop)
-        y = narrow(self._ruled(x, g), self.dtype)
+        y = self._ruled(x, g)
         if own is None:
-            return y
+            return narrow(y, self.dtype)
         sizes = torch.tensor(own.sizes[rows], dtype=torch.int64, device=y.device)[:, None]
         inside = torch.arange(first, stop, device=y.device) < sizes
-        return y.masked_fill(~inside.reshape(len(y), *(1,) * (y.ndim - 2), stop - first), 0)
+        y = y.masked_fill(~inside.reshape(len(y), *(1,) * (y.ndim - 2), stop - first), 0)
+        return narrow(y, self.dtype)
 
     def _stretch(self, rows: slice, first: int, stop: int) -> tuple[torch.Tensor, Geometry]:
         """What outputs first to stop see, its last axis padded by the mode; zeros are left to the geometry."""

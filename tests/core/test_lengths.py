@@ -98,3 +98,14 @@ def test_output_lengths_come_back_as_their_kind():
 def test_no_rows_give_no_rows():
     for lengths in ([], np.zeros(0, int), torch.zeros(0, dtype=torch.int64)):
         assert conv(np.zeros((0, 1, 5)), np.ones((2, 1, 3)), lengths=lengths).shape == (0, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "uint16", "uint32", "uint64", "int16", "float16", "complex64"]
+)
+def test_rows_of_any_dtype_end_where_they_end(dtype):
+    x, w = np.ones((2, 1, 9), dtype), np.ones((1, 1, 3), dtype)
+    y = conv(x, w, lengths=[9, 5])
+    assert y.dtype == dtype
+    expected = (np.arange(7) < np.array([[7], [3]])) * (1 if dtype == "bool" else 3)
+    np.testing.assert_array_equal(y[:, 0], expected.astype(dtype))
