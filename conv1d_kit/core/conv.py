@@ -51,9 +51,19 @@ def conv(
     bias : array or Tensor [shape=(C_out,)], optional
     stride, dilation : int >= 1, or one a spatial axis
     padding : int, one int an axis, one (low, high) pair an axis, or a name
-        "valid", "same", "same_lower", "full", "causal", "anticausal": see `core.padding.resolve_padding`.
-    padding_mode : "zeros", "reflect", "symmetric", "replicate", "circular", or a number to fill with
-        Drawn in `core.padding.pad`; any pad length, longer than the signal too.
+        valid       nothing
+        same        L_out = ceil(L / stride); the odd element goes to the high side (torch, ONNX SAME_UPPER)
+        same_lower  the same with the odd element on the low side (scipy, numpy, ONNX SAME_LOWER)
+        full        every position where kernel and signal meet
+        causal      all on the low side: output t sees inputs up to t·stride
+        anticausal  all on the high side: output t sees inputs from t·stride on
+    padding_mode : what stands there, at any pad length, longer than the signal too
+        zeros      0 0 0 | 1 2 3 4 | 0 0 0
+        5.0        5 5 5 | 1 2 3 4 | 5 5 5
+        reflect    4 3 2 | 1 2 3 4 | 3 2 1
+        symmetric  3 2 1 | 1 2 3 4 | 4 3 2
+        replicate  1 1 1 | 1 2 3 4 | 4 4 4
+        circular   2 3 4 | 1 2 3 4 | 1 2 3
     groups : int
         Input and output channels are cut into this many groups that do not see each other.
     flip : bool

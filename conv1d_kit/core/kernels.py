@@ -24,13 +24,15 @@ from .spectrum import fft_points
 
 __all__ = ["METHODS", "direct", "fft", "overlap_add", "shifted", "through_spectrum"]
 
+SHORTEST_BLOCKED = 1024  # numbers of x below which a blocked product is not worth asking about
+
 
 def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:
     """The sum itself: torch's kernel, a blocked matrix product on one channel, shifted copies for integers."""
     if not (x.dtype.is_floating_point or x.dtype.is_complex) or x.ndim > 5:
         y = shifted(x, w, g)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
-    if x.shape[1] == 1 == w.shape[0] and is_plain(x, w):
+    if x.shape[1] == 1 == w.shape[0] and x.numel() >= SHORTEST_BLOCKED and is_plain(x, w):
         work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
         if blocked_is_quicker(work):
             y = blocked(x, w, g)

@@ -237,7 +237,7 @@ def _is_int(value) -> bool:
 
 def _same(size: int, span: int, stride: int) -> tuple[int, int]:
     # max() would ask a symbolic size which remainder it leaves, and export that answer for all
-    whole = (-(-size // stride) - 1) * stride
+    whole = ((size + stride - 1) // stride - 1) * stride  # ONNX rounds quotients towards zero: nothing negative
     total = span - 1 if stride == 1 else torch.sym_max(0, whole + span - size)
     return total // 2, total - total // 2
 

@@ -21,6 +21,7 @@ __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", 
 MODES = ("full", "same", "valid")
 CONVOLVE_METHODS = ("auto", "direct", "overlap_add", "fft")
 START_S = 1.5e-4  # seconds that a call of the engine takes at the least; below them np.convolve answers
+QUICK, FEW = frozenset(map(np.dtype, ("float32", "float64"))), 10_000  # products
 INTEGER_PRODUCTS = 10_000_000  # of two lengths, up to which np.convolve sums integers
 
 
@@ -59,6 +60,10 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     >>> convolve([1, 2, 3], [0, 1, 0.5], mode="same")
     array([1. , 2.5, 4. ])
     """
+    if type(in1) is np.ndarray is type(in2) and in1.ndim == 1 == in2.ndim:
+        quick = isinstance(mode, str) and mode == "full" and method == "auto"
+        if quick and in1.dtype in QUICK and in2.dtype in QUICK and 0 < len(in1) * len(in2) <= FEW:
+            return np.convolve(in1, in2)  # what a few products take is mostly the asking
     a, b, leave = _arrays(in1, in2)
     return leave(_convolve(a, b, mode, method))
 

@@ -177,7 +177,10 @@ def as_convolution(
         size + span - 1 - given - low
         for size, span, given, low in zip(sizes, g.spans(w.shape[2:]), stuffed.shape[2:], lows, strict=True)
     ]
-    pads = tuple(zip(lows, highs, strict=True))
+    for axis, (low, high) in enumerate(zip(lows, highs, strict=True), start=2):
+        if low < 0 or high < 0:  # more was padded than the kernel reaches
+            stuffed = stuffed.narrow(axis, max(0, -low), stuffed.shape[axis] + min(0, low) + min(0, high))
+    pads = tuple((max(0, low), max(0, high)) for low, high in zip(lows, highs, strict=True))
     return stuffed, turned, Geometry((1,) * len(lows), pads, g.dilation, g.groups)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
+from foreign import Foreign
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import conv_loop, conv_transpose_loop
@@ -251,28 +252,14 @@ def test_any_layout_of_memory_gives_the_same_and_stays_as_it_was(layout, tmp_pat
 
 
 def test_a_dlpack_array_comes_back_as_its_own_kind():
-    class Namespace:
-        @staticmethod
-        def from_dlpack(t):
-            return Foreign(torch.from_dlpack(t))
-
-    class Foreign:
-        def __init__(self, t):
-            self.t = t
-
-        def __dlpack__(self, **options):
-            return self.t.__dlpack__(**options)
-
-        def __dlpack_device__(self):
-            return self.t.__dlpack_device__()
-
-        def __array_namespace__(self):
-            return Namespace
-
     x, w = torch.arange(6.0).reshape(1, 1, 6), torch.ones(1, 1, 2)
     y = conv(Foreign(x), Foreign(w))
     assert isinstance(y, Foreign)
     assert torch.equal(y.t, conv(x, w))
+    backwards = Foreign(np.arange(6.0, dtype=np.float32).reshape(1, 1, 6)[..., ::-1])  # torch ends the process
+    assert torch.equal(conv(backwards, Foreign(w)).t, conv(x.flip(-1), w))
+    with_lengths = conv(Foreign(x), Foreign(w), lengths=Foreign(torch.tensor([4])))
+    assert torch.equal(with_lengths.t, conv(x, w, lengths=[4]))
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
+from foreign import Foreign
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,26 +51,6 @@ def geometries(draw):
 
 
 DTYPES = ["float32", "float64", "complex64", "complex128", "int64", "int16", "uint8"]
-
-
-class Foreign:
-    """An array of another library: nothing but the DLPack protocol."""
-
-    def __init__(self, t):
-        self.t = t
-
-    def __dlpack__(self, **options):
-        return self.t.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.t.__dlpack_device__()
-
-    def __array_namespace__(self):
-        return Foreign
-
-    @staticmethod
-    def from_dlpack(t):
-        return Foreign(torch.from_dlpack(t))
 
 
 @settings(max_examples=500, deadline=None)

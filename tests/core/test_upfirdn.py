@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
+from foreign import Foreign
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -200,26 +201,6 @@ def test_transforms_compile_and_meta_give_the_eager_result(k, up, down, mode):
     close(compiled(h, xs), run(h, xs))
     close(torch.autograd.grad(compiled(leaf, xs[1]).square().sum(), leaf)[0], per_sample[1])
     assert run(h.to("meta"), xs.to("meta")).shape == run(h, xs).shape
-
-
-class Foreign:
-    """An array of another library: nothing but the DLPack protocol."""
-
-    def __init__(self, t):
-        self.t = t
-
-    def __dlpack__(self, **options):
-        return self.t.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.t.__dlpack_device__()
-
-    def __array_namespace__(self):
-        return Foreign
-
-    @staticmethod
-    def from_dlpack(t):
-        return Foreign(torch.from_dlpack(t))
 
 
 def test_dlpack_arrays_come_back_as_their_own_kind():
