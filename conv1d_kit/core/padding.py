@@ -162,6 +162,11 @@ def pad(x: torch.Tensor, pads: Pads, mode: str | complex | float = "zeros") -> t
         if is_zero(low) and is_zero(high):
             continue
         size = x.shape[axis]
+        if isinstance(low, torch.SymInt) or isinstance(high, torch.SymInt):
+            # a side alone may be 0 or 1 long, which torch.export would make a constant
+            index = source_index(torch.arange(size + low + high, device=x.device) - low, size, mode)
+            x = x.index_select(axis, index)
+            continue
         before = source_index(torch.arange(-low, 0, device=x.device), size, mode)
         after = source_index(torch.arange(size, size + high, device=x.device), size, mode)
         x = torch.cat([x.index_select(axis, before), x, x.index_select(axis, after)], axis)

@@ -11,7 +11,7 @@ import torch
 from ..errors import InputError
 from .array import enter
 from .padding import check_mode, pad, resolve_padding
-from .plan import per_axis
+from .plan import check_groups, per_axis
 
 __all__ = ["parameter_counts", "toeplitz_matrix"]
 
@@ -65,9 +65,10 @@ def toeplitz_matrix(
             f"w must be (C_out, C_in/groups, *kernel) with 1 to 3 kernel axes, none empty, got {tuple(w.shape)}"
         )
     c_out, c_group = kernel.shape[:2]
-    if groups < 1 or c_out % groups:
-        raise InputError(f"groups must be an int >= 1 that divides C_out = {c_out}, got {groups}")
-    if check_mode(padding_mode) != "zeros" and not isinstance(padding_mode, str) and padding_mode != 0:
+    groups = check_groups(groups)
+    if c_out % groups:
+        raise InputError(f"groups must divide C_out = {c_out}, got {groups}")
+    if not isinstance(check_mode(padding_mode, kernel.dtype), str) and padding_mode != 0:
         raise InputError(
             f"padding_mode must be linear to be a matrix, so zeros or a name, got {padding_mode!r}"
         )
@@ -128,8 +129,13 @@ def parameter_counts(
     local             121,000,000
     convolution               121
     """
-    sizes = (size,) if isinstance(size, int) else tuple(size)
-    if delta < 0 or any(delta >= n for n in sizes):
+    sizes = per_axis("size", size, len(size) if isinstance(size, tuple | list) else 1)
+    (channels_in,), (channels_out,) = (
+        per_axis("channels_in", channels_in, 1),
+        per_axis("channels_out", channels_out, 1),
+    )
+    (delta,) = per_axis("delta", delta, 1, least=0)
+    if any(delta >= n for n in sizes):
         raise InputError(
             f"delta must be an int from 0 to {min(sizes) - 1} (the smallest size − 1), got {delta}"
         )

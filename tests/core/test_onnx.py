@@ -42,12 +42,43 @@ def test_an_exported_layer_gives_torchs_output_for_other_sizes(name, tmp_path):
         np.testing.assert_allclose(got, net(torch.from_numpy(x)).detach().numpy(), atol=1e-5)
 
 
+MODES = ["zeros", "reflect", "symmetric", "replicate", "circular", 2.5]
+
+
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("mode", ["zeros", "reflect", "symmetric", "replicate", "circular", 2.5])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", [*NAMED_PADDINGS, ((1, 3),)], ids=str)
+@pytest.mark.parametrize(("taps", "stride", "dilation"), [(4, 2, 1), (5, 3, 2)])
+def test_every_padding_is_exported_by_torch_for_any_length(name, mode, taps, stride, dilation):
+    torch.manual_seed(0)
+    layer = Conv1d(2, 3, taps, stride=stride, padding=name, padding_mode=mode, dilation=dilation).eval()
+    axes = {0: torch.export.Dim("batch"), 2: torch.export.Dim("time", min=12, max=9999)}
+    program = torch.export.export(layer, (torch.zeros(2, 2, 32),), dynamic_shapes=(axes,))
+    for length in (12, 13, 14, 33, 41):
+        x = torch.randn(3, 2, length)
+        torch.testing.assert_close(program.module()(x), layer(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mode", ["zeros", "reflect", 2.5])
+@pytest.mark.parametrize("name", ["same", "same_lower", "full"])
+def test_every_axis_of_an_image_may_be_of_any_size(name, mode):
+    torch.manual_seed(0)
+    layer = Conv2d(1, 2, (3, 4), stride=(2, 3), padding=name, padding_mode=mode).eval()
+    axes = {2: torch.export.Dim("height", min=8, max=999), 3: torch.export.Dim("width", min=8, max=999)}
+    program = torch.export.export(layer, (torch.zeros(1, 1, 32, 30),), dynamic_shapes=(axes,))
+    for size in (12, 13, 33):
+        x = torch.randn(1, 1, size, size + 4)
+        torch.testing.assert_close(program.module()(x), layer(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", [*NAMED_PADDINGS, ((1, 3),)], ids=str)
 def test_every_padding_is_exported_for_odd_and_even_lengths(name, mode, tmp_path):
     torch.manual_seed(0)
-    layer = Conv1d(2, 3, 5, stride=2, padding=name, padding_mode=mode).eval()
+    taps = 4 if mode in ("reflect", 2.5) else 5
+    layer = Conv1d(2, 3, taps, stride=2, padding=name, padding_mode=mode).eval()
     path = tmp_path / "layer.onnx"
     axes = {2: torch.export.Dim("time", min=16, max=100_000)}
     torch.onnx.export(layer, (torch.zeros(1, 2, 32),), path, dynamo=True, dynamic_shapes=(axes,), verbose=False)

@@ -69,7 +69,10 @@ def test_a_kernel_of_another_shape_is_refused(shape):
     [
         ({"stride": 0}, "stride must be an int >= 1"),
         ({"dilation": (1, 1)}, "dilation must be an int >= 1"),
-        ({"groups": 2}, "groups must be an int >= 1 that divides C_out = 1"),
+        ({"groups": 2}, "groups must divide C_out = 1"),
+        ({"groups": 1.0}, "groups must be an int >= 1, got 1.0"),
+        ({"groups": True}, "groups must be an int >= 1, got True"),
+        ({"padding_mode": None}, "padding_mode must be"),
         ({"padding_mode": 3.0}, "padding_mode must be linear"),
         ({"padding_mode": "mirror"}, "padding_mode must be"),
         ({"padding": "half"}, "padding must be"),
