@@ -69,21 +69,22 @@ def conv(
     flip : bool
         False: cross-correlation, as deep learning has it. True: the kernel is turned round on every spatial
         axis, as mathematics has it.
-    lengths : ints [shape=(B,)], optional
-        How much of each row's last axis is signal. A row gives what it gives alone, whatever stands behind it,
+    lengths : ints 0 to T [shape=(B,)], optional
+        How much (samples) of each row's last axis is signal. A row gives what it gives alone, whatever stands behind it,
         and zeros after that; `output_lengths` says how many outputs are its own.
     nan : "propagate", "omit" or "raise"
         "propagate": a NaN reaches exactly the outputs whose window holds it. "omit": it is left out and the
         weights of the rest scaled up, sum(w·x over the rest)·sum(w)/sum(w over the rest), as astropy does.
-        "raise": an InputError names the first one's index.
+        "raise": an InputError names the first one's index in what `lengths` count.
     precision : "normwise", "componentwise" or "exact"
         "normwise": |error| <= c·eps·log2(2N)·|x|₂·|w|₂ for FFT blocks of N points. "componentwise": every
         output keeps its digits, |error| <= 2·n·eps·sum|w·x| over its n terms; blocks that cannot are summed
-        directly. "exact": integers only; a sum that its dtype cannot hold raises.
+        directly. "exact": integers only; a sum, bias included, that its dtype cannot hold raises.
     method : "auto", "direct", "overlap_add" or "fft"
         All give the same result within rounding; integers are exact by each.
     max_bytes : int, optional
-        Memory needed beside input and output stays below it, in the forward pass.
+        Memory (bytes) needed beside input and output stays below it in the forward pass, whatever the other
+        options ask for.
 
     Returns
     -------
@@ -95,7 +96,7 @@ def conv(
     InputError
         A shape, an option or a kernel that does not fit; NaN or overflow where asked; too small a max_bytes.
     InputTypeError
-        Object arrays, masked arrays, or NumPy mixed with torch.
+        Object or masked arrays; sparse, nested or quantised tensors; a mix of libraries or devices.
 
     Examples
     --------
@@ -303,6 +304,8 @@ def time_varying_conv(x: Any, w: Any, *, stride: int = 1, padding: int | str | t
     ------
     InputError
         If L_out is not the number of outputs, or B and C do not fit.
+    InputTypeError
+        As `conv`.
 
     Examples
     --------

@@ -54,7 +54,7 @@ def conv_transpose(
     InputError
         A shape or option that does not fit.
     InputTypeError
-        Object arrays, masked arrays, or NumPy mixed with torch.
+        As `conv`.
 
     Examples
     --------

@@ -5,9 +5,12 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from memory import peak_bytes
 
 from conv1d_kit import conv
+from conv1d_kit.core import pieces
 from conv1d_kit.errors import InputError
 
 CASES = [
@@ -163,3 +166,55 @@ def test_arrays_that_torch_cannot_look_at_are_converted_in_pieces(kind, options)
     numpys = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert torchs + numpys <= 1_500_000 + 300_000  # the profiler's own list of events is NumPy's neighbour
+
+
+@st.composite
+def calls(draw):
+    """A random call of conv with every option that a piece has to carry out, over one to three axes."""
+    n, groups = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    small = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(n))  # noqa: E731
+    size, kernel, stride, dilation = small(1, 7), small(1, 3), small(1, 4), small(1, 2)
+    pads = tuple(
+        (draw(st.integers(max(0, (k - 1) * d + 1 - s), 6)), draw(st.integers(0, 6)))
+        for k, d, s in zip(kernel, dilation, size, strict=True)
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(["float64", "complex128", "int64", "uint16", ">f8"]))
+    batch = draw(st.integers(1, 3))
+    options = {
+        "stride": stride,
+        "dilation": dilation,
+        "groups": groups,
+        "padding": draw(st.sampled_from([pads, "full", "same", "same_lower"])),
+        "padding_mode": draw(st.sampled_from(["zeros", "reflect", "symmetric", "replicate", "circular", 2])),
+        "flip": draw(st.booleans()),
+        "nan": draw(st.sampled_from(["propagate", "omit", "raise"])),
+        "precision": draw(st.sampled_from(["normwise", "componentwise"])),
+        "method": draw(st.sampled_from(["direct", "overlap_add", "fft"])),
+    }
+    if draw(st.booleans()):
+        options["lengths"] = [draw(st.integers(1, size[-1])) for _ in range(batch)]
+    x = rng.integers(1, 5, (batch, 2 * groups, *size)).astype(dtype)
+    if options["nan"] == "omit" and dtype == "float64":
+        x[rng.random(x.shape) < 0.1] = np.nan
+    w = rng.integers(1, 5, (2 * groups, 2, *kernel)).astype(dtype)
+    bias = rng.integers(1, 5, 2 * groups).astype(dtype) if draw(st.booleans()) else None
+    return x, w, bias, options
+
+
+@settings(max_examples=300, deadline=None)
+@given(calls())
+def test_pieces_as_small_as_can_be_give_the_same(call):
+    x, w, bias, options = call
+    try:
+        expected = conv(x, w, bias, **options)
+    except InputError:  # the kernel does not fit
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "SLACK", 0)
+        with pytest.raises(InputError, match="max_bytes must be at least") as caught:
+            conv(x, w, bias, max_bytes=1, **options)
+        least = int(str(caught.value).split("at least ")[1].split()[0])
+        y = conv(x, w, bias, max_bytes=least, **options)
+    assert y.dtype == expected.dtype
+    np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-9)
