@@ -11,7 +11,7 @@ import torch
 
 from ..errors import InputTypeError
 
-__all__ = ["DTYPES", "check_dtype", "common_dtype", "enter", "narrow", "needs_copy", "widen"]
+__all__ = ["DTYPES", "check_dtype", "common_dtype", "enter", "narrow", "needs_copy", "shown", "widen"]
 
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 CPU = 1  # DLPack's code of the device
@@ -108,6 +108,14 @@ def check_dtype(dtype: torch.dtype) -> torch.dtype:
             "convert to one of them"
         )
     return dtype
+
+
+def shown(value: Any) -> str:
+    """What came, for a message: one line, not too long."""
+    if isinstance(value, np.ndarray | torch.Tensor) and (value.ndim or 0) > 1:
+        return f"{type(value).__name__} {value.dtype} {tuple(value.shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _promoted(a: torch.dtype, b: torch.dtype) -> torch.dtype:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from .array import common_dtype, enter, narrow, needs_copy, widen
+from .array import common_dtype, enter, narrow, needs_copy, shown, widen
 from .compute import compute
 from .lengths import own_rows, row_lengths
 from .nonfinite import NAN_RULES, refuse_nan
@@ -348,7 +348,7 @@ def _checked(x, w, plan: Plan, padding, lengths, nan, precision, max_bytes, dtyp
         refuse_inexact(dtype)
     if max_bytes is not None:
         if not isinstance(max_bytes, Integral) or isinstance(max_bytes, bool) or int(max_bytes) < 1:
-            raise InputError(f"max_bytes must be an int >= 1, got {max_bytes!r}")
+            raise InputError(f"max_bytes must be an int >= 1, got {shown(max_bytes)}")
         max_bytes = int(max_bytes)
     rows = None
     if lengths is not None:

@@ -11,11 +11,14 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from .array import enter
+from .array import enter, shown
 from .padding import Pads, resolve_padding
 from .plan import per_axis
 
 __all__ = ["Rows", "output_lengths", "own_rows", "row_lengths"]
+
+
+MOST = 2**62  # samples that an int64 still counts with pads added
 
 
 class Rows(NamedTuple):
@@ -61,11 +64,11 @@ def output_lengths(
         for name, value in (("kernel_size", kernel_size), ("stride", stride), ("dilation", dilation))
     )
     span = (kernel_size - 1) * dilation + 1
-    if isinstance(lengths, Integral) and not isinstance(lengths, bool):
+    if isinstance(lengths, Integral) and not isinstance(lengths, bool) and 0 <= int(lengths) <= MOST:
         return own_rows([int(lengths)], padding, [span], [stride]).sizes[0]
     values = _ints(lengths)
-    if values is None or any(n < 0 for n in values):
-        raise InputError(f"lengths must be an int >= 0 or ints >= 0 of shape (B,), got {_short(lengths)}")
+    if values is None or any(not 0 <= n <= MOST for n in values):
+        raise InputError(f"lengths must be an int >= 0 or ints >= 0 of shape (B,), got {shown(lengths)}")
     sizes = torch.tensor(own_rows(values, padding, [span], [stride]).sizes, dtype=torch.int64)
     if isinstance(lengths, torch.Tensor):
         return sizes[0] if lengths.ndim == 0 else sizes.to(lengths.device)
@@ -77,8 +80,8 @@ def output_lengths(
 def row_lengths(lengths: Any, batch: int, size: int) -> list[int]:
     """lengths of the rows of (batch, ..., size) as ints, or InputError."""
     values = _ints(lengths)
-    if values is None or len(values) != batch:
-        raise InputError(f"lengths must be ints of shape (B,) = ({batch},), got {_short(lengths)}")
+    if values is None or len(values) != batch or getattr(lengths, "ndim", 1) != 1:
+        raise InputError(f"lengths must be ints of shape (B,) = ({batch},), got {shown(lengths)}")
     if values and not 0 <= min(values) <= max(values) <= size:
         raise InputError(f"lengths must be 0 to {size}, got {min(values)} to {max(values)}")
     return values
@@ -109,11 +112,3 @@ def _ints(lengths: Any) -> list[int] | None:
     if t.ndim > 1 or t.dtype == torch.bool or t.dtype.is_floating_point or t.dtype.is_complex:
         return None
     return t.reshape(-1).tolist()
-
-
-def _short(lengths: Any) -> str:
-    """What came, in a few words."""
-    if hasattr(lengths, "shape") and hasattr(lengths, "dtype"):
-        return f"{lengths.dtype} {tuple(lengths.shape)}"
-    text = repr(lengths)
-    return text if len(text) <= 60 else f"{text[:57]}..."

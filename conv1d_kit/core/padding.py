@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from .array import shown
 
 __all__ = [
     "NAMED_PADDINGS",
@@ -53,7 +54,9 @@ def resolve_padding(padding, sizes: Sequence[int], spans: Sequence[int], strides
         padding = padding.tolist()
     if isinstance(padding, str):
         if padding not in NAMED_PADDINGS:
-            raise InputError(f"padding must be ints or one of {', '.join(NAMED_PADDINGS)}, got {padding!r}")
+            raise InputError(
+                f"padding must be ints or one of {', '.join(NAMED_PADDINGS)}, got {shown(padding)}"
+            )
         rule = NAMED_PADDINGS[padding]
         return tuple(rule(*axis) for axis in zip(sizes, spans, strides, strict=True))
     if _is_int(padding):
@@ -65,7 +68,7 @@ def resolve_padding(padding, sizes: Sequence[int], spans: Sequence[int], strides
     if len(pads) != n or any(len(p) != 2 or not all(_is_int(v) and v >= 0 for v in p) for p in pads):
         raise InputError(
             f"padding must be an int >= 0, {n} ints, {n} (low, high) pairs, or one of "
-            f"{', '.join(NAMED_PADDINGS)}, got {padding!r}"
+            f"{', '.join(NAMED_PADDINGS)}, got {shown(padding)}"
         )
     return tuple((_plain(low), _plain(high)) for low, high in pads)
 
@@ -75,7 +78,7 @@ def check_mode(mode, dtype: torch.dtype | None = None) -> str | complex | float:
     if isinstance(mode, str) and mode in ("zeros", *PADDINGS):
         return mode
     if isinstance(mode, str):
-        raise InputError(f"padding_mode must be zeros, {', '.join(PADDINGS)} or a number, got {mode!r}")
+        raise InputError(f"padding_mode must be zeros, {', '.join(PADDINGS)} or a number, got {shown(mode)}")
     return check_fill(mode, dtype)
 
 
@@ -98,7 +101,7 @@ def check_fill(value, dtype: torch.dtype | None = None, name: str = "padding_mod
     """
     number = value.item() if isinstance(value, np.number) else value
     if isinstance(number, bool) or not isinstance(number, int | float | complex | np.number):
-        raise InputError(f"{name} must be zeros, {', '.join(PADDINGS)} or a number, got {value!r}")
+        raise InputError(f"{name} must be zeros, {', '.join(PADDINGS)} or a number, got {shown(value)}")
     if isinstance(number, np.number):  # a long double
         number = complex(number) if np.iscomplexobj(number) else float(number)
     if dtype is None:
@@ -107,7 +110,7 @@ def check_fill(value, dtype: torch.dtype | None = None, name: str = "padding_mod
         number = number.real
     if not _holds(dtype, number):
         raise InputError(
-            f"{name} must be a number that {dtype} holds, got {value!r}; convert x to a wider dtype"
+            f"{name} must be a number that {dtype} holds, got {shown(value)}; convert x to a wider dtype"
         )
     if dtype.is_complex or dtype.is_floating_point:
         return number if isinstance(number, complex) else float(number)
@@ -125,8 +128,8 @@ def fill_number(name: str, value: Any, dtype: torch.dtype) -> complex:
     number = value if isinstance(value, int | float | complex) else _lone(name, value)
     if not isinstance(number, int | float | complex) or not _holds(dtype, number):
         raise InputError(
-            f"{name} must be a number that {dtype} can hold, got {value!r}: could not cast `{name}` directly "
-            "to the output type"
+            f"{name} must be a number that {dtype} can hold, got {shown(value)}: could not cast `{name}` "
+            "directly to the output type"
         )
     return number if dtype.is_floating_point or dtype.is_complex else int(number.real)
 

@@ -126,9 +126,8 @@ def _piece_size(job: _Job, batch: int, size: int, limit: int) -> tuple[int, int]
     """Rows and outputs of a piece: rows are halved first, then the stretch of one row."""
     written = job.w.dtype.itemsize * job.w.shape[0] * math.prod(job.out_sizes[:-1])
 
-    def needed(
-        rows: int, count: int
-    ) -> int:  # of a whole piece or the last; a piece is held before it is put into y
+    def needed(rows: int, count: int) -> int:
+        """By a whole piece or the last, which may need more; each is held before it is put into y."""
         parts = {(r, c) for r in {rows, batch % rows or rows} for c in {count, size % count or count}}
         return max(job.extra_bytes(r, c) + written * r * c for r, c in parts)
 
@@ -292,9 +291,8 @@ def method_bytes(
     if method == "direct":
         if dtype == torch.float32 and padded > SMALL:  # oneDNN: copies in its own layout
             return width * (padded + 2 * outputs + 2 * weights)
-        windows = (
-            outputs // max(1, w_shape[0]) * math.prod(w_shape[1:]) * g.groups
-        )  # every window, side by side
+        positions = outputs // max(1, w_shape[0])
+        windows = positions * math.prod(w_shape[1:]) * g.groups  # every one laid out beside the others
         return width * (padded + 3 * outputs + 2 * windows + 2 * weights)
     real = max(width, 4) if dtype.is_floating_point or dtype.is_complex else 8
     n_fft = fft_points(method, g, w_shape[2:], x_shape[-1])

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from .array import check_dtype, common_dtype
+from .array import check_dtype, common_dtype, shown
 from .cost import Work, cheapest_method
 from .geometry import Geometry
 from .padding import Pads, check_mode, is_zero, resolve_padding
@@ -81,20 +81,20 @@ def per_axis(name: str, value: Any, n: int, *, least: int = 1) -> tuple[int, ...
     if len(values) != n or not all(_is_whole(v) and least <= v <= LARGEST for v in values):
         many = f" or {n} of them" if n > 1 else ""
         limit = f" and <= {LARGEST}" if any(_is_whole(v) and v > LARGEST for v in values) else ""
-        raise InputError(f"{name} must be an int >= {least}{limit}{many}, got {value!r}")
+        raise InputError(f"{name} must be an int >= {least}{limit}{many}, got {shown(value)}")
     return tuple(int(v) for v in values)
 
 
 def check_option(name: str, value: Any, allowed: Sequence[str]) -> None:
     """value is one of the names allowed."""
     if not isinstance(value, str) or value not in allowed:
-        raise InputError(f"{name} must be {', '.join(allowed)}, got {value!r}")
+        raise InputError(f"{name} must be {', '.join(allowed)}, got {shown(value)}")
 
 
 def check_flip(flip: Any) -> None:
     """flip is a bool."""
     if not isinstance(flip, bool | np.bool_):
-        raise InputError(f"flip must be True or False, got {flip!r}")
+        raise InputError(f"flip must be True or False, got {shown(flip)}")
 
 
 def check_numbers(name: str, shape: Sequence[int]) -> None:
@@ -121,7 +121,7 @@ def check_rank(x_shape: tuple[int, ...], w_shape: tuple[int, ...], layout: str) 
 def check_groups(groups: Any) -> int:
     """groups as an int >= 1, or InputError."""
     if not _is_whole(groups) or groups < 1:
-        raise InputError(f"groups must be an int >= 1, got {groups!r}")
+        raise InputError(f"groups must be an int >= 1, got {shown(groups)}")
     return int(groups)
 
 

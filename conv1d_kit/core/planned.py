@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from .array import check_dtype, common_dtype, enter, narrow, widen
+from .array import check_dtype, common_dtype, enter, narrow, shown, widen
 from .compute import compute
 from .cost import predicted_seconds
 from .plan import check_bias, check_flip, make_plan
@@ -150,7 +150,9 @@ def _shape(x_shape: Any) -> tuple[int, ...]:
         isinstance(n, Integral) and not isinstance(n, bool) and int(n) >= 0 for n in x_shape
     )
     if not whole:
-        raise InputError(f"x_shape must be ints >= 0 (B, C_in, *spatial) or (C_in, *spatial), got {x_shape!r}")
+        raise InputError(
+            f"x_shape must be ints >= 0 (B, C_in, *spatial) or (C_in, *spatial), got {shown(x_shape)}"
+        )
     return tuple(int(n) for n in x_shape)
 
 
@@ -160,5 +162,5 @@ def _torch_dtype(dtype: Any) -> torch.dtype:
         try:
             named = torch.from_numpy(np.zeros(0, np.dtype(dtype).newbyteorder("="))).dtype
         except (TypeError, ValueError) as error:
-            raise InputError(f"dtype must be a NumPy or torch dtype, got {dtype!r}") from error
+            raise InputError(f"dtype must be a NumPy or torch dtype, got {shown(dtype)}") from error
     return check_dtype(named)

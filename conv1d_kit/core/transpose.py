@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from .array import common_dtype, enter, narrow, widen
+from .array import check_dtype, common_dtype, enter, narrow, widen
 from .compute import add_bias
 from .geometry import Geometry
 from .kernels import direct
@@ -78,7 +78,7 @@ def conv_transpose(
         )
     if 0 in w.shape[2:]:
         raise InputError(f"the kernel must have at least one tap an axis, got {tuple(w.shape[2:])}")
-    dtype = common_dtype(x, w)
+    dtype = check_dtype(common_dtype(x, w))
     check_bias(bias, w.shape[1] * groups, dtype)
     spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
     axes = zip(x_shape[2:], stride, padding, spans, strict=True)

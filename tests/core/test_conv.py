@@ -371,3 +371,75 @@ def test_an_empty_signal_is_defined_where_the_padding_makes_it_so(method):
     assert conv(np.zeros((0, 2, 9)), np.zeros((3, 2, 3)), method=method).shape == (0, 3, 7)
     got = conv(np.zeros((2, 1, 0)), np.ones((3, 1, 3)), np.ones(3), padding="full", method=method)
     np.testing.assert_array_equal(got, np.ones((2, 3, 2)))
+
+
+@pytest.mark.parametrize("method", ["auto", *METHODS])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128", "int64", "bool", "uint16"])
+@pytest.mark.parametrize("max_bytes", [None, 10**6])
+@pytest.mark.parametrize("has_lengths", [False, True])
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape"),
+    [((2, 1, 0), (3, 1, 3)), ((0, 1, 9), (3, 1, 3)), ((2, 1, 9), (0, 1, 3)), ((2, 0, 9), (3, 0, 3)),
+     ((0, 0, 0), (0, 0, 3))],
+)  # fmt: skip
+def test_sizes_of_zero_are_defined(method, dtype, max_bytes, has_lengths, x_shape, w_shape):
+    lengths = [min(4, x_shape[2])] * x_shape[0] if has_lengths else None
+    bias = np.ones(w_shape[0], dtype)
+    y = conv(np.ones(x_shape, dtype), np.ones(w_shape, dtype), bias, padding="full", method=method,
+             max_bytes=max_bytes, lengths=lengths)  # fmt: skip
+    assert (y.dtype, y.shape) == (dtype, (x_shape[0], w_shape[0], x_shape[2] + 2))
+    if 0 in x_shape[1:]:
+        own = x_shape[2] + 2 if lengths is None else min(4, x_shape[2]) + 2
+        assert (y[..., :own] == 1).all()
+        assert (y[..., own:] == 0).all()
+
+
+OPTIONS = ("nan", "flip", "method", "precision", "padding_mode", "padding", "stride", "dilation", "groups",
+           "max_bytes", "lengths")  # fmt: skip
+ODD = [np.array(["a", "b"]), np.array([1.5, 2]), np.ones((9, 9)), "no", object(), b"x", {}, {1: 2}, -1, 1.5j,
+       torch.tensor([1, 2]), float("nan"), (1, (2, 3, 4)), [None], lambda: 1]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("value", ODD, ids=lambda v: str(v)[:12])
+def test_any_object_as_an_option_is_one_line(option, value):
+    if option == "padding_mode" and isinstance(value, int | float):
+        value = str(value)  # a number can be filled with
+    with pytest.raises(ConvKitError) as caught:
+        conv(np.ones((1, 1, 9)), np.ones((1, 1, 3)), **{option: value})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["stride", "dilation", "padding", "output_padding", "groups", "output_size"])
+@pytest.mark.parametrize("value", [*ODD, 2**40, 2**70], ids=lambda v: str(v)[:12])
+def test_any_object_as_an_option_of_the_adjoint_is_one_line(option, value):
+    with pytest.raises(ConvKitError) as caught:
+        conv_transpose(np.ones((1, 1, 9)), np.ones((1, 1, 3)), **{option: value})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"stride": 2**70}, {"dilation": 2**40}, {"padding": 2**62}, {"padding": 2**70}]
+)
+def test_sizes_beyond_counting_are_refused(change):
+    with pytest.raises(InputError, match="must"):
+        conv(np.ones((1, 1, 9)), np.ones((1, 1, 3)), **change)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int64, np.uint16])
+def test_numpys_integers_are_integers(kind):
+    x, w = np.random.default_rng(9).standard_normal((1, 4, 30)), np.ones((2, 2, 3))
+    options = {"stride": 2, "dilation": 3, "padding": 1, "groups": 2}
+    expected = conv(x, w, **options)
+    got = conv(x, w, max_bytes=np.int64(10**7), **{k: kind(v) for k, v in options.items()})
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(conv(x, w, **options | {"stride": np.array([2])}), expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_complex_sums_that_fit_do_not_overflow_on_the_way(method):
+    x, half = np.full((1, 3), 1.2e308 + 1.2e308j), np.full((1, 1, 1), 0.5 + 0j)
+    expected = np.full((1, 3), 0.6e308 + 0.6e308j)
+    if method == "direct":
+        np.testing.assert_allclose(conv(x, half, method=method), expected)
+    np.testing.assert_allclose(conv_transpose(x, half), expected)

@@ -109,3 +109,45 @@ def test_rows_of_any_dtype_end_where_they_end(dtype):
     assert y.dtype == dtype
     expected = (np.arange(7) < np.array([[7], [3]])) * (1 if dtype == "bool" else 3)
     np.testing.assert_array_equal(y[:, 0], expected.astype(dtype))
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [[None, None], "34", {}, [[1], [2, 3]], [[1, 2]], [1j, 2], [1.5, 2], 3, True, [True, 2], [2**70, 1], b"3",
+     np.ones((2, 1), int), np.array(3), torch.tensor([1.0, 2.0]), np.array([True, False])],
+    ids=str,
+)  # fmt: skip
+def test_lengths_of_another_kind_are_refused_in_one_line(lengths):
+    with pytest.raises(InputError, match="lengths must be") as caught:
+        conv(np.ones((2, 1, 8)), np.ones((1, 1, 3)), lengths=lengths)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "lengths", [[None], "3", {}, [[1, 2], [3, 4]], [1.5], 1.5, True, -1, [2**70], np.ones((2, 2), int)]
+)
+def test_output_lengths_of_another_kind_are_refused(lengths):
+    with pytest.raises(InputError, match="lengths must be an int >= 0 or ints"):
+        output_lengths(lengths, 3)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "3", None, True])
+def test_a_kernel_size_of_another_kind_is_refused(size):
+    with pytest.raises(InputError, match="kernel_size must be an int >= 1"):
+        output_lengths([5], size)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "uint16", "uint32", "uint64", "bool", "int8", "float16", "complex64"]
+)
+@pytest.mark.parametrize("mode", ["zeros", "circular", 1])
+def test_every_dtype_takes_lengths(dtype, mode):
+    x = np.random.default_rng(3).integers(0, 5, (3, 2, 9)).astype(dtype)
+    w = np.ones((1, 2, 3), dtype)
+    for lengths in ([9, 4, 6], torch.tensor([9, 4, 6]), np.array([9, 4, 6], ">i2"), (np.int8(9), 4, 6)):
+        y = conv(x, w, padding="same", padding_mode=mode, lengths=lengths)
+        assert y.dtype == x.dtype
+        for row, n in enumerate((9, 4, 6)):
+            alone = conv(x[row : row + 1, :, :n], w, padding="same", padding_mode=mode)
+            np.testing.assert_array_equal(y[row : row + 1, :, :n], alone)
+            assert not y[row, :, n:].any()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from conv1d_kit import conv, plan_conv
-from conv1d_kit.errors import InputError, InputTypeError
+from conv1d_kit.errors import ConvKitError, InputError, InputTypeError
 
 
 @pytest.mark.parametrize("method", ["auto", "direct", "overlap_add", "fft"])
@@ -81,3 +81,70 @@ def test_a_plan_copied_or_pickled_serves_nan_and_gradients(method):
         x = torch.randn(1, 1, 500, dtype=torch.float64, requires_grad=True)
         ours = torch.autograd.grad(again(x).square().sum(), x)[0]
         torch.testing.assert_close(ours, torch.autograd.grad(conv(x, w, stride=3).square().sum(), x)[0])
+
+
+def test_a_plan_leaves_nan_where_conv_does_and_passes_gradients():
+    rng = np.random.default_rng(2)
+    x, w = rng.standard_normal((1, 2, 900)), rng.standard_normal((3, 2, 300))
+    x[0, 1, 450] = np.nan
+    for method in ("direct", "overlap_add", "fft"):
+        np.testing.assert_allclose(
+            plan_conv(x.shape, w, method=method)(x), conv(x, w, method="direct"), atol=1e-10
+        )
+        t = torch.from_numpy(np.nan_to_num(x)).requires_grad_()
+        got = torch.autograd.grad(plan_conv(x.shape, torch.from_numpy(w), method=method)(t).square().sum(), t)
+        expected = torch.autograd.grad(torch.nn.functional.conv1d(t, torch.from_numpy(w)).square().sum(), t)
+        torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))])
+@pytest.mark.parametrize("make", [np.asarray, torch.from_numpy])
+def test_a_plan_can_be_copied_and_pickled(twin, make):
+    x, w = np.random.default_rng(3).standard_normal((1, 1, 900)), np.ones((1, 1, 300))
+    plan = plan_conv(x.shape, make(w), method="fft", padding="same", padding_mode="reflect")
+    y = twin(plan)(make(x))
+    assert type(y) is type(make(x))
+    np.testing.assert_array_equal(np.asarray(y), np.asarray(plan(make(x))))
+
+
+def test_a_plan_made_where_torch_records_nothing_serves_where_it_does():
+    with torch.inference_mode():
+        w = torch.ones(1, 1, 300)
+        plans = [plan_conv((1, 1, 900), w, bias=torch.ones(1), method=m, flip=f)
+                 for m in ("direct", "fft") for f in (False, True)]  # fmt: skip
+    for plan in plans:
+        x = torch.ones(1, 1, 900, requires_grad=True)
+        (gradient,) = torch.autograd.grad(plan(x).sum(), x)
+        expected = torch.autograd.grad(torch.nn.functional.conv1d(x, torch.ones(1, 1, 300)).sum(), x)[0]
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "int32"])
+def test_explain_says_that_the_spectrum_is_kept_only_where_it_is(dtype):
+    plan = plan_conv((1, 1, 900), np.ones((1, 1, 300), dtype), method="fft")
+    assert ("spectrum of w kept" in plan.explain()) == (dtype in ("float32", "float64"))
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 0), (0, 2, 9)])
+@pytest.mark.parametrize("method", ["auto", "direct", "overlap_add", "fft"])
+def test_nothing_can_be_planned_too(shape, method):
+    plan = plan_conv(shape, np.ones((3, 2, 3)), padding="full", method=method)
+    assert plan.out_shape == plan(np.ones(shape)).shape == (shape[0], 3, shape[2] + 2)
+    assert "direct" in plan.explain()
+
+
+@pytest.mark.parametrize(
+    "shape", [5, None, "abc", (-1, 1, 9), (1, 1.5, 9), (1, True, 9), (1, 1, 2**70), {}, ()]
+)
+def test_a_shape_of_another_kind_is_refused(shape):
+    with pytest.raises(InputError, match=r"x(_shape| with its padding)? must"):
+        plan_conv(shape, np.ones((1, 1, 3)))
+
+
+@pytest.mark.parametrize("dtype", [">f8", "float64", float, np.float64, torch.float64, np.dtype(">f8")])
+def test_a_dtype_may_be_said_in_any_way(dtype):
+    w = np.ones((1, 1, 3))
+    assert plan_conv((1, 1, 9), w, dtype)(np.ones((1, 1, 9), ">f8")).tolist() == [[[3.0] * 7]]
+    for bad in ("float8_e4m3fn", "O", "U3", 5, [], "nn", np.longdouble):
+        with pytest.raises(ConvKitError, match=r"must be"):
+            plan_conv((1, 1, 9), w, bad)

@@ -126,3 +126,64 @@ def test_export_keeps_a_dynamic_length():
         torch.export.export(image, (torch.zeros(1, 1, 8, 8),)).module()(torch.ones(1, 1, 8, 8)),
         image(torch.ones(1, 1, 8, 8)),
     )
+
+
+@pytest.mark.parametrize(
+    ("x_dtype", "w_dtype", "options"),
+    [("float64", "complex128", {}), ("complex128", "float64", {}), ("float32", "float64", {}),
+     ("float64", "float64", {"padding_mode": "reflect", "padding": 3, "flip": True}),
+     ("float64", "float64", {"lengths": [9, 20], "padding": "same"}),
+     ("float64", "float64", {"precision": "componentwise", "method": "fft"})],
+)  # fmt: skip
+def test_vjp_gives_each_array_the_gradient_of_its_own_dtype(x_dtype, w_dtype, options):
+    rng = np.random.default_rng(5)
+    x, w = rng.standard_normal((2, 2, 20)).astype(x_dtype), rng.standard_normal((3, 2, 4)).astype(w_dtype)
+    tx, tw = torch.from_numpy(x).requires_grad_(), torch.from_numpy(w).requires_grad_()
+    y = conv(tx, tw, **options)
+    gy = torch.from_numpy(rng.standard_normal(tuple(y.shape))).to(y.dtype)
+    expected = torch.autograd.grad(y, (tx, tw), gy)
+    if not options:  # torch's own, each array first made as wide as the sum
+        plain = torch.nn.functional.conv1d(tx.to(y.dtype), tw.to(y.dtype))
+        for ours, theirs in zip(expected, torch.autograd.grad(plain, (tx, tw), gy), strict=True):
+            torch.testing.assert_close(ours, theirs)
+    gx, gw, gb = conv_vjp(gy.numpy(), x, w, **options)
+    assert (gx.dtype, gw.dtype, gb.dtype) == (x.dtype, w.dtype, np.result_type(x, w))
+    for ours, theirs in zip((gx, gw), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-6, atol=1e-10)
+
+
+def test_vjp_omits_nan_and_refuses_a_complex_gradient_of_a_real_output():
+    x, w = np.arange(9.0).reshape(1, 1, 9), np.ones((1, 1, 3))
+    x[0, 0, 4] = np.nan
+    gx, _, _ = conv_vjp(np.ones((1, 1, 7)), x, w, nan="omit")
+    assert np.isfinite(gx).all()
+    with pytest.raises(InputError, match="gy must be real as the output is"):
+        conv_vjp(np.ones((1, 1, 7)) * 1j, x, w)
+
+
+def test_vjp_works_where_torch_records_nothing():
+    x, w, gy = torch.arange(9.0).reshape(1, 1, 9), torch.ones(1, 1, 3), torch.ones(1, 1, 7)
+    expected = conv_vjp(gy, x, w)
+    for mode in (torch.inference_mode, torch.no_grad):
+        with mode():
+            got = conv_vjp(gy.clone(), x.clone(), w.clone(), torch.zeros(1))
+        for ours, theirs in zip(got, expected, strict=True):
+            assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("options", [{"lengths": [20, 9]}, {"nan": "omit"}, {"precision": "componentwise"},
+                                     {"max_bytes": 300_000}])  # fmt: skip
+def test_depthwise_takes_what_conv_takes(options):
+    rng = np.random.default_rng(6)
+    x, w = rng.standard_normal((2, 3, 20)), rng.uniform(1, 2, (3, 4))
+    if options.get("nan"):
+        x[0, 1, 5] = np.nan
+    np.testing.assert_array_equal(depthwise_conv(x, w, **options), conv(x, w[:, None], groups=3, **options))
+
+
+@pytest.mark.parametrize("bias", [None, np.ones(0)])
+def test_no_channels_give_no_channels(bias):
+    x = np.ones((2, 0, 9))
+    assert depthwise_conv(x, np.ones((0, 3)), bias, padding=1).shape == (2, 0, 9)
+    assert time_varying_conv(x, np.ones((2, 0, 3, 7))).shape == (2, 0, 7)
+    assert time_varying_conv(np.ones((0, 2, 9)), np.ones((1, 2, 3, 7))).shape == (0, 2, 7)
