@@ -26,10 +26,10 @@ from .spectrum import cut, fft_points
 
 __all__ = ["Rules", "Signal", "conv_in_pieces"]
 
-SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 SHORT = 1024  # samples read at a time to look for NaN in an array that torch cannot look at
 SMALL = 20_480  # numbers of x up to which torch does not call oneDNN but lays out every window
 SLACK = 1 << 16  # bytes for small things
+SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}  # of the same bits
 
 
 class Rules(NamedTuple):
@@ -61,12 +61,12 @@ class Signal:
         if self.is_foreign:
             lead = (len(index), *(1,) * (x.ndim - 2), index.shape[1])
             return self._tensor(np.take_along_axis(x, index.numpy().reshape(lead), -1))
+        if x.dtype in SIGNED:  # whose elements torch does not pick
+            signed = Signal(x.view(SIGNED[x.dtype]), x)
+            return signed.gather(slice(None), index).view(x.dtype)
         if len(index) == 1:
             return x.index_select(-1, index[0])
-        index = index.reshape(len(index), *(1,) * (x.ndim - 2), index.shape[1])
-        if self.dtype in SIGNED:  # torch gathers no unsigned integers but bytes
-            return torch.take_along_dim(x.view(SIGNED[self.dtype]), index, -1).view(self.dtype)
-        return torch.take_along_dim(x, index, -1)
+        return torch.take_along_dim(x, index.reshape(len(index), *(1,) * (x.ndim - 2), index.shape[1]), -1)
 
     def refuse_nan(self, lengths: list[int] | None, batched: bool) -> None:
         """InputError with the index of the first NaN within `lengths`."""

@@ -101,6 +101,17 @@ def test_no_rows_give_no_rows():
 
 
 @pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "uint16", "uint32", "uint64", "int16", "float16", "complex64"]
+)
+def test_rows_of_any_dtype_end_where_they_end(dtype):
+    x, w = np.ones((2, 1, 9), dtype), np.ones((1, 1, 3), dtype)
+    y = conv(x, w, lengths=[9, 5])
+    assert y.dtype == dtype
+    expected = (np.arange(7) < np.array([[7], [3]])) * (1 if dtype == "bool" else 3)
+    np.testing.assert_array_equal(y[:, 0], expected.astype(dtype))
+
+
+@pytest.mark.parametrize(
     "lengths",
     [[None, None], "34", {}, [[1], [2, 3]], [[1, 2]], [1j, 2], [1.5, 2], 3, True, [True, 2], [2**70, 1], b"3",
      np.ones((2, 1), int), np.array(3), torch.tensor([1.0, 2.0]), np.array([True, False])],

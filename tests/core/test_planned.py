@@ -83,6 +83,30 @@ def test_a_plan_copied_or_pickled_serves_nan_and_gradients(method):
         torch.testing.assert_close(ours, torch.autograd.grad(conv(x, w, stride=3).square().sum(), x)[0])
 
 
+def test_a_plan_leaves_nan_where_conv_does_and_passes_gradients():
+    rng = np.random.default_rng(2)
+    x, w = rng.standard_normal((1, 2, 900)), rng.standard_normal((3, 2, 300))
+    x[0, 1, 450] = np.nan
+    for method in ("direct", "overlap_add", "fft"):
+        np.testing.assert_allclose(
+            plan_conv(x.shape, w, method=method)(x), conv(x, w, method="direct"), atol=1e-10
+        )
+        t = torch.from_numpy(np.nan_to_num(x)).requires_grad_()
+        got = torch.autograd.grad(plan_conv(x.shape, torch.from_numpy(w), method=method)(t).square().sum(), t)
+        expected = torch.autograd.grad(torch.nn.functional.conv1d(t, torch.from_numpy(w)).square().sum(), t)
+        torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("twin", [copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))])
+@pytest.mark.parametrize("make", [np.asarray, torch.from_numpy])
+def test_a_plan_can_be_copied_and_pickled(twin, make):
+    x, w = np.random.default_rng(3).standard_normal((1, 1, 900)), np.ones((1, 1, 300))
+    plan = plan_conv(x.shape, make(w), method="fft", padding="same", padding_mode="reflect")
+    y = twin(plan)(make(x))
+    assert type(y) is type(make(x))
+    np.testing.assert_array_equal(np.asarray(y), np.asarray(plan(make(x))))
+
+
 def test_a_plan_made_where_torch_records_nothing_serves_where_it_does():
     with torch.inference_mode():
         w = torch.ones(1, 1, 300)
