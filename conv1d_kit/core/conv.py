@@ -70,8 +70,8 @@ def conv(
         False: cross-correlation, as deep learning has it. True: the kernel is turned round on every spatial
         axis, as mathematics has it.
     lengths : ints 0 to T [shape=(B,)], optional
-        How much (samples) of each row's last axis is signal. A row gives what it gives alone, whatever stands behind it,
-        and zeros after that; `output_lengths` says how many outputs are its own.
+        How much (samples) of each row's last axis is signal. A row gives what it gives alone, whatever stands
+        behind it, and zeros after that; `output_lengths` says how many outputs are its own.
     nan : "propagate", "omit" or "raise"
         "propagate": a NaN reaches exactly the outputs whose window holds it. "omit": it is left out and the
         weights of the rest scaled up, sum(w·x over the rest)·sum(w)/sum(w over the rest), as astropy does.
