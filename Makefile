@@ -2,7 +2,7 @@
 #   make demo    train both classifiers on made-up data and write report.html
 #   make test    the tests, two at a time
 #   make check   formatting, lint, types
-#   make bench   side by side with other libraries
+#   make bench   side by side with other libraries, a quarter of an hour (bench-quick: two minutes; bench-gpu: on a GPU)
 # Another interpreter: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check bench bench-quick install clean
+.PHONY: help demo test check bench bench-quick bench-gpu install clean
 
 help:
 	@sed -n '1,6s/^# *//p' Makefile
@@ -40,6 +40,9 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	$(BIN)/python -m benchmarks.run --quick
+
+bench-gpu: $(STAMP)
+	$(BIN)/python -m benchmarks.gpu
 
 clean:
 	rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,122 +1,136 @@
-"""`make bench`: every cell of the grids, ours beside each peer, into benchmarks/RESULTS.md.
+"""`make bench`: ours beside every peer, into benchmarks/RESULTS.md, results.json and charts.
 
-python -m benchmarks.run            the whole grid
-python -m benchmarks.run --quick    a sample, under two minutes
+python -m benchmarks.run                   everything, under a quarter of an hour on two cores
+python -m benchmarks.run --quick           a sample, under two minutes, into RESULTS-quick.md and so on
+python -m benchmarks.run --only PATTERN    what has the pattern in its title, into RESULTS-only.md and so on:
+                                           '1-D signals: 1,000 ', 'forward: .*text', 'Call overhead', Memory
+python -m benchmarks.run --redraw          page and charts from results.json once more, nothing measured
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
-import platform
-import subprocess
+import json
+import re
 import sys
 import time
-import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import scipy
-import torch
-
-import conv1d_kit
-
-from .cells import Cell, layer_cells, picture_cells, signal_cells
-from .clock import in_turn
+from .charts import draw
+from .conditions import conditions
+from .layers import layer_cells
+from .measure import measure
+from .memory import memory_rows
+from .overhead import call_overhead, import_cost
+from .page import page, shown_bytes, shown_time
+from .pictures import picture_cells
+from .planner import judge
+from .signals import signal_cells
 
 HERE = Path(__file__).parent
-SHORT_S = 50e-6  # below it a call's overhead rules, and the bound is an overhead, not a ratio
-OVERHEAD_S = {"numpy": 2e-6, "torch": 10e-6}
+BUDGET_S, QUICK_BUDGET_S = 0.8, 0.25  # of a cell's turns
 
 
-def measure(cell: Cell, budget_s: float) -> dict:
-    """Times of all, the best peer, the ratio, and our error against float64."""
-    times = in_turn({"ours": cell.ours, **cell.peers}, budget_s=budget_s)
-    ours = times.pop("ours")
-    best = min(times, key=times.__getitem__)
-    result, truth = np.asarray(_plain(cell.ours())), cell.truth()
-    error = float(np.abs(result.reshape(truth.shape) - truth).max() / max(np.abs(truth).max(), 1e-300))
-    kind = "numpy" if cell.grid.endswith("numpy") else "torch"
-    within = times[best] < SHORT_S and ours - times[best] <= OVERHEAD_S[kind]
+def gather(quick: bool, pattern: str, command: str) -> dict:
+    """Measure what the pattern finds."""
+    wanted, spent, failures = re.compile(pattern).search, dict[str, float](), dict[str, str]()
+    rows, planner = list[dict](), list[dict]()
+    budget_s = QUICK_BUDGET_S if quick else BUDGET_S
+
+    def section(name: str, title: str, run: Callable[[], Any], empty: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return run()
+        except Exception as error:  # one cell that fails must not cost the others' minutes
+            failures[title] = f"{type(error).__name__}: {error}"
+            _say(f"{title}: failed, {failures[title]}")
+            return empty
+        finally:
+            spent[name] = spent.get(name, 0.0) + time.perf_counter() - start
+
+    start = time.perf_counter()
+    cells = [*signal_cells(quick), *layer_cells(quick), *picture_cells(quick)]
+    cells = [cell for cell in cells if wanted(cell.title)]
+    for i, cell in enumerate(cells, start=1):
+        contest = section(cell.grid, cell.title, cell.make, None)
+        if contest is None:
+            continue
+        race = partial(measure, cell, contest, rows, budget_s=budget_s)
+        found = section(cell.grid, cell.title, race, [])
+        choice = partial(judge, cell, contest, budget_s=budget_s / 2)
+        judged = section("Planner", f"Planner: {cell.title}", choice, None)
+        rows += found
+        planner += [judged] if judged else []
+        for row in found:
+            best = f"{row['best']} {shown_time(row['best_s'])}, ratio {row['ratio']:.2f}"
+            _say(f"{i}/{len(cells)} {row['grid']}: {row['cell']}: {shown_time(row['ours'])}, {best}")
+    overhead, imports, memory = [], {}, []
+    if wanted("Call overhead"):
+        title = "Call overhead"
+        overhead = section(title, title, partial(call_overhead, budget_s=budget_s), [])
+        imports = section(title, "Imports", partial(import_cost, times=2 if quick else 5), {})
+        _say(f"{title}: " + ", ".join(f"{row['call']} {shown_time(row['ours'])}" for row in overhead))
+    if wanted("Memory"):
+        memory = section("Memory", "Memory", partial(memory_rows, quick), [])
+        for row in memory:
+            _say(f"Memory: {row['case']}: {row.get('error') or shown_bytes(row['extra'])}")
+    spent["all"] = time.perf_counter() - start
     return {
-        "grid": cell.grid, "cell": cell.name, "method": cell.method, "ours": ours, "best": best,
-        "peer": times[best], "ratio": 1.0 if within and ours > times[best] else times[best] / ours,
-        "error": error,
+        "conditions": conditions(command), "seconds": spent, "failures": failures, "rows": rows,
+        "planner": planner, "overhead": overhead, "imports": imports, "memory": memory,
     }  # fmt: skip
 
 
-def write(rows: list[dict], took: float, path: Path) -> None:
-    """RESULTS.md: a summary a grid, then every cell."""
-    command = "make bench-quick" if "--quick" in sys.argv else "make bench"
-    versions = {"NumPy": np, "SciPy": scipy, "torch": torch, "conv1d_kit": conv1d_kit}
-    lines = [
-        "# Results",
-        "",
-        f"Written by `{command}` in {took / 60:.1f} min. Times are the least of many rounds, ours",
-        "and the peers in turn within one process; ratio = best peer ÷ ours. Where the best peer needs less",
-        "than 50 µs, a cell within 2 µs (NumPy) or 10 µs (torch) of it counts as 1.0.",
-        "",
-        f"{_processor()}, {torch.get_num_threads()} threads. Python {platform.python_version()}, "
-        + ", ".join(f"{name} {module.__version__}" for name, module in versions.items())
-        + ".",
-        "",
-        "| grid | cells | geometric mean | worst cell |",
-        "|---|--:|--:|--:|",
-    ]
-    grids = list(dict.fromkeys(row["grid"] for row in rows))
-    for grid in grids:
-        ratios = [row["ratio"] for row in rows if row["grid"] == grid]
-        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        lines.append(f"| {grid} | {len(ratios)} | {mean:.2f} | {min(ratios):.2f} |")
-    for grid in grids:
-        head = "| cell | ours | best peer | ratio | method | relative error |"
-        lines += ["", f"## {grid}", "", head, "|---|--:|--:|--:|---|--:|"]
-        for row in (r for r in rows if r["grid"] == grid):
-            lines.append(
-                f"| {row['cell']} | {_time(row['ours'])} | {_time(row['peer'])} {row['best']} | "
-                f"{row['ratio']:.2f} | {row['method']} | {row['error']:.1e} |"
-            )
-    path.write_text("\n".join(lines) + "\n", "utf-8")
+def write(results: dict, suffix: str) -> Path:
+    """Page and charts beside the JSON; the page's path."""
+    path = HERE / f"RESULTS{suffix}.md"
+    path.write_text(page(results, draw(results["rows"], HERE, suffix)), "utf-8")
+    return path
 
 
-def _plain(y: object) -> object:
-    return y.detach().numpy() if isinstance(y, torch.Tensor) else y
+def to_json(results: dict) -> str:
+    """JSON with one row a line and four digits a number, so that two runs can be compared line by line."""
+    parts = []
+    for key, value in _rounded(results).items():
+        if isinstance(value, list) and value:
+            lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in value)
+            parts.append(f'"{key}": [\n{lines}\n]')
+        else:
+            parts.append(f'"{key}": {json.dumps(value, ensure_ascii=False)}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e6:.1f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
 
 
-def _processor() -> str:
-    try:
-        text = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
-        name = next(
-            line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("Model name")
-        )
-    except (OSError, subprocess.CalledProcessError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores"
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
-    """Run the grid and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path)
+    """Measure, or read what was measured, and write the page and its charts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a sample of the cells")
+    parser.add_argument(
+        "--only", metavar="PATTERN", default="", help="a regular expression that titles must hold"
+    )
+    parser.add_argument("--redraw", action="store_true", help="measure nothing")
     arguments = parser.parse_args()
-    out = arguments.out or HERE / ("RESULTS-quick.md" if arguments.quick else "RESULTS.md")
-    warnings.filterwarnings("ignore", module="fft_conv_pytorch")
-    start, rows = time.perf_counter(), []
-    quick = arguments.quick
-    cells = signal_cells(quick) + layer_cells(quick) + picture_cells(quick)
-    for i, cell in enumerate(cells, start=1):
-        row = measure(cell, 0.3 if arguments.quick else 0.8)
-        rows.append(row)
-        times = f"{_time(row['ours'])}, {row['best']} {_time(row['peer'])}, ratio {row['ratio']:.2f}"
-        print(f"{i}/{len(cells)} {row['grid']}: {row['cell']}: {times}", file=sys.stderr)
-    write(rows, time.perf_counter() - start, out)
-    print(out)
+    suffix = "-only" if arguments.only else "-quick" if arguments.quick else ""
+    record = HERE / f"results{suffix}.json"
+    if not arguments.redraw:
+        flags = ["--quick"] * arguments.quick + ["--only", repr(arguments.only)] * bool(arguments.only)
+        command = " ".join(["python -m benchmarks.run", *flags])
+        record.write_text(to_json(gather(arguments.quick, arguments.only, command)), "utf-8")
+    print(write(json.loads(record.read_text("utf-8")), suffix))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""On what, with what and when the bench was run."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+__all__ = ["conditions"]
+
+LIBRARIES = {
+    "NumPy": "numpy", "SciPy": "scipy", "torch": "torch", "julius": "julius",
+    "fft-conv-pytorch": "fft-conv-pytorch", "conv1d_kit": "conv1d_kit",
+}  # fmt: skip
+
+
+def conditions(command: str) -> dict:
+    """Processor, threads, versions, date and the command."""
+    return {
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "versions": {name: _version(package) for name, package in LIBRARIES.items()},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    try:
+        text = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
+        lines = (line.split(":", 1) for line in text.splitlines())
+        return next(value.strip() for name, value in lines if name == "Model name")
+    except (OSError, subprocess.CalledProcessError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,93 @@
+"""Peak resident memory of one call beside its input and output, each in a fresh process.
+
+python -m benchmarks.memory NUMBER    one case, as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import conv1d_kit
+
+__all__ = ["memory_rows"]
+
+LIMIT_S = 20.0
+START_S = 15.0  # for the fresh process to import and make its arrays
+MB = 1e6
+
+
+class Case(NamedTuple):
+    """A call to watch; signals go to `convolve`, layers to `conv`."""
+
+    x_shape: tuple[int, ...]
+    w_shape: tuple[int, ...]
+    dtype: str
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.x_shape} ∗ {self.w_shape} {self.dtype}, {self.method}".replace(",)", ")")
+
+
+CASES = [
+    Case((1_000_000,), (1_023,), "float32", "overlap_add"),
+    Case((10_000_000,), (1_023,), "float32", "overlap_add"),
+    Case((16, 1, 48_000), (1, 1, 12_000), "float64", "auto"),
+    Case((16, 1, 48_000), (1, 1, 12_000), "float64", "direct"),
+    Case((8, 1, 16_000), (80, 1, 4_000), "float64", "auto"),
+    Case((8, 1, 16_000), (80, 1, 4_000), "float64", "direct"),
+]
+QUICK = (0, 2)
+
+
+def memory_rows(quick: bool) -> list[dict]:
+    """Bytes beside input and output, and what is allowed: 3·(input + output) + 64 MB."""
+    return [_row(number) for number in (QUICK if quick else range(len(CASES)))]
+
+
+def watch(case: Case) -> dict:
+    """Make the arrays, clear the process's high-water mark, call, read the mark."""
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal(shape).astype(case.dtype) for shape in (case.x_shape, case.w_shape))
+    call = conv1d_kit.convolve if x.ndim == 1 else conv1d_kit.conv
+    call(x[..., :9_000], w[..., :3_000], method=case.method)  # starts threads and loads libraries
+    Path("/proc/self/clear_refs").write_text("5")
+    before, start = _kilobytes("VmRSS"), time.perf_counter()
+    y = call(x, w, method=case.method)
+    took, peak = time.perf_counter() - start, _kilobytes("VmHWM")
+    arrays = x.nbytes + w.nbytes + y.nbytes
+    return {
+        "seconds": took, "arrays": arrays, "extra": max(0, (peak - before) * 1024 - y.nbytes),
+        "allowed": 3 * arrays + 64 * MB,
+    }  # fmt: skip
+
+
+def _row(number: int) -> dict:
+    command = [sys.executable, "-m", "benchmarks.memory", str(number)]
+    row: dict = {"case": str(CASES[number])}
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT_S + START_S)
+        row |= json.loads(run.stdout)
+    except subprocess.TimeoutExpired:
+        row["error"] = f"over {LIMIT_S:.0f} s"
+    except subprocess.CalledProcessError as error:
+        row["error"] = (error.stderr.strip().splitlines() or ["failed"])[-1][:200]
+    return row
+
+
+def _kilobytes(field: str) -> int:
+    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if found is None:
+        raise OSError(f"/proc/self/status has no {field}")
+    return int(found[1])
+
+
+if __name__ == "__main__":
+    print(json.dumps(watch(CASES[int(sys.argv[1])])))
