@@ -9,6 +9,7 @@ from collections.abc import Callable
 __all__ = ["in_turn"]
 
 BUNDLE_S = 200e-6  # very short runs are timed in bundles of about this long
+SHORT_S = 5e-3  # a shorter run is called once untimed before each of its turns
 SET_UP_S = 1.0  # a first call that takes longer is not mostly set-up
 
 
@@ -24,8 +25,8 @@ def in_turn(
 
     First calls load libraries and compile kernels, up to half a second: a run is called twice before its turns
     begin. A run that takes more than its share of the budget has two turns; none if it took over `limit_s`, or
-    three times as long as the quickest run. A short run is called once untimed before each of its turns: nobody
-    pays for what the run before left in the caches. A run that raises is left out and its error noted in
+    three times as long as the quickest run. A run under 5 ms is called once untimed before each of its turns:
+    nobody pays for what the run before left in the caches. A run that raises is left out and its error noted in
     `failures`, where that is given.
     """
     least, calls = {}, {}
@@ -49,7 +50,7 @@ def in_turn(
             long = least[name] * len(calls) > budget_s
             if least[name] > limit_s or (long and (turn >= 2 or least[name] > 3 * quickest)):
                 continue
-            if bundle > 1:
+            if least[name] < SHORT_S:
                 runs[name]()
             took = _seconds(runs[name], bundle)
             least[name], spent = min(least[name], took / bundle), spent + took

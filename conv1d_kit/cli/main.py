@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from ..errors import ConvKitError
-from . import audio, demo, text
+from . import audio, bench, demo, text
 from .output import JsonFlag, emit, note, visible
 
 __all__ = ["app", "main"]
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(audio.app, name="audio")
 app.add_typer(text.app, name="text")
 app.command("demo")(demo.demo)
+app.command("bench")(bench.bench)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -11,9 +12,21 @@ import torch
 
 from ..errors import InputTypeError
 
-__all__ = ["DTYPES", "check_dtype", "common_dtype", "enter", "narrow", "needs_copy", "shown", "widen"]
+__all__ = [
+    "DTYPES",
+    "check_dtype",
+    "common_dtype",
+    "enter",
+    "narrow",
+    "needs_copy",
+    "new_result",
+    "shown",
+    "to_numpy",
+    "widen",
+]
 
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+LARGE = 1 << 22  # bytes from which NumPy asks for huge pages, whose first touch is several times cheaper
 CPU = 1  # DLPack's code of the device
 DTYPES = frozenset((
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, *_UNSIGNED,
@@ -71,7 +84,7 @@ def enter(**arrays: Any) -> tuple[list[Any], Callable[[torch.Tensor], Any]]:
         raise InputTypeError(f"arrays must come from one library, got {kinds}; convert one of them")
     library = next(iter(libraries.values()))
     if library == "numpy":
-        return [None if a is None else _from_numpy(name, a) for name, a in arrays.items()], _to_numpy
+        return [None if a is None else _from_numpy(name, a) for name, a in arrays.items()], to_numpy
     tensors = {name: None if a is None else _from_dlpack(name, a) for name, a in arrays.items()}
     if len({t.device for t in tensors.values() if t is not None}) > 1:
         raise _mixed_devices(tensors)
@@ -136,12 +149,30 @@ def narrow(t: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return t if t.dtype == dtype else t != 0 if dtype == torch.bool else t.to(dtype)
 
 
+def new_result(like: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Uninitialised memory of `like`'s dtype and device for a result that is filled in place.
+
+    Examples
+    --------
+    >>> new_result(torch.zeros(1), (2, 3)).shape
+    torch.Size([2, 3])
+    """
+    if like.device.type != "cpu" or math.prod(shape) * like.dtype.itemsize < LARGE:
+        return like.new_empty(shape)
+    return (
+        torch.from_numpy(np.empty(math.prod(shape) * like.dtype.itemsize, np.uint8))
+        .view(like.dtype)
+        .view(shape)
+    )
+
+
 def _same(t: torch.Tensor) -> torch.Tensor:
     return t
 
 
-def _to_numpy(t: torch.Tensor) -> np.ndarray:
-    return t.resolve_conj().resolve_neg().numpy()
+def to_numpy(t: torch.Tensor) -> np.ndarray:
+    """A CPU tensor's memory as an array; a copy where torch keeps a sign or conjugate for later."""
+    return (t.resolve_conj().resolve_neg() if t.is_conj() or t.is_neg() else t).numpy()
 
 
 def _library(name: str, a: Any) -> str:

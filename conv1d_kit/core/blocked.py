@@ -15,11 +15,12 @@ from collections.abc import Sequence
 
 import torch
 
+from .array import new_result
+from .cost import outputs_a_row
 from .geometry import Geometry
-from .spectral import window
-from .spectrum import outputs_a_row
+from .padding import window
 
-__all__ = ["blocked"]
+__all__ = ["blocked", "toeplitz_line"]
 
 ROUND = 1 << 17  # outputs of one matrix product, so that what it adds to is still in the cache
 
@@ -29,53 +30,74 @@ def blocked(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
 
     A NaN or Inf would reach the other outputs of its row: a result that is not finite is to be computed anew.
     """
-    (span,), (stride,), ((low, _),) = g.spans(w.shape[2:]), g.stride, g.pads
-    (size,) = g.out_sizes(x.shape[2:], w.shape[2:])
-    per_row = outputs_a_row(span, stride)
-    matrices = _toeplitz(w.flatten(), g.dilation[0], stride, per_row).split(per_row * stride)
-
-    def padded(start: int, stop: int) -> torch.Tensor:
-        """Outputs start … stop − 1 with whatever stands beyond the border, from a copy."""
-        n_rows = -(-(stop - start) // per_row)
-        part = window(x, start * stride - low, (n_rows * per_row - 1) * stride + span).contiguous()
-        y = x.new_empty((x.shape[0], 1, n_rows * per_row))
-        _fill(y, part, matrices, per_row * stride)
-        return y[..., : stop - start]
-
-    if size <= ROUND:
-        return padded(0, size).contiguous()
-    x = x.contiguous()
-    y = x.new_empty((x.shape[0], 1, size))
-    stop = first = -(-low // stride)  # outputs first … last − 1 see no pads
-    last = (x.shape[2] + low - span) // stride + 1
-    for start in range(first, last - per_row + 1, ROUND):
-        stop = start + min(ROUND, last - start) // per_row * per_row
-        _fill(y[..., start:stop], x[..., start * stride - low :], matrices, per_row * stride)
-    if first:
-        y[..., :first] = padded(0, first)
-    if stop < size:
-        y[..., stop:] = padded(stop, size)
+    (stride,), ((low, _),), (size,) = g.stride, g.pads, g.out_sizes(x.shape[2:], w.shape[2:])
+    line, step = w[0, 0], g.dilation[0]
+    if step > 1:
+        spread = line.new_zeros((len(line) - 1) * step + 1)
+        spread[::step] = line
+        line = spread
+    line = line.flip(0)
+    if len(x) == 1:
+        return toeplitz_line(x[0, 0], line, len(line) - 1 - low, size, stride)[None, None]
+    y = new_result(x, (len(x), 1, size))
+    for row, out in zip(x, y, strict=True):
+        out[0] = toeplitz_line(row[0], line, len(line) - 1 - low, size, stride)
     return y
 
 
-def _fill(y: torch.Tensor, x: torch.Tensor, matrices: Sequence[torch.Tensor], row: int) -> None:
-    """y (B, 1, rows·L), dense along its last axis, from x (B, 1, at least what the last row reads)."""
-    per_row = matrices[0].shape[1]
-    n_rows = y.shape[-1] // per_row
-    for b in range(len(y)):
-        z = y[b].view(n_rows, per_row)
-        offset = x.storage_offset() + b * x.stride(0)
-        for p, matrix in enumerate(matrices):
-            rows = x.as_strided((n_rows, len(matrix)), (row, 1), offset + p * row)
-            if p == 0:
-                torch.mm(rows, matrix, out=z)
-            else:
-                z.addmm_(rows, matrix)
+def toeplitz_line(x: torch.Tensor, w: torch.Tensor, start: int, size: int, stride: int = 1) -> torch.Tensor:
+    """y[l] = sum_m w[m]·x[start + l·stride − m], l below `size`, from one row x (N,) and w (K,).
+
+    Examples
+    --------
+    >>> toeplitz_line(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 1.0]), 0, 4)
+    tensor([0., 1., 2., 3.])
+    """
+    per_row = outputs_a_row(len(w), stride)
+    parts = _parts(w, stride, per_row)
+    if size <= ROUND + ROUND // 2:
+        return _rows(x, len(w), start, size, stride, parts)
+    y = new_result(x, (size,))
+    if x.stride(0) != 1:
+        x = x.contiguous()
+    for first in range(0, size, ROUND):
+        stop = min(size, first + ROUND)
+        whole = stop - (stop - first) % per_row
+        if whole > first:
+            _rows(x, len(w), start + first * stride, whole - first, stride, parts, y[first:whole])
+        if stop > whole:
+            y[whole:stop] = _rows(x, len(w), start + whole * stride, stop - whole, stride, parts)
+    return y
 
 
-def _toeplitz(w: torch.Tensor, dilation: int, stride: int, per_row: int) -> torch.Tensor:
-    """T [shape=((L − 1)·stride + K, L)] with T[i, j] = w[i − j·stride]."""
-    span, lead = (len(w) - 1) * dilation + 1, (per_row - 1) * stride
-    line = w.new_zeros(lead + span + lead)
-    line[lead : lead + span : dilation] = w
-    return line.as_strided((lead + span, per_row), (1, stride)).flip(1)  # [i, j'] = line[i + j'·stride]
+def _parts(w: torch.Tensor, stride: int, per_row: int) -> Sequence[torch.Tensor]:
+    """T [shape=((L − 1)·stride + K, L)] with T[i, j] = w[K − 1 − i + j·stride], cut every L·stride rows."""
+    lead = (per_row - 1) * stride
+    ends = torch.constant_pad_nd(w, (lead, lead))
+    return ends.as_strided((lead + len(w), per_row), (1, stride)).flip(0).split(per_row * stride)
+
+
+def _rows(
+    x: torch.Tensor,
+    taps: int,
+    start: int,
+    size: int,
+    stride: int,
+    parts: Sequence[torch.Tensor],
+    y: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """`size` outputs as rows of L, into y where it is given: then L divides its size."""
+    per_row = parts[0].shape[1]
+    hop, n_rows = per_row * stride, -(-size // per_row)
+    x = window(x, start - taps + 1, (n_rows * per_row - 1) * stride + taps)
+    if x.stride(0) != 1:
+        x = x.contiguous()
+    z = x.new_empty((n_rows, per_row)) if y is None else y.view(n_rows, per_row)
+    offset = x.storage_offset()
+    for p, part in enumerate(parts):
+        rows = x.as_strided((n_rows, len(part)), (hop, 1), offset + p * hop)
+        if p:
+            z.addmm_(rows, part)
+        else:
+            torch.mm(rows, part, out=z)
+    return z.view(-1)[:size] if y is None else y

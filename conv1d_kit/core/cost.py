@@ -1,4 +1,4 @@
-"""What each method would cost: a model whose constants were measured on a server core."""
+"""What each method would cost: predicted seconds, from shapes and the constants of `machine.py`."""
 
 from __future__ import annotations
 
@@ -9,24 +9,15 @@ from typing import NamedTuple
 import torch
 
 from .geometry import Geometry
-from .spectrum import MANY, PART, blocks_a_round, cut, fft_points, outputs_a_row, remembered, transform_seconds
+from .machine import MACHINE
+from .short import numpys_seconds
+from .spectrum import fft_points, line_points, remembered, spectral_seconds, threads_in_use
 
-__all__ = ["Work", "blocked_is_quicker", "cheapest_method", "predicted_seconds"]
+__all__ = ["Work", "blocked_is_quicker", "cheapest_method", "line_ways", "outputs_a_row", "predicted_seconds"]
 
-# Seconds on one core; with more cores all methods gain alike. `python -m benchmarks.fit_cost` measures them.
-CALL = 8e-6  # of torch's own kernel
-BLOCKED_CALL = 80e-6  # of a blocked matrix product, its small matrix made
-SPECTRAL_CALL = 65e-6  # of a spectral method, the kernel's spectrum made
-MULTIPLY_ADD = {False: 4.2e-10, True: 8.0e-9}  # by one output channel; torch works on several at a time …
-LANES = {False: 20, True: 64}  # … up to so many; True: more than four bytes a number
-DEPTHWISE = {False: 5e-11, True: 1e-9}  # a multiply-add where each group has one output channel
-OUTPUT = 1e-9  # an output of such a group
-BLOCKED = {False: 2.3e-11, True: 7e-11}  # a multiply-add of a matrix product
-STORE = {False: 8e-10, True: 2.5e-9}  # an output of a matrix product
-SHIFTED = 1e-9  # an integer multiply-add over shifted copies
-SHIFTED_CALL = 8e-6  # a tap of such a kernel
-PRODUCT = 1.4e-10  # a complex multiply-add in a matrix product of spectra
-TRANSPOSE = 3e-9  # a complex number brought into its order and back
+SHIFTED = 1e-9  # seconds an integer multiply-add over shifted copies
+SHIFTED_CALL = 8e-6  # seconds a tap of such a kernel
+SHORTEST_BLOCKED = 1024  # numbers of x below which a blocked product is not worth asking about
 SHORTEST_SPECTRAL = 12  # taps below which FFT never wins
 
 
@@ -59,17 +50,34 @@ def blocked_is_quicker(work: Work) -> bool:
 @remembered
 def predicted_seconds(work: Work) -> Mapping[str, float]:
     """Predicted time by each method, to be read only: it is remembered."""
-    g, kernel, size = work.geometry, work.w_shape[2:], work.x_shape[-1]
-    rows = 1 if math.prod(work.x_shape[:-1]) * work.w_shape[0] == 1 else MANY
+    g, itemsize = work.geometry, work.itemsize if work.inexact else 8
     if work.inexact:
         direct = min(_library_seconds(work), _blocked_seconds(work))
     else:
-        direct = SHIFTED_CALL * math.prod(kernel) + SHIFTED * _multiply_adds(work)
+        direct = SHIFTED_CALL * math.prod(work.w_shape[2:]) + SHIFTED * _multiply_adds(work)
+    seconds = {"direct": direct}
+    for method in ("overlap_add", "fft"):
+        n_fft = fft_points(method, g, work.x_shape, work.w_shape, itemsize)
+        seconds[method] = spectral_seconds(g, work.x_shape, work.w_shape, itemsize, n_fft)
+    seconds["fft"] *= 1.02  # of two alike the one whose errors stay local
+    return seconds
+
+
+def line_ways(n: int, k: int, start: int, size: int, itemsize: int, is_complex: bool) -> dict[str, float]:
+    """Predicted seconds of one row by each way of `line.py`."""
+    wide, more = itemsize > 4, MACHINE.threads / min(MACHINE.threads, threads_in_use())
+    per_row = outputs_a_row(k, 1)
+    toeplitz = MACHINE.toeplitz_output[wide] + MACHINE.toeplitz_add[wide] * (per_row - 1 + k)
     return {
-        "direct": direct,
-        "overlap_add": _spectral_seconds(work, fft_points("overlap_add", g, kernel, size, rows)),
-        "fft": _spectral_seconds(work, fft_points("fft", g, kernel, size)) * 1.02,
+        "numpy": numpys_seconds(n, k, itemsize, is_complex),
+        "toeplitz": MACHINE.toeplitz_call + size * toeplitz * more * (4 if is_complex else 1),
+        "overlap_add": line_points(k, start, size, n, itemsize)[2] * (1.6 if is_complex else 1),
     }
+
+
+def outputs_a_row(span: int, stride: int) -> int:
+    """L of `blocked.py`: long enough to fill a matrix product, short enough to multiply few zeros."""
+    return max(16, min(128, 1 << max(1, span // stride).bit_length() - 1))
 
 
 def _multiply_adds(work: Work) -> int:
@@ -79,11 +87,14 @@ def _multiply_adds(work: Work) -> int:
 
 def _library_seconds(work: Work) -> float:
     wide, per_group = work.itemsize > 4, work.w_shape[0] // max(1, work.geometry.groups)
+    more = MACHINE.threads / min(MACHINE.threads, threads_in_use())
     multiply_adds = _multiply_adds(work)
     if work.geometry.groups > 1 and per_group == 1:
         outputs = multiply_adds / max(1, math.prod(work.w_shape[1:]))
-        return CALL + OUTPUT * outputs + DEPTHWISE[wide] * multiply_adds
-    return CALL + multiply_adds * MULTIPLY_ADD[wide] / max(1, min(per_group, LANES[wide]))
+        seconds = MACHINE.depthwise_output * outputs + MACHINE.depthwise[wide] * multiply_adds
+        return MACHINE.direct_call + seconds * more
+    lanes = max(1, min(per_group, MACHINE.lanes[wide]))
+    return MACHINE.direct_call + multiply_adds * MACHINE.multiply_add[wide] / lanes * more
 
 
 def _blocked_seconds(work: Work) -> float:
@@ -92,26 +103,6 @@ def _blocked_seconds(work: Work) -> float:
         return math.inf
     (size,) = work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])
     reach, wide = (outputs_a_row(span, stride) - 1) * stride + span, work.itemsize > 4
-    return BLOCKED_CALL + work.x_shape[0] * size * (STORE[wide] + BLOCKED[wide] * reach)
-
-
-def _spectral_seconds(work: Work, n_fft: int) -> float:
-    g, kernel = work.geometry, work.w_shape[2:]
-    width = (work.itemsize / 4 if work.inexact else 2.0) ** 0.7  # twice the bytes are less than twice the time
-    *lead_sizes, n_out = g.out_sizes(work.x_shape[2:], kernel)
-    n_parts, per = cut(g, kernel, work.x_shape[-1], n_fft)
-    n_blocks = max(1, -(-n_out // per))
-    rows_in = math.prod(work.x_shape[:-1])
-    rows_out = work.x_shape[0] * work.w_shape[0] * math.prod(lead_sizes)
-    folds = g.stride[-1] if n_fft % g.stride[-1] == 0 else 1
-    n_rounds = -(-n_blocks // blocks_a_round(rows_in + rows_out, n_blocks, n_fft, n_parts))
-    kernels = math.prod(work.w_shape[:-1]) * n_parts
-    transforms = rows_in * (n_blocks + n_rounds * (n_parts - 1)) + rows_out * n_blocks // folds + kernels
-    seconds = transform_seconds(n_fft, transforms, 2 * n_rounds + 1)
-    n_products = work.w_shape[1] * math.prod(kernel[:-1]) * n_parts
-    if n_products == 1:
-        seconds += PART * rows_out * n_blocks * n_fft
-    else:
-        mixing = PRODUCT * n_products * rows_out + TRANSPOSE * (rows_in + rows_out) * (work.w_shape[1] > 1)
-        seconds += n_blocks * n_fft / 2 * mixing
-    return SPECTRAL_CALL + width * seconds
+    each = MACHINE.toeplitz_output[wide] + MACHINE.toeplitz_add[wide] * reach
+    more = MACHINE.threads / min(MACHINE.threads, threads_in_use())
+    return MACHINE.toeplitz_call + work.x_shape[0] * size * each * more

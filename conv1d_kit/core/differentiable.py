@@ -36,7 +36,7 @@ def spectral_conv(
     if torch.compiler.is_compiling():
         pads = [side for both in g.pads for side in both]
         return torch.ops.conv1d_kit.spectral_conv(x, w, g.stride, pads, g.dilation, g.groups, method)
-    n_fft = fft_points(method, g, w.shape[2:], x.shape[-1])
+    n_fft = fft_points(method, g, x.shape, w.shape, x.dtype.itemsize)
     tensors = (x, w)
     if inside_transform(*tensors) or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
         return _Conv.apply(x, w, g, n_fft)
@@ -47,14 +47,22 @@ def inside_transform(*tensors: torch.Tensor) -> bool:
     """True in forward mode and for what torch.func hands a function: values that cannot be looked at."""
     if forward_ad._current_level >= 0:
         return True
+    if torch._C._functorch.peek_interpreter_stack() is None:
+        return False
     return any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors)
 
 
 def is_plain(*tensors: torch.Tensor) -> bool:
     """Nothing asks for derivatives, traces, or hides the values."""
-    if torch.compiler.is_compiling() or inside_transform(*tensors):
+    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
         return False
-    return not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)) and not tensors[0].is_meta
+    if torch._C._functorch.peek_interpreter_stack() is not None and inside_transform(*tensors):
+        return False
+    asked = torch.is_grad_enabled()
+    for t in tensors:  # noqa: SIM110
+        if t.is_meta or (asked and t.requires_grad):
+            return False
+    return True
 
 
 def all_finite(t: torch.Tensor) -> bool:
@@ -183,7 +191,7 @@ class _Input(_Bilinear):
     @staticmethod
     def backward(ctx, v):
         (gy, w), g = ctx.saved_tensors, ctx.g
-        n_fft = fft_points("overlap_add", g, w.shape[2:], v.shape[-1])
+        n_fft = fft_points("overlap_add", g, v.shape, w.shape, v.dtype.itemsize)
         ggy = _Conv.apply(v, w.conj(), g, n_fft) if ctx.needs_input_grad[0] else None
         gw = _Weight.apply(gy.conj(), v, g, tuple(w.shape[2:])) if ctx.needs_input_grad[1] else None
         return ggy, gw, None, None
@@ -205,7 +213,7 @@ class _Weight(_Bilinear):
     @staticmethod
     def backward(ctx, v):
         (gy, x), g = ctx.saved_tensors, ctx.g
-        n_fft = fft_points("overlap_add", g, v.shape[2:], x.shape[-1])
+        n_fft = fft_points("overlap_add", g, x.shape, v.shape, v.dtype.itemsize)
         ggy = _Conv.apply(x.conj(), v, g, n_fft) if ctx.needs_input_grad[0] else None
         gx = _Input.apply(gy.conj(), v, g, tuple(x.shape[2:])) if ctx.needs_input_grad[1] else None
         return ggy, gx, None, None
@@ -232,7 +240,8 @@ def _operator(name: str, schema: str) -> Callable[[Any], Any]:
 @_operator("spectral_conv", f"(Tensor x, Tensor w, {_GEOMETRY}, str method) -> Tensor")
 def _conv_op(x, w, stride, pads, dilation, groups, method):
     g = _geometry(stride, pads, dilation, groups)
-    return _conv(x, w, g, fft_points(method, g, w.shape[2:], x.shape[-1])).contiguous()
+    n_fft = fft_points(method, g, x.shape, w.shape, x.dtype.itemsize)
+    return _conv(x, w, g, n_fft).contiguous()
 
 
 @_operator("spectral_input", f"(Tensor gy, Tensor w, {_GEOMETRY}, SymInt[] sizes) -> Tensor")

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from .blocked import blocked
-from .cost import Work, blocked_is_quicker
+from .cost import SHORTEST_BLOCKED, Work, blocked_is_quicker
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .geometry import Geometry
 from .library import library
@@ -23,8 +23,6 @@ from .spectral import forward_product
 from .spectrum import fft_points
 
 __all__ = ["METHODS", "direct", "fft", "overlap_add", "shifted", "through_spectrum"]
-
-SHORTEST_BLOCKED = 1024  # numbers of x below which a blocked product is not worth asking about
 
 
 def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -90,7 +88,7 @@ def through_spectrum(
         return direct(x, w, g)
     if dtype.is_floating_point or dtype.is_complex:
         return spectral_conv(x, w, g, method, spectra_w)
-    n_fft = fft_points(method, g, w.shape[2:], x.shape[-1])
+    n_fft = fft_points(method, g, x.shape, w.shape, 8)
     if not exact_in_double(x, w, n_fft):
         return direct(x, w, g)
     return forward_product(x.double(), w.double(), g, n_fft).round().to(torch.int64).to(dtype)

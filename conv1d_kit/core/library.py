@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+
 import torch
 
+from .cost import SHORTEST_BLOCKED, Work
 from .geometry import Geometry
 from .padding import pad
 
-__all__ = ["library"]
+__all__ = ["WINDOWS", "library", "pads_well", "straight_call", "window_bytes"]
 
 NN = torch.nn.functional
+SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
+WINDOWS = 1 << 25  # bytes of windows that may be laid out at a time
+RUNS = (NN.conv1d, NN.conv2d, NN.conv3d)
 FLAT = tuple(((0, 0),) * n for n in (1, 2, 3))
 
 
@@ -28,12 +35,61 @@ def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | 
         (rr, ir), (ri, ii) = (library(parts, part, g).chunk(2) for part in (w.real, w.imag))
         y = torch.complex(rr - ii, ri + ir)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
-    run = (NN.conv1d, NN.conv2d, NN.conv3d)[x.ndim - 3]
+    is_seen = x.is_cpu and not torch.compiler.is_compiling()  # compiled code has its own kernels
+    if is_seen and window_bytes(x.shape, w.shape, g, x.dtype) > WINDOWS:
+        return _in_stretches(x, w, g, bias)
+    run = RUNS[x.ndim - 3]
     if g.pads == FLAT[x.ndim - 3]:
         return run(x, w, bias, g.stride, 0, g.dilation, g.groups)
-    # torch pads one channel by itself up to ten times slower than a copy is made
-    pads_well = x.shape[1] > 1 or (x.ndim > 3 and w.shape[0] > 1)
-    is_even = x.numel() and all(low == high >= 0 for low, high in g.pads)
-    if pads_well and is_even and not torch.compiler.is_exporting():
+    if x.numel() and pads_well(x.shape, w.shape, g) and not torch.compiler.is_exporting():
         return run(x, w, bias, g.stride, tuple(low for low, _ in g.pads), g.dilation, g.groups)
     return run(pad(x, g.pads), w, bias, g.stride, 0, g.dilation, g.groups)
+
+
+def window_bytes(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> int:
+    """Bytes of the windows that torch's kernel lays out side by side; 0 where oneDNN serves it."""
+    padded = math.prod(x_shape[:2]) * math.prod(
+        size + low + high for size, (low, high) in zip(x_shape[2:], g.pads, strict=True)
+    )
+    if dtype == torch.float32 and padded > SMALL:
+        return 0
+    positions = x_shape[0] * math.prod(g.out_sizes(x_shape[2:], w_shape[2:]))
+    return dtype.itemsize * positions * math.prod(w_shape[1:])
+
+
+def _in_stretches(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None) -> torch.Tensor:
+    """The same a few rows or outputs at a time, so that their windows fit into WINDOWS bytes."""
+    size = g.out_sizes(x.shape[2:], w.shape[2:])[-1]
+    a_row = window_bytes((1, *x.shape[1:]), w.shape, g, torch.float64) * x.dtype.itemsize // 8
+    rows = max(1, WINDOWS // max(1, a_row))
+    count = size if a_row <= WINDOWS else max(1, size * WINDOWS // a_row)
+    span, run = g.spans(w.shape[2:])[-1], RUNS[x.ndim - 3]
+    found = []
+    for row in range(0, len(x), rows):
+        parts = []
+        for first in range(0, size, count):
+            inside, sides = g.stretch(first, min(size, first + count) - 1, span, x.shape[-1])
+            part = pad(x[row : row + rows, ..., inside], (*g.pads[:-1], sides))
+            parts.append(run(part, w, bias, g.stride, 0, g.dilation, g.groups))
+        found.append(torch.cat(parts, -1) if len(parts) > 1 else parts[0])
+    return torch.cat(found) if len(found) > 1 else found[0]
+
+
+def pads_well(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry) -> bool:
+    """Whether torch's kernel takes these pads without loss: one channel costs it ten times a copy."""
+    if any(low != high or low < 0 for low, high in g.pads):
+        return False
+    return x_shape[1] > 1 or (len(x_shape) > 3 and w_shape[0] > 1)
+
+
+def straight_call(work: Work, dtype: torch.dtype) -> tuple[Callable[..., torch.Tensor], tuple[int, ...]] | None:
+    """torch's kernel and the pads to hand it, for shapes on which `library` does just that; else None."""
+    x_shape, w_shape, g = work.x_shape, work.w_shape, work.geometry
+    n = len(x_shape) - 2
+    if n > 3 or (g.pads != FLAT[n - 1] and not pads_well(x_shape, w_shape, g)):
+        return None
+    if window_bytes(x_shape, w_shape, g, dtype) > WINDOWS or (
+        x_shape[1] * w_shape[0] == 1 and math.prod(x_shape) >= SHORTEST_BLOCKED
+    ):
+        return None
+    return RUNS[n - 1], tuple(low for low, _ in g.pads)

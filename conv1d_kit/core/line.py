@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 
-from .blocked import blocked
-from .cost import Work, blocked_is_quicker, cheapest_method
+from . import short
+from .array import to_numpy
+from .blocked import toeplitz_line
+from .cost import line_ways
 from .differentiable import all_finite, is_plain
-from .geometry import Geometry
-from .library import library
 from .plain import output_window
-from .spectral import forward_product
-from .spectrum import fft_points, remembered
+from .short import short_convolve, short_way
+from .spectral_line import spectral_line
+from .spectrum import line_points
 
 __all__ = ["convolve_line"]
 
-NUMPYS = {np.dtype(name) for name in ("float32", "float64", "complex64", "complex128")}
-TORCHS = (torch.float32, torch.float64, torch.complex64, torch.complex128)
+FEW = 1 << 15  # numbers that NumPy looks over sooner than torch
+
+NUMPYS = {np.dtype(name): name.startswith("c") for name in ("float32", "float64", "complex64", "complex128")}
+TORCHS = {torch.float32: False, torch.float64: False, torch.complex64: True, torch.complex128: True}
 
 
 def convolve_line(a: Any, b: Any, mode: str, method: str) -> Any:
@@ -28,48 +32,58 @@ def convolve_line(a: Any, b: Any, mode: str, method: str) -> Any:
     That is where derivatives are asked for, values are hidden (transforms, compilation) or not finite, the
     dtype is no float or complex, or "same" keeps less than the longer one reaches.
     """
-    is_numpy = type(a) is np.ndarray
-    if a.dtype != b.dtype or a.dtype not in (NUMPYS if is_numpy else TORCHS):
+    is_numpy, dtype = type(a) is np.ndarray, a.dtype
+    is_complex = (NUMPYS if is_numpy else TORCHS).get(dtype)
+    if is_complex is None or dtype != b.dtype:
         return None
     if torch.compiler.is_compiling() or not (is_numpy or is_plain(a, b)):
         return None
-    way = _way(len(a), len(b), mode, method, a.dtype.itemsize)
+    on_cpu, n, k = is_numpy or (a.is_cpu and b.is_cpu), a.shape[0], b.shape[0]
+    if not is_numpy:
+        if not on_cpu and a.device != b.device:
+            return None
+        if on_cpu and method == "auto" and short_way(n, k, dtype.itemsize, is_complex):
+            return torch.from_numpy(short_convolve(to_numpy(a), to_numpy(b), mode))
+    way = _way(n, k, mode, method, dtype.itemsize, is_complex, on_cpu)
     if way is None:
         return None
-    x, w = (a, b) if len(a) >= len(b) else (b, a)
+    name, start, size, n_fft = way
+    x, w = (a, b) if n >= k else (b, a)
+    if name == "numpy":
+        y = np.convolve(x, w) if is_numpy else torch.from_numpy(np.convolve(to_numpy(x), to_numpy(w)))
+        return y if size == len(y) else y[start : start + size]
     if is_numpy:
-        w = torch.from_numpy(w[::-1].astype(w.dtype.newbyteorder("="))[None, None])
-        if not (x.strides[0] == x.itemsize and x.flags.writeable and x.dtype.isnative):
-            x = np.array(x, x.dtype.newbyteorder("="))
-        x = torch.from_numpy(x[None, None])
-    else:
-        x, w = x[None, None], w.flip(0)[None, None]
-    if way.n_fft:
-        y = forward_product(x, w, way.geometry, way.n_fft)
-    else:
-        y = blocked(x, w, way.geometry) if way.is_blocked else library(x, w, way.geometry)
+        x, w = _tensor(x), _tensor(w)
+    y = toeplitz_line(x, w, start, size) if name == "toeplitz" else spectral_line(x, w, start, size, n_fft)
+    if on_cpu and size <= FEW:
+        seen = y.numpy()
+        return (seen if is_numpy else y) if short.all_finite(seen) else None
     if not all_finite(y):
         return None
-    return y.numpy()[0, 0] if is_numpy else y[0, 0]
+    return y.numpy() if is_numpy else y
 
 
-class _Way(NamedTuple):
-    geometry: Geometry
-    n_fft: int  # 0: the direct sum
-    is_blocked: bool
+def _tensor(a: np.ndarray) -> torch.Tensor:
+    if a.strides[0] != a.itemsize or not a.flags.writeable or not a.dtype.isnative:
+        a = np.array(a, a.dtype.newbyteorder("="))
+    return torch.from_numpy(a)
 
 
-@remembered
-def _way(n: int, k: int, mode: str, method: str, itemsize: int) -> _Way | None:
+@lru_cache(maxsize=4096)
+def _way(
+    n: int, k: int, mode: str, method: str, itemsize: int, is_complex: bool, on_cpu: bool
+) -> tuple[str, int, int, int] | None:
+    """(way, first output, outputs, points of a block); None where `mode` keeps more than the longer reaches."""
     start, size = output_window(mode, n, k)
     n, k = max(n, k), min(n, k)
-    low, high = k - 1 - start, start + size - n
-    if low < 0 or high < 0:
+    if start > k - 1 or start + size < n or not k:
         return None
-    g = Geometry((1,), ((low, high),), (1,), 1)
-    work = Work((1, 1, n), (1, 1, k), g, itemsize, True)
-    if method == "auto":
-        method = cheapest_method(work)
+    points, whole, _ = line_points(k, start, size, n, itemsize)
+    if method in ("overlap_add", "fft"):
+        return "overlap_add", start, size, points if method == "overlap_add" else whole
+    ways = line_ways(n, k, start, size, itemsize, is_complex)
     if method == "direct":
-        return _Way(g, 0, blocked_is_quicker(work))
-    return _Way(g, fft_points(method, g, (k,), n, rows=1), False)
+        del ways["overlap_add"]
+    if not on_cpu:
+        del ways["numpy"]
+    return min(ways, key=ways.__getitem__), start, size, points

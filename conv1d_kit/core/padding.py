@@ -24,6 +24,7 @@ __all__ = [
     "pad",
     "resolve_padding",
     "source_index",
+    "window",
 ]
 
 Pads = tuple[tuple[int, int], ...]  # (low, high) a spatial axis
@@ -179,6 +180,16 @@ def source_index(position: torch.Tensor, size, mode) -> torch.Tensor:
         raise InputError(f"padding_mode {mode!r} has nothing to copy from an axis of length 0; use zeros")
     n = size if isinstance(size, torch.Tensor) else torch.tensor(size, device=position.device)
     return PADDINGS[str(mode)](position, n)
+
+
+def window(x: torch.Tensor, start: int, length: int) -> torch.Tensor:
+    """x[..., start : start + length] with zeros where that is outside; a view where nothing is."""
+    low, high = max(0, -start), max(0, start + length - x.shape[-1])
+    if not low and not high:
+        return x[..., start : start + length]
+    inside = x[..., max(0, start) : max(0, start + length)]
+    low = min(low, length)
+    return torch.constant_pad_nd(inside, (low, length - low - inside.shape[-1]))
 
 
 def is_zero(value) -> bool:

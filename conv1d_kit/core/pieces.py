@@ -17,6 +17,7 @@ from .array import enter, narrow, widen
 from .compute import add_bias, compute
 from .geometry import Geometry
 from .lengths import Rows
+from .library import WINDOWS, window_bytes
 from .nonfinite import has_nan, omit_nan, refuse_nan
 from .padding import PADDINGS, Pads, as_stored, pad, source_index
 from .plan import Plan
@@ -27,7 +28,6 @@ from .spectrum import cut, fft_points
 __all__ = ["Rules", "Signal", "conv_in_pieces"]
 
 SHORT = 1024  # samples read at a time to look for NaN in an array that torch cannot look at
-SMALL = 20_480  # numbers of x up to which torch does not call oneDNN but lays out every window
 SLACK = 1 << 16  # bytes for small things
 SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}  # of the same bits
 
@@ -289,13 +289,13 @@ def method_bytes(
     outputs = x_shape[0] * w_shape[0] * math.prod(g.out_sizes(x_shape[2:], w_shape[2:]))
     weights = math.prod(w_shape)
     if method == "direct":
-        if dtype == torch.float32 and padded > SMALL:  # oneDNN: copies in its own layout
-            return width * (padded + 2 * outputs + 2 * weights)
-        positions = outputs // max(1, w_shape[0])
-        windows = positions * math.prod(w_shape[1:]) * g.groups  # every one laid out beside the others
-        return width * (padded + 3 * outputs + 2 * windows + 2 * weights)
+        if not (dtype.is_floating_point or dtype.is_complex):  # shifted copies
+            return width * (3 * padded + 5 * outputs + 2 * weights)
+        windows = min(window_bytes(x_shape, w_shape, g, dtype) * width // dtype.itemsize, WINDOWS)
+        copies = 3 if windows else 2  # by oneDNN in its own layout
+        return width * (padded + copies * outputs + 2 * weights) + 2 * windows
     real = max(width, 4) if dtype.is_floating_point or dtype.is_complex else 8
-    n_fft = fft_points(method, g, w_shape[2:], x_shape[-1])
+    n_fft = fft_points(method, g, x_shape, w_shape, real)
     converted = 2 * (padded + outputs) if real != width else padded
     n_parts, _ = cut(g, w_shape[2:], x_shape[-1], n_fft)
     kernels = math.prod(w_shape[:-1]) * 3 * n_fft * n_parts

@@ -14,6 +14,7 @@ from ..errors import InputError
 from .array import check_dtype, common_dtype, shown
 from .cost import Work, cheapest_method
 from .geometry import Geometry
+from .library import straight_call
 from .padding import Pads, check_mode, is_zero, resolve_padding
 from .spectrum import remembered
 
@@ -25,7 +26,6 @@ __all__ = [
     "check_numbers",
     "check_option",
     "check_rank",
-    "choose_method",
     "make_plan",
     "per_axis",
 ]
@@ -44,6 +44,9 @@ class Plan(NamedTuple):
     batched: bool  # x came with a batch axis
     work: Work
     fused: bool  # torch's own kernel computes it, bias included
+    straight: (
+        tuple[Any, tuple[int, ...]] | None
+    )  # that kernel and its pads, where nothing else is to be decided
 
 
 def make_plan(
@@ -63,12 +66,6 @@ def make_plan(
         return _remembered(*arguments)
     except TypeError:  # a list among them cannot be hashed
         return _plan(*arguments)
-
-
-def choose_method(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> str:
-    """The quickest key of kernels.METHODS for checked tensors."""
-    inexact = x.dtype.is_floating_point or x.dtype.is_complex
-    return cheapest_method(Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, inexact))
 
 
 def per_axis(name: str, value: Any, n: int, *, least: int = 1) -> tuple[int, ...]:
@@ -181,7 +178,10 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     elif method == "auto":
         method = "direct" if exporting else cheapest_method(work)
     fused = method == "direct" and dtype.is_floating_point and 0 not in w_shape
-    return Plan(mode, mode_pads, geometry, method, batched, work, fused)
+    straight = None
+    if fused and batched and mode_pads is None and not exporting and 0 not in x_shape:
+        straight = straight_call(work, dtype)
+    return Plan(mode, mode_pads, geometry, method, batched, work, fused, straight)
 
 
 def _is_whole(value: Any) -> bool:

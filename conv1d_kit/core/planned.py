@@ -97,7 +97,9 @@ class ConvPlan:
         work, g = self._plan.work, self._plan.geometry
         self.method = self._plan.method
         self.n_fft = (
-            None if self.method == "direct" else fft_points(self.method, g, w.shape[2:], work.x_shape[-1])
+            None
+            if self.method == "direct"
+            else fft_points(self.method, g, work.x_shape, w.shape, self._dtype.itemsize)
         )
         out = (work.x_shape[0], w.shape[0], *g.out_sizes(work.x_shape[2:], w.shape[2:]))
         self.out_shape = out if self._plan.batched else out[1:]
@@ -126,10 +128,14 @@ class ConvPlan:
         y = narrow(compute(x, self._w, self._bias, plan, self._spectra), self._dtype)
         return leave(y if plan.batched else y[0])
 
+    def predicted(self) -> dict[str, float]:
+        """Seconds that each method is predicted to take."""
+        work = self._plan.work
+        return dict(predicted_seconds(work)) if 0 not in work.x_shape + work.w_shape else {"direct": 0.0}
+
     def explain(self) -> str:
         """Why this method: predicted times, block, error bound, in a few lines."""
-        work = self._plan.work
-        seconds = predicted_seconds(work) if 0 not in work.x_shape + work.w_shape else {"direct": 0.0}
+        seconds = self.predicted()
         lines = [f"x {self._given[0]} {self._given[1]}, w {tuple(self._w.shape)} → {self.out_shape}"]
         for name, value in sorted(seconds.items(), key=lambda item: item[1]):
             mark = "→" if name == self.method else " "

@@ -137,7 +137,7 @@ def _redo_imprecise(
 ) -> torch.Tensor:
     """y with the stretches summed directly whose error bound is above 2·n·eps·sum|w·x|, or says nothing."""
     span, length = g.spans(w.shape[2:])[-1], x.shape[-1]
-    n_fft = fft_points(method, g, w.shape[2:], length)
+    n_fft = fft_points(method, g, x.shape, w.shape, x.dtype.itemsize)
     real = torch.float64 if x.dtype in (torch.float64, torch.complex128) else torch.float32
     xa, wa = _magnitudes(x), _magnitudes(w)  # float64, so that float32's squares neither vanish nor overflow
     if xa is None or wa is None:

@@ -7,21 +7,23 @@ takes. A short 1-D NumPy call never imports torch: np.convolve answers it.
 from __future__ import annotations
 
 import operator
+import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, InputTypeError
 from .plain import array_likes, plain_convolve
+from .short import short_convolve, short_way
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", "oaconvolve"]
 
 MODES = ("full", "same", "valid")
 CONVOLVE_METHODS = ("auto", "direct", "overlap_add", "fft")
-START_S = 1.5e-4  # seconds that a call of the engine takes at the least; below them np.convolve answers
-QUICK, FEW = frozenset(map(np.dtype, ("float32", "float64"))), 10_000  # products
+QUICK = frozenset(map(np.dtype, ("float32", "float64", "complex64", "complex128")))
 INTEGER_PRODUCTS = 10_000_000  # of two lengths, up to which np.convolve sums integers
 
 
@@ -60,10 +62,11 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     >>> convolve([1, 2, 3], [0, 1, 0.5], mode="same")
     array([1. , 2.5, 4. ])
     """
-    if type(in1) is np.ndarray is type(in2) and in1.ndim == 1 == in2.ndim:
-        quick = isinstance(mode, str) and mode == "full" and method == "auto"
-        if quick and in1.dtype in QUICK and in2.dtype in QUICK and 0 < len(in1) * len(in2) <= FEW:
-            return np.convolve(in1, in2)  # what a few products take is mostly the asking
+    plain = isinstance(mode, str) and mode in ("full", "same") and isinstance(method, str) and method == "auto"
+    if plain and type(in1) is type(in2):
+        y = _short(in1, in2, mode)
+        if y is not None:
+            return y
     a, b, leave = _arrays(in1, in2)
     return leave(_convolve(a, b, mode, method))
 
@@ -380,13 +383,39 @@ def _check_valid(a: Any, b: Any, axes: Sequence[int]) -> bool:
     )
 
 
+def _short(a: Any, b: Any, mode: str) -> Any:
+    """The shortest ways first: most of what a short call takes is the asking. None where they do not serve."""
+    if type(a) is np.ndarray:
+        if a.dtype is not b.dtype or a.dtype not in QUICK or a.ndim != 1 or b.ndim != 1:
+            return None
+        y = short_convolve(a, b, mode)
+        if y is not None:
+            return y
+    else:
+        torch = sys.modules.get("torch")
+        if torch is None or type(a) is not torch.Tensor or a.ndim != 1 or b.ndim != 1:
+            return None
+        if torch.compiler.is_compiling():
+            return None
+    return _line()(a, b, mode, "auto")
+
+
+@lru_cache(maxsize=1)
+def _line() -> Callable[..., Any]:
+    """`line.convolve_line`, imported where torch is needed."""
+    from .line import convolve_line
+
+    return convolve_line
+
+
 def _is_short(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether np.convolve answers integers, or a float beside one, sooner than the engine could."""
     if a.dtype.kind == "O" or b.dtype.kind == "O":
         return False
     k, n = sorted((len(a), len(b)))
     if a.dtype.kind in "fc" or b.dtype.kind in "fc":
-        each = 4e-10 * k if k <= 11 else 1.2e-8 + 1e-10 * k  # seconds an output takes np.convolve
-        return k <= 4 or n * each <= START_S + 6e-10 * n
+        is_complex = "c" in (a.dtype.kind, b.dtype.kind)
+        return short_way(n, k, max(a.itemsize, b.itemsize), is_complex) is not None
     return n * k <= INTEGER_PRODUCTS or k <= 8
 
 

@@ -16,14 +16,15 @@ from typing import Any, NamedTuple
 
 import torch
 
+from .array import new_result
 from .geometry import Geometry
-from .padding import pad
+from .padding import pad, window
+from .spectral_line import spectral_line
 from .spectrum import (
     blocks_a_round,
     cut,
-    fast_length,
     fft_points,
-    overlap_add_length,
+    gradient_points,
     remembered,
     rows_a_round,
     whole_length,
@@ -36,7 +37,6 @@ __all__ = [
     "kernel_spectra",
     "round_elements",
     "weight_product",
-    "window",
 ]
 
 
@@ -70,11 +70,18 @@ def forward_product(
     if len(g.pads) > 1:
         x = pad(x, (*g.pads[:-1], (0, 0)))
         g = g._replace(pads=(*((0, 0),) * (len(g.pads) - 1), g.pads[-1]))
+    if (
+        spectra_w is None
+        and x.ndim == 3
+        and x.shape[0] == x.shape[1] == w.shape[0] == 1 == g.stride[0] == g.dilation[0]
+    ):
+        (size,) = g.out_sizes(x.shape[2:], w.shape[2:])
+        return spectral_line(x[0, 0], w[0, 0].flip(0), w.shape[2] - 1 - g.pads[0][0], size, n_fft)[None, None]
     layout = _layout(x.shape, w.shape, g, n_fft)
     if spectra_w is None:
         spectra_w = kernel_spectra(w, g, x.shape[-1], n_fft)
     if layout.rows < len(x):
-        y = x.new_empty(layout.out_shape)
+        y = new_result(x, layout.out_shape)
         for first in range(0, len(x), layout.rows):
             part = slice(first, first + layout.rows)
             y[part] = forward_product(x[part], w, g, n_fft, spectra_w)
@@ -101,11 +108,7 @@ def forward_product(
     if layout.rounds is None:
         frame = x if layout.is_bare else window(x, -low, layout.reach)
         return convolved(frame.unsqueeze(-2)).squeeze(-2)[..., :size].contiguous()
-    if layout.is_line:
-        ((_, count, _),) = layout.rounds
-        frames = window(x, -low, (count + n_parts - 2) * hop + n_fft).unfold(-1, n_fft, hop)
-        return convolved(frames)[..., :per].reshape(*layout.out_shape[:-1], count * per)[..., :size]
-    y = x.new_empty(layout.out_shape)
+    y = new_result(x, layout.out_shape)
     for first, count, whole in layout.rounds:  # the last block may give fewer outputs than the others
         frames = window(x, first * hop - low, (count + n_parts - 2) * hop + n_fft).unfold(-1, n_fft, hop)
         z = convolved(frames)
@@ -131,7 +134,6 @@ class _Layout(NamedTuple):
     folds: int  # aliases of the spectrum to be averaged
     step: int  # stride left for the outputs
     rounds: list[tuple[int, int, int]] | None  # (first block, blocks, blocks full of outputs); None: one block
-    is_line: bool  # one round of one row: its blocks joined are the output
 
 
 @remembered
@@ -143,24 +145,22 @@ def _layout(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, n_f
     folds = stride if n_fft % stride == 0 else 1
     out_shape = (x_shape[0], w_shape[0], *lead_sizes, size)
     a_row = math.prod(x_shape[1:-1]) + w_shape[0] * math.prod(lead_sizes)  # transforms a row of the batch takes
-    rows = rows_a_round(x_shape[0], a_row, n_fft, mixed=w_shape[1] > 1)
+    rows = rows_a_round(x_shape[0], a_row, n_fft)
     if n_fft >= whole_length(g, span, x_shape[-1]):
         reach = min((size - 1) * stride + span, n_fft)
         is_bare = low == 0 and x_shape[-1] <= reach
-        return _Layout(out_shape, taps, 1, rows, size, 0, reach, is_bare, folds, stride // folds, None, False)
+        return _Layout(out_shape, taps, 1, rows, size, 0, reach, is_bare, folds, stride // folds, None)
     rounds = [
         (first, count, min(count, size // per - first))
-        for first, count in _rounds(rows * a_row, -(-size // per), n_fft, n_parts, mixed=w_shape[1] > 1)
+        for first, count in _rounds(rows * a_row, -(-size // per), n_fft, n_parts)
     ]
-    is_line = len(rounds) == 1 and math.prod(out_shape[:-1]) == 1
-    step = stride // folds
-    return _Layout(out_shape, taps, n_parts, rows, per, per * stride, 0, False, folds, step, rounds, is_line)
+    return _Layout(out_shape, taps, n_parts, rows, per, per * stride, 0, False, folds, stride // folds, rounds)
 
 
 def input_product(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: Sequence[int]) -> torch.Tensor:
     """gx [spatial shape `sizes`] from gy and w."""
     stuffed, turned, adjoint = as_convolution(gy, w, g, sizes)
-    n_fft = fft_points("overlap_add", adjoint, w.shape[2:], stuffed.shape[-1])
+    n_fft = fft_points("overlap_add", adjoint, stuffed.shape, turned.shape, gy.dtype.itemsize)
     return forward_product(stuffed, turned, adjoint, n_fft)
 
 
@@ -192,17 +192,18 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     stuffed = _stuffed(gy, g.stride[-1])
     transform, inverse = _transforms(x)
     extent = stuffed.shape[-1] + span - 1
-    n_fft = min(overlap_add_length(span, extent, may_part=False), fast_length(extent))
-    hop = n_fft - span + 1
     shape = (gy.shape[1], x.shape[1] // g.groups, *kernel)
     taps = list(_lead_taps(kernel[:-1], lead_sizes, g))
     totals: list[Any] = [None] * len(taps)
     a_row = math.prod(x.shape[1:-1]) + gy.shape[1] * math.prod(lead_sizes)
     mixed = shape[1] > 1
-    rows = rows_a_round(len(x), a_row, n_fft, mixed=mixed)
+    n_products = len(x) * math.prod(lead_sizes) * math.prod(shape[:-1])
+    n_fft = gradient_points(span, extent, len(x) * a_row, n_products, x.dtype.itemsize)
+    hop = n_fft - span + 1
+    rows = rows_a_round(len(x), a_row, n_fft)
     for row in range(0, len(x), rows):
         part, over = stuffed[row : row + rows], x[row : row + rows]
-        for first, count in _rounds(len(part) * a_row, -(-stuffed.shape[-1] // hop), n_fft, mixed=mixed):
+        for first, count in _rounds(len(part) * a_row, -(-stuffed.shape[-1] // hop), n_fft):
             blocks = window(part, first * hop, count * hop).unflatten(-1, (count, hop))
             spectra_gy = transform(blocks.conj_physical() if x.is_complex() else blocks, n_fft).conj_physical_()
             frames = window(over, first * hop - low, (count - 1) * hop + n_fft).unfold(-1, n_fft, hop)
@@ -216,16 +217,6 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
         totals = [t.unflatten(0, (-1, g.groups)).permute(1, 2, 3, 0).flatten(0, 1) for t in totals]
     found = [inverse(total, n_fft)[..., cut] for total in totals]
     return found[0].reshape(shape) if len(found) == 1 else torch.stack(found, 2).reshape(shape)
-
-
-def window(x: torch.Tensor, start: int, length: int) -> torch.Tensor:
-    """x[..., start : start + length] with zeros where that is outside; a view where nothing is."""
-    low, high = max(0, -start), max(0, start + length - x.shape[-1])
-    if not low and not high:
-        return x[..., start : start + length]
-    inside = x[..., max(0, start) : max(0, start + length)]
-    low = min(low, length)
-    return torch.constant_pad_nd(inside, (low, length - low - inside.shape[-1]))
 
 
 def _transforms(x: torch.Tensor):
@@ -245,18 +236,16 @@ def round_elements(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, 
     """Numbers that one round of blocks holds, inputs and outputs together."""
     *lead_sizes, size = g.out_sizes(x_shape[2:], w_shape[2:])
     lead_in = math.prod(s + low + high for s, (low, high) in zip(x_shape[2:-1], g.pads, strict=False))
-    a_row, mixed = x_shape[1] * lead_in + w_shape[0] * math.prod(lead_sizes), w_shape[1] > 1
-    rows = rows_a_round(x_shape[0], a_row, n_fft, mixed=mixed)
+    a_row = x_shape[1] * lead_in + w_shape[0] * math.prod(lead_sizes)
+    rows = rows_a_round(x_shape[0], a_row, n_fft)
     n_parts, per = cut(g, w_shape[2:], x_shape[-1], n_fft)
-    count = blocks_a_round(rows * a_row, -(-size // per), n_fft, n_parts, mixed=mixed)
+    count = blocks_a_round(rows * a_row, -(-size // per), n_fft, n_parts)
     return rows * a_row * n_fft * (count + n_parts - 1)
 
 
-def _rounds(
-    rows: int, n_blocks: int, n_fft: int, n_parts: int = 1, *, mixed: bool
-) -> Iterator[tuple[int, int]]:
+def _rounds(rows: int, n_blocks: int, n_fft: int, n_parts: int = 1) -> Iterator[tuple[int, int]]:
     """(first block, number of blocks) of each round."""
-    count = blocks_a_round(rows, n_blocks, n_fft, n_parts, mixed=mixed)
+    count = blocks_a_round(rows, n_blocks, n_fft, n_parts)
     for first in range(0, n_blocks, count):
         yield first, min(count, n_blocks - first)
 
@@ -296,6 +285,7 @@ def _mix(x: torch.Tensor, w: torch.Tensor, groups: int, may_overwrite: bool = Fa
         weights = w.reshape(1, groups, n_out // groups, *(1,) * len(middle), n_freq)
         return (x.unsqueeze(2) * weights).flatten(1, 2)
     xf = x.reshape(batch, groups, channels // groups, -1, n_freq).permute(4, 1, 2, 0, 3).flatten(3)
+    xf = xf.contiguous()  # as a view, if it is one still, the product would take eight times as long
     y = torch.matmul(w, xf).unflatten(-1, (batch, -1))  # (F, G, O/G, B, N)
     return y.permute(3, 1, 2, 4, 0).reshape(batch, -1, *middle, n_freq)
 
@@ -308,6 +298,6 @@ def _contract(gy: torch.Tensor, x: torch.Tensor, groups: int, total: torch.Tenso
     if xf.shape[2] == 1:
         part = (gyf * xf).sum((0, 3)).flatten(0, 1)[:, None]
         return part if total is None else total.add_(part)
-    left = gyf.permute(4, 1, 2, 0, 3).reshape(n_freq * groups, gyf.shape[2], -1)  # (F·G, O/G, B·N)
-    right = xf.permute(4, 1, 0, 3, 2).reshape(n_freq * groups, -1, xf.shape[2])  # (F·G, B·N, C/G)
+    left = gyf.permute(4, 1, 2, 0, 3).reshape(n_freq * groups, gyf.shape[2], -1).contiguous()  # (F·G, O/G, B·N)
+    right = xf.permute(4, 1, 0, 3, 2).reshape(n_freq * groups, -1, xf.shape[2]).contiguous()  # (F·G, B·N, C/G)
     return torch.bmm(left, right) if total is None else total.baddbmm_(left, right)

@@ -1,4 +1,4 @@
-"""How long a block should be: fast FFT lengths, the block of overlap-add, the row of a blocked product."""
+"""How long an FFT block should be, how many go at a time, and what that takes."""
 
 from __future__ import annotations
 
@@ -10,51 +10,37 @@ from typing import ParamSpec, TypeVar
 import torch
 
 from .geometry import Geometry
+from .machine import MACHINE, SMALLEST
 
 __all__ = [
+    "block_lengths",
     "blocks_a_round",
     "cut",
+    "cut_line",
     "fast_length",
     "fft_points",
-    "outputs_a_row",
-    "overlap_add_length",
+    "gradient_points",
+    "line_points",
+    "line_seconds",
     "remembered",
     "rows_a_round",
     "shared_zeros",
+    "spectral_seconds",
+    "threads_in_use",
     "transform_seconds",
+    "whole_length",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 LARGEST_FOLD = 64  # strides up to which an FFT length is made a multiple of it
-SMALLEST_MEASURED = 6  # log2 of the points of the first entry below
-POINT_NS = (
-    1.2,
-    1.15,
-    1.1,
-    1.05,
-    1.0,
-    1.05,
-    1.1,
-    1.3,
-    1.5,
-    1.7,
-    2.2,
-    3.0,
-    3.7,
-    4.5,
-    5.0,
-    5.5,
-)  # a point of an FFT
-CALL, SET_UP = 4e-6, 4.5e-9  # seconds a call of an FFT, and a point of its tables
-LONG, ALONE = 1 << 14, 8e-9  # points from which one FFT alone takes longer, seconds a point
-MANY = 8  # rows where the caller does not say
 FEWEST = 32  # transforms a call that make its own cost small
-CACHE_ELEMENTS = 1 << 18  # numbers that one round of blocks may hold, so that it stays in the cache
-MIXED_ELEMENTS = 1 << 20  # the same where channels mix: their products want many blocks at a time
-SHORTEST_PARTITIONED = 1 << 12  # points of the shortest block that takes a kernel in parts
-PART = 3e-10  # seconds a point and part for the products of its spectrum
-LARGEST_BLOCK = 1 << 15  # points; beyond it a block leaves the second-level cache and the gain is lost
+ROUND = 1 << 20  # numbers that one round of blocks may hold: its memory is used again, and stays near the cores
+SHORTEST_PARTITIONED = 1 << 10  # points of the shortest block that takes a kernel in parts
+MOST_PARTS = 16
+LARGEST_BLOCK = 1 << 17  # points
+PRECISE = 1 << 10  # points up to which a power of two is as quick as a shorter length, and errs a fifth less
+LONE_BYTES = 1 << 16  # of one row, from which transforming it alone takes longer
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
@@ -89,68 +75,143 @@ def fast_length(n: int) -> int:
     return best
 
 
-@remembered
-def overlap_add_length(
-    span: int, extent: int, stride: int = 1, *, rows: int = MANY, may_part: bool = True
+def fft_points(
+    method: str, g: Geometry, x_shape: Sequence[int], w_shape: Sequence[int], itemsize: int = 4
 ) -> int:
-    """FFT points of a block: the power of two, times what the stride needs to divide it, that is quickest.
+    """Points of one FFT block by "overlap_add" or "fft" over the last axis.
 
     Parameters
     ----------
-    span : int
-        Kernel length K, dilation included.
-    extent : int
-        Positions that all windows together see, pads included.
-    stride : int
-        Divides the result where it is small, so that the spectrum can be folded.
-    rows : int
-        Signals that are transformed together: the more, the less counts what a call costs.
-    may_part : bool
-        Whether a block may be shorter than the kernel: see `cut`.
+    x_shape, w_shape : (B, C, *spatial), (O, C/groups, *kernel)
+    itemsize : int
+        Bytes a number.
 
     Examples
     --------
-    >>> overlap_add_length(255, 100_000), overlap_add_length(65_536, 1_000_000)
-    (2048, 32768)
-    >>> overlap_add_length(255, 10_000, stride=6) % 6
-    0
+    >>> flat = Geometry((1,), ((0, 0),), (1,), 1)
+    >>> fft_points("fft", flat, (1, 1, 1000), (1, 1, 9))
+    1000
     """
+    return _fft_points(method, g, tuple(x_shape), tuple(w_shape), itemsize)
+
+
+@remembered
+def _fft_points(method: str, g: Geometry, x_shape: tuple, w_shape: tuple, itemsize: int) -> int:
+    span, stride, size = g.spans(w_shape[2:])[-1], g.stride[-1], x_shape[-1]
+    (low, high), multiple = g.pads[-1], _foldable(stride)
+    extent = max(0, size + low + high - span) // stride * stride + span
+    whole = fast_length(-(-(extent - shared_zeros(size, extent, low, span)) // multiple)) * multiple
+    if method == "fft":
+        return whole
+    choices = [whole, *block_lengths(span, extent, stride)]
+    return min(choices, key=lambda n: spectral_seconds(g, x_shape, w_shape, itemsize, n))
+
+
+def block_lengths(span: int, extent: int, stride: int, *, may_part: bool = True) -> list[int]:
+    """Block lengths worth a thought: powers of two, times what the stride needs to divide them."""
     odd = _foldable(stride)
     while odd % 2 == 0:
         odd //= 2
-    n_out = (extent - span) // stride + 1
-    least = SHORTEST_PARTITIONED if may_part else 0
-    choices = []
+    lengths = []
     for bits in range(3, (4 * extent).bit_length()):
         n = odd << bits
-        fits = n >= max(2 * span - 1, stride) or (0 < least <= n and n // 2 % stride == 0)
-        if fits and n <= max(LARGEST_BLOCK, 8 * span):
-            choices.append(n)
-    if not choices:
-        return odd << (2 * max(span, stride) - 1).bit_length()
-    return min(choices, key=lambda n: _blocks_seconds(n, span, n_out, stride, rows))
+        parts = may_part and n >= SHORTEST_PARTITIONED and n // 2 % stride == 0 and 2 * span <= MOST_PARTS * n
+        if (n >= max(2 * span - 1, stride) or parts) and n <= max(LARGEST_BLOCK, 4 * span):
+            lengths.append(n)
+    return lengths or [odd << (2 * max(span, stride) - 1).bit_length()]
 
 
-def _blocks_seconds(n: int, span: int, n_out: int, stride: int, rows: int) -> float:
-    """Time a row of n_out outputs by blocks of n points."""
-    n_parts, per = _cut(n, span, stride)
-    n_blocks = -(-n_out // per)
-    n_rounds = -(-n_blocks // blocks_a_round(2 * rows, n_blocks, n, n_parts))
-    transforms = rows * (2 * n_blocks + n_rounds * (n_parts - 1)) + n_parts
-    return (transform_seconds(n, transforms, 2 * n_rounds + 1) / rows) + n_parts * PART * n * n_blocks
+def spectral_seconds(
+    g: Geometry, x_shape: Sequence[int], w_shape: Sequence[int], itemsize: int, n_fft: int
+) -> float:
+    """Predicted seconds of a convolution by blocks of n_fft points."""
+    kernel = w_shape[2:]
+    *lead_sizes, n_out = g.out_sizes(x_shape[2:], kernel)
+    parts, per = cut(g, kernel, x_shape[-1], n_fft)
+    lead_in = math.prod([s + low + high for s, (low, high) in zip(x_shape[2:-1], g.pads, strict=False)])
+    rows_in, rows_out = math.prod(x_shape[:2]) * lead_in, x_shape[0] * w_shape[0] * math.prod(lead_sizes)
+    n_blocks = max(1, -(-n_out // per))
+    a_row = (rows_in + rows_out) // max(1, x_shape[0])
+    rows = rows_a_round(x_shape[0], a_row, n_fft)
+    n_rounds = -(-x_shape[0] // rows) * -(-n_blocks // blocks_a_round(rows * a_row, n_blocks, n_fft, parts))
+    folds = g.stride[-1] if n_fft % g.stride[-1] == 0 else 1
+    forward = rows_in * (n_blocks + n_rounds * (parts - 1))
+    seconds = transform_seconds(n_fft, forward, n_rounds, itemsize)
+    seconds += transform_seconds(n_fft, -(-rows_out * n_blocks // folds), n_rounds, itemsize)
+    seconds += transform_seconds(n_fft, math.prod(w_shape[:-1]) * parts, 1, itemsize)
+    if w_shape[1] > 1:  # the kernels' spectra are made in fresh memory and brought into order
+        seconds += (
+            4 * MACHINE.reorder[itemsize > 4] * _fewer_threads() * math.prod(w_shape[:-1]) * parts * n_fft / 2
+        )
+    n_products = w_shape[1] * math.prod(kernel[:-1]) * parts
+    seconds += n_rounds * n_products // max(1, w_shape[1]) * MACHINE.part_call[itemsize > 4]
+    seconds += MACHINE.moved[itemsize > 4] * rows_out * n_out * _fewer_threads()
+    return seconds + _products_seconds(n_fft, n_blocks, rows_in, rows_out, n_products, w_shape[1] > 1, itemsize)
 
 
-def rows_a_round(batch: int, a_row: int, n_fft: int, *, mixed: bool) -> int:
-    """Rows of the batch at a time, each of which takes `a_row` transforms a block; `mixed`: channels mix."""
-    elements = MIXED_ELEMENTS if mixed else CACHE_ELEMENTS
-    return max(1, min(batch, elements // max(1, a_row * n_fft)))
+def _products_seconds(
+    n: int, n_blocks: int, rows_in: int, rows_out: int, n_products: int, mixed: bool, itemsize: int
+) -> float:
+    wide, more = itemsize > 4, _fewer_threads()
+    if not mixed:
+        return MACHINE.product[wide] * more * n_products * rows_out * n_blocks * n
+    each = MACHINE.mix[wide] * n_products * rows_out + MACHINE.reorder[wide] * (rows_in + rows_out)
+    return n_blocks * n / 2 * each * more
 
 
-def blocks_a_round(rows: int, n_blocks: int, n_fft: int, n_parts: int = 1, *, mixed: bool = False) -> int:
-    """Blocks that `rows` rows transform at a time: as the cache holds, or so many that a call costs little."""
-    least = -(-FEWEST // max(1, rows)) if n_parts == 1 else max(-(-FEWEST // max(1, rows)), 4 * n_parts)
-    elements = MIXED_ELEMENTS if mixed else CACHE_ELEMENTS
-    return max(1, min(n_blocks, max(least, elements // max(1, rows * n_fft))))
+@remembered
+def line_points(k: int, start: int, size: int, n: int, itemsize: int) -> tuple[int, int, float]:
+    """For one row: points of a block, points of one over everything, predicted seconds of the first."""
+    least = max(start + size, n + k - 1 - start)
+    whole = fast_length(least) if least > PRECISE else 1 << (least - 1).bit_length()
+    lengths = [whole, *block_lengths(k, size + k - 1, 1)]
+    seconds = {length: line_seconds(length, k, size, itemsize, whole) for length in lengths}
+    best = min(seconds, key=seconds.__getitem__)
+    return best, whole, seconds[best]
+
+
+def line_seconds(n_fft: int, k: int, size: int, itemsize: int, whole: int) -> float:
+    """Predicted seconds of one row and one kernel by blocks of n_fft points."""
+    if n_fft >= whole:
+        paired = 2 if n_fft * itemsize >= LONE_BYTES else 1
+        seconds = transform_seconds(n_fft, 2, 1, itemsize) + transform_seconds(n_fft, paired, 1, itemsize)
+        return seconds + MACHINE.product[itemsize > 4] * n_fft + MACHINE.moved[itemsize > 4] * size
+    parts, hop, _ = cut_line(n_fft, k)
+    n_blocks, wide = -(-size // hop), itemsize > 4
+    n_rounds = -(-n_blocks // blocks_a_round(2, n_blocks, n_fft, parts))
+    at_once = n_rounds == 1 == parts  # then the kernel goes with the first call
+    transforms = 2 * n_blocks + n_rounds * (parts - 1) + parts * (1 + at_once)
+    seconds = transform_seconds(n_fft, transforms, 2 * n_rounds + 1 - at_once, itemsize)
+    seconds += n_rounds * (parts - 1) * MACHINE.part_call[wide] + MACHINE.moved[wide] * size * _fewer_threads()
+    return seconds + _products_seconds(n_fft, n_blocks, 1, 1, parts, False, itemsize)
+
+
+@remembered
+def gradient_points(span: int, extent: int, rows: int, n_products: int, itemsize: int) -> int:
+    """Points of a block of `spectral.weight_product`: `rows` signals in all, n_products of pairs a block."""
+
+    def seconds(n: int) -> float:
+        n_blocks = -(-(extent - span + 1) // (n - span + 1))
+        n_rounds = -(-n_blocks // blocks_a_round(rows, n_blocks, n))
+        mixing = n_blocks * n / 2 * (MACHINE.mix[0] * n_products + MACHINE.reorder[0] * rows)
+        return transform_seconds(n, rows * n_blocks, 2 * n_rounds, itemsize) + mixing * _fewer_threads()
+
+    return min([fast_length(extent), *block_lengths(span, extent, 1, may_part=False)], key=seconds)
+
+
+def rows_a_round(batch: int, a_row: int, n_fft: int) -> int:
+    """Rows of the batch at a time, each of which takes `a_row` transforms a block."""
+    return max(1, min(batch, ROUND // max(1, a_row * n_fft)))
+
+
+def blocks_a_round(rows: int, n_blocks: int, n_fft: int, parts: int = 1) -> int:
+    """Blocks that `rows` rows transform at a time: as a round holds, or so many that a call costs little.
+
+    All, where they are little more than that.
+    """
+    least = -(-FEWEST // max(1, rows))
+    most = max(least if parts == 1 else max(least, 4 * parts), ROUND // max(1, rows * n_fft))
+    return max(1, n_blocks if n_blocks <= most + most // 2 else most)
 
 
 def cut(g: Geometry, kernel: Sequence[int], size: int, n_fft: int) -> tuple[int, int]:
@@ -164,13 +225,15 @@ def cut(g: Geometry, kernel: Sequence[int], size: int, n_fft: int) -> tuple[int,
     (low, high) = g.pads[-1]
     if n_fft >= whole_length(g, span, size):
         return 1, max(1, (size + low + high - span) // stride + 1)
-    return _cut(n_fft, span, stride)
+    parts, hop, _ = cut_line(n_fft, span)
+    return parts, hop // stride if parts > 1 else (n_fft - span) // stride + 1
 
 
-def _cut(n_fft: int, span: int, stride: int) -> tuple[int, int]:
+def cut_line(n_fft: int, span: int) -> tuple[int, int, int]:
+    """(parts of the kernel, inputs from block to block, outputs at a block's head that wrap round)."""
     if n_fft >= 2 * span - 1:
-        return 1, (n_fft - span) // stride + 1
-    return -(-span // (n_fft // 2)), n_fft // 2 // stride
+        return 1, n_fft - span + 1, span - 1
+    return -(-span // (n_fft // 2)), n_fft // 2, n_fft // 2
 
 
 def whole_length(g: Geometry, span: int, size: int) -> int:
@@ -180,50 +243,39 @@ def whole_length(g: Geometry, span: int, size: int) -> int:
     return extent - shared_zeros(size, extent, low, span)
 
 
-def transform_seconds(n: int, transforms: int, calls: int) -> float:
-    """Seconds on one core of so many float32 FFTs of n real points in so many calls.
+def transform_seconds(n: int, transforms: int, calls: int, itemsize: int = 4) -> float:
+    """Seconds of so many FFTs of n real points in so many calls.
 
-    Each call sets itself up anew, which takes as long as several transforms.
+    Each call sets itself up anew, which takes as long as several transforms; few rows keep few threads busy.
 
     Examples
     --------
     >>> transform_seconds(1024, 16, calls=1) < transform_seconds(1024, 16, calls=16)
     True
     """
-    at = min(max(math.log2(n) - SMALLEST_MEASURED, 0), len(POINT_NS) - 1.001)
+    wide = itemsize > 4
+    points = MACHINE.points[wide]
+    at = min(max(math.log2(n) - SMALLEST, 0), len(points) - 1.001)
     low = int(at)
-    point = 1e-9 * (POINT_NS[low] + (at - low) * (POINT_NS[low + 1] - POINT_NS[low]))
-    alone = ALONE * n if transforms <= calls and n >= LONG else 0.0
-    return transforms * (n * point + alone) + calls * (CALL + SET_UP * n)
+    point = points[low] + (at - low) * (points[low + 1] - points[low])
+    point *= _fewer_threads() * (1 + calls / max(1, transforms))
+    alone = MACHINE.alone * n if transforms <= calls and n * itemsize >= LONE_BYTES else 0.0
+    return transforms * (n * point + alone) + calls * (MACHINE.fft_call[wide] + MACHINE.fft_table[wide] * n)
 
 
-def outputs_a_row(span: int, stride: int) -> int:
-    """L of `blocked.py`: long enough to fill a matrix product, short enough to multiply few zeros."""
-    return max(16, min(128, 1 << max(1, span // stride).bit_length() - 1))
+def threads_in_use() -> int:
+    """torch's threads; as many as were measured where torch.compile may not ask."""
+    return MACHINE.threads if torch.compiler.is_compiling() else torch.get_num_threads()
+
+
+def _fewer_threads() -> float:
+    """How much longer work takes than with as many threads as the constants were measured with."""
+    return MACHINE.threads / min(MACHINE.threads, threads_in_use())
 
 
 def shared_zeros(size: int, extent: int, low: int, span: int) -> int:
     """How many pads of one FFT over everything may wrap round: zeros before the signal also stand after it."""
     return max(0, min(low, extent - low - size, span - 1, extent - span))
-
-
-def fft_points(method: str, g: Geometry, kernel: Sequence[int], size: int, rows: int = MANY) -> int:
-    """Points of one FFT block by "overlap_add" or "fft" over `rows` rows of a last axis of `size`."""
-    return _fft_points(method, g.spans(kernel)[-1], g.stride[-1], *g.pads[-1], size, rows)
-
-
-@remembered
-def _fft_points(method: str, span: int, stride: int, low: int, high: int, size: int, rows: int) -> int:
-    extent = max(0, size + low + high - span) // stride * stride + span
-    multiple = _foldable(stride)
-    least = extent - shared_zeros(size, extent, low, span)
-    whole = fast_length(-(-least // multiple)) * multiple
-    if method == "fft":
-        return whole
-    blocks = overlap_add_length(span, extent, stride, rows=rows)
-    n_out = (extent - span) // stride + 1
-    at_once = transform_seconds(whole, 2 * rows + 1, 3) / rows + PART * whole
-    return whole if blocks >= whole or at_once <= _blocks_seconds(blocks, span, n_out, stride, rows) else blocks
 
 
 def _foldable(stride: int) -> int:

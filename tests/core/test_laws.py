@@ -143,7 +143,7 @@ def test_all_methods_agree_within_the_published_bound(size, taps, dtype, seed):
     truth = np.convolve(x[0].astype(np.longdouble), w[0, 0].astype(np.longdouble))
     norms = np.linalg.norm(x) * np.linalg.norm(w)
     for method in METHODS:
-        n_fft = fft_points(method, Geometry((1,), ((taps - 1, taps - 1),), (1,), 1), [taps], size)
+        n_fft = fft_points(method, Geometry((1,), ((taps - 1, taps - 1),), (1,), 1), (1, 1, size), (1, 1, taps))
         eps = np.finfo(dtype).eps
         bound = taps * eps if method == "direct" else ERROR_CONSTANT * eps * math.log2(2 * n_fft)
         error = np.abs(conv(x, w, padding="full", flip=True, method=method)[0] - truth).max()

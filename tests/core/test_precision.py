@@ -35,7 +35,7 @@ def test_normwise_constant_is_as_published(method, dtype):
     worst = 0.0
     for _, x, w in signals():
         x, w = x.astype(dtype), w.astype(dtype)
-        n_fft = fft_points(method, Geometry((1,), ((199, 199),), (1,), 1), [200], 3000)
+        n_fft = fft_points(method, Geometry((1,), ((199, 199),), (1,), 1), (1, 1, 3000), (1, 1, 200), 4)
         y = conv(x[None], w[None, None], padding="full", flip=True, method=method)[0]
         error = np.abs(y - exact(x, w)[0]).max()
         worst = max(

@@ -1,0 +1,114 @@
+"""What a machine takes for the parts that convolutions are made of: the constants of the cost model.
+
+`MACHINE` is this one: as `conv1d-kit bench --tune` measured it and keeps it in a file, or a small server, below.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+__all__ = ["MACHINE", "SMALLEST", "Machine", "load", "save", "wisdom_path"]
+
+SMALLEST = 6  # log2 of the points of the first entry of `points`
+PLACE = "CONV1D_KIT_WISDOM"  # names the file; empty: none is read
+
+
+class Machine(NamedTuple):
+    """Seconds by all threads together; pairs are for numbers of up to four bytes, and for wider ones."""
+
+    threads: int = 2
+    # FFT and what is moved for it: a real point at 64, 128, … points, a call, a point of a call's tables
+    points: tuple[tuple[float, ...], tuple[float, ...]] = (
+        (6.0e-10, 6.0e-10, 6.2e-10, 6.5e-10, 6.7e-10, 7.1e-10, 7.9e-10, 9.1e-10, 1.0e-9, 1.3e-9, 1.6e-9, 2.0e-9,
+         2.4e-9, 2.8e-9, 3.2e-9, 3.6e-9),
+        (8.0e-10, 8.0e-10, 8.3e-10, 8.7e-10, 9.2e-10, 1.03e-9, 1.3e-9, 1.56e-9, 1.9e-9, 2.24e-9, 2.8e-9, 3.3e-9,
+         3.8e-9, 4.2e-9, 4.6e-9, 5.0e-9),
+    )  # fmt: skip
+    fft_call: tuple[float, float] = (4.1e-5, 5.0e-5)
+    fft_table: tuple[float, float] = (3.3e-9, 3.3e-9)
+    alone: float = 8e-9  # more a point where one row alone has 64 KiB or more
+    part_call: tuple[float, float] = (2.6e-6, 2.6e-6)  # a part of a kernel, a round
+    product: tuple[float, float] = (
+        2.2e-10,
+        3.8e-10,
+    )  # a point and part, for the product of spectra of one channel
+    moved: tuple[float, float] = (2e-10, 6.5e-10)  # an output
+    # spectra of channels that mix: a complex multiply-add, a number brought into their order and back
+    mix: tuple[float, float] = (7e-11, 1.4e-10)
+    reorder: tuple[float, float] = (1.5e-9, 3e-9)
+    # direct: torch's kernel by one output channel, a depthwise multiply-add, an output of a depthwise sum
+    direct_call: float = 8e-6
+    multiply_add: tuple[float, float] = (2.1e-10, 4e-9)
+    lanes: tuple[int, int] = (20, 64)  # output channels that torch's kernel works on at a time
+    depthwise: tuple[float, float] = (2.5e-11, 5e-10)
+    depthwise_output: float = 5e-10
+    # one channel as Toeplitz products: a call, an output, a multiply-add of the matrix product
+    toeplitz_call: float = 3.5e-5
+    toeplitz_output: tuple[float, float] = (4e-10, 1.3e-9)
+    toeplitz_add: tuple[float, float] = (1.2e-11, 3.5e-11)
+
+
+def wisdom_path() -> Path | None:
+    """Where this machine's constants are kept: $CONV1D_KIT_WISDOM, else the user's cache; None where empty."""
+    named = os.environ.get(PLACE)
+    if named is not None:
+        return Path(named) if named else None
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "conv1d_kit" / f"wisdom-{platform.node() or 'machine'}.json"
+
+
+def save(machine: Machine, path: Path) -> None:
+    """Written under a temporary name and then moved, so that a reader never meets half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(json.dumps(machine._asdict(), indent=1) + "\n", "utf-8")
+    part.replace(path)
+
+
+def load(path: Path | None) -> Machine:
+    """The constants kept at `path`; those of a server core where there are none, or none that make sense."""
+    try:
+        given = json.loads(path.read_text("utf-8")) if path is not None else None
+    except (OSError, ValueError):
+        return Machine()
+    return _checked(given) if isinstance(given, dict) else Machine()
+
+
+def _checked(given: dict[str, Any]) -> Machine:
+    like, found = Machine(), {}
+    for name, value in given.items():
+        model = getattr(like, name, None) if name in Machine._fields else None
+        frozen = _frozen(value)
+        if model is None or not _alike(frozen, model):
+            return like
+        found[name] = frozen
+    return Machine(**found)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _alike(value: Any, model: Any) -> bool:
+    if isinstance(model, tuple):
+        pairs = isinstance(value, tuple) and len(value) == len(model)
+        return pairs and all(map(_alike, value, model))
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6
+
+
+def _this_machine() -> Machine:
+    try:
+        return load(wisdom_path())
+    except RuntimeError:  # no home directory
+        return Machine()
+
+
+MACHINE = _this_machine()

@@ -1,0 +1,150 @@
+"""Measure `machine.py`'s constants on this machine, with the threads that torch uses now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+
+from .blocked import toeplitz_line
+from .cost import outputs_a_row
+from .geometry import Geometry
+from .library import library
+from .machine import SMALLEST, Machine
+from .spectral_line import spectral_line
+from .spectrum import blocks_a_round, block_lengths, cut_line, fast_length
+
+__all__ = ["measure"]
+
+FLAT = Geometry((1,), ((0, 0),), (1,), 1)
+LINES = ((3_000, 100), (10_000, 255), (10_000, 4_095), (100_000, 63), (100_000, 1_023), (100_000, 16_383),
+         (1_000_000, 255), (1_000_000, 4_095), (1_000_000, 65_536))  # fmt: skip
+LEAST = 1e-13  # seconds: a constant that the fit finds to be nothing
+
+
+def measure(on_step: Callable[[int, int], None] = lambda done, total: None, *, budget_s: float = 0.08) -> Machine:
+    """The constants, least seconds of many rounds each; about a minute.
+
+    Parameters
+    ----------
+    on_step : function(steps done, steps in all)
+    budget_s : float
+        Seconds for each of some hundred measurements.
+
+    Examples
+    --------
+    >>> measure(budget_s=0.001).threads == torch.get_num_threads()
+    True
+    """
+    start = Machine()
+    found: list[dict[str, float]] = []
+    with torch.inference_mode():
+        for wide, dtype in enumerate((torch.float32, torch.float64)):
+            on_step(3 * wide, 6)
+            values = _fit_lines(dtype, start, budget_s)
+            on_step(3 * wide + 1, 6)
+            values |= _mixing(dtype, budget_s)
+            on_step(3 * wide + 2, 6)
+            values |= _direct(dtype, start, budget_s)
+            found.append(values)
+        on_step(6, 6)
+    pairs = {name: tuple(values[name] for values in found) for name in found[0]}
+    scalars = {name: min(pairs.pop(name)) for name in ("direct_call", "toeplitz_call", "depthwise_output")}
+    return start._replace(threads=torch.get_num_threads(), **pairs, **scalars)
+
+
+def _fit_lines(dtype: torch.dtype, start: Machine, budget_s: float) -> dict:
+    """What one row takes by blocks of many lengths, split among its parts: least squares of relative errors."""
+    rows, bits = [], sorted({n.bit_length() - 1 for *_, n in _line_cases()})
+    for size, k, n in _line_cases():
+        x, w = torch.randn(size, dtype=dtype), torch.randn(k, dtype=dtype)
+        size += k - 1
+        seconds = _least(lambda x=x, w=w, size=size, n=n: spectral_line(x, w, 0, size, n), budget_s)
+        parts, hop, _ = cut_line(n, k)
+        n_blocks = -(-size // hop)
+        n_rounds = -(-n_blocks // blocks_a_round(2, n_blocks, n, parts))
+        at_once = n_rounds == 1 == parts
+        transforms, calls = 2 * n_blocks + n_rounds * (parts - 1) + parts * (1 + at_once), 2 * n_rounds + 1 - at_once
+        points = [transforms * n * (1 + calls / transforms) if n.bit_length() - 1 == b else 0 for b in bits]
+        fixed = [calls, calls * n, n_rounds * (parts - 1), parts * n_blocks * n, size]
+        rows.append(np.array(fixed + points) / seconds)
+    shares, _ = nnls(np.array(rows), np.ones(len(rows)))
+    shares = np.maximum(shares, LEAST)
+    wide = dtype == torch.float64
+    known = dict(zip(bits, shares[5:], strict=True))
+    lowest, highest = min(known), max(known)
+    points = []
+    for i, usual in enumerate(start.points[wide]):
+        bit = i + SMALLEST
+        near = min(max(bit, lowest), highest)  # beyond what was measured: as the usual grows
+        points.append(float(known[near] * usual / start.points[wide][near - SMALLEST]))
+    names = ("fft_call", "fft_table", "part_call", "product", "moved")
+    return {"points": tuple(points), **dict(zip(names, map(float, shares[:5]), strict=True))}
+
+
+def _line_cases() -> Iterator[tuple[int, int, int]]:
+    """(signal, kernel, points of a block)"""
+    for size, k in LINES:
+        whole = fast_length(size + k - 1)
+        for n in block_lengths(k, size + k - 1, 1):
+            if n < whole and (n <= 32 * k or n <= 4096):
+                yield size, k, n
+
+
+def _mixing(dtype: torch.dtype, budget_s: float) -> dict[str, float]:
+    """A complex multiply-add of a batched product, and a number brought into its order and back."""
+    kind = torch.complex64 if dtype == torch.float32 else torch.complex128
+    w, x = torch.randn(513, 32, 32, dtype=kind), torch.randn(513, 32, 40, dtype=kind)
+    each = _least(lambda: torch.bmm(w, x), budget_s) / (513 * 32 * 32 * 40)
+    spectra = torch.randn(8, 32, 5, 513, dtype=kind)
+    ordered = spectra.permute(3, 1, 0, 2).contiguous()
+    there = _least(lambda: spectra.permute(3, 1, 0, 2).contiguous(), budget_s)
+    back = _least(lambda: ordered.permute(2, 1, 3, 0).contiguous(), budget_s)
+    return {"mix": each, "reorder": (there + back) / spectra.numel()}
+
+
+def _direct(dtype: torch.dtype, start: Machine, budget_s: float) -> dict[str, float]:
+    """torch's kernel, alone and depthwise, and rows times Toeplitz matrices."""
+    wide = dtype == torch.float64
+    x, w = torch.randn(4, 16, 8000, dtype=dtype), torch.randn(16, 16, 31, dtype=dtype)
+    lanes = min(16, start.lanes[wide])
+    each = _least(lambda: library(x, w, FLAT), budget_s) / (4 * 16 * 16 * 31 * 7970) * lanes
+    depthwise, x = FLAT._replace(groups=32), torch.randn(4, 32, 8000, dtype=dtype)
+    times = {}
+    for taps in (3, 31):
+        w = torch.randn(32, 1, taps, dtype=dtype)
+        times[taps] = _least(lambda w=w: library(x, w, depthwise), budget_s) / (4 * 32 * 8000)
+    slope, output = _line(times)
+    line, reaches = torch.randn(200_000, dtype=dtype), {}
+    for taps in (16, 63):
+        w = torch.randn(taps, dtype=dtype)
+        reach = outputs_a_row(taps, 1) - 1 + taps
+        reaches[reach] = _least(lambda w=w: toeplitz_line(line, w, 0, 200_000), budget_s) / 200_000
+    product, store = _line(reaches)
+    x, w, short, taps = torch.randn(1, 2, 64), torch.randn(1, 2, 16), torch.randn(64), torch.randn(16)
+    return {
+        "multiply_add": each, "depthwise": slope, "depthwise_output": output,
+        "toeplitz_add": product, "toeplitz_output": store,
+        "direct_call": _least(lambda: library(x, w, FLAT), budget_s),
+        "toeplitz_call": _least(lambda: toeplitz_line(short, taps, 0, 64), budget_s),
+    }  # fmt: skip
+
+
+def _line(times: dict[int, float]) -> tuple[float, float]:
+    slope, intercept = np.polyfit(list(times), list(times.values()), 1)
+    return max(float(slope), LEAST), max(float(intercept), LEAST)
+
+
+def _least(run: Callable[[], object], budget_s: float) -> float:
+    """Least seconds of a call."""
+    run()
+    least, spent = float("inf"), 0.0
+    while spent < budget_s:
+        start = time.perf_counter()
+        run()
+        took = time.perf_counter() - start
+        least, spent = min(least, took), spent + took
+    return least
