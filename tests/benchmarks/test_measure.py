@@ -105,6 +105,7 @@ def test_the_page_is_drawn_from_json_alone_and_marks_what_misses_its_target():
         "processor": "p",
         "cores": 2,
         "threads": 2,
+        "load": 0.0,
         "python": "3",
         "versions": {},
     }
