@@ -98,7 +98,7 @@ def _panels(rows: list[dict], key: str, values, along: str, title: str, label: s
     values = [value for value in values if sum(row[key] == value for row in chosen) > 1]
     if not values:
         return None
-    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.9), layout="constrained")
     panels = figure.subplots(1, len(values), sharey=True, squeeze=False)[0]
     for axes, value in zip(panels, values, strict=True):
         line = sorted((row for row in chosen if row[key] == value), key=lambda row: row[along])
@@ -118,7 +118,7 @@ def _panels(rows: list[dict], key: str, values, along: str, title: str, label: s
     panels[0].yaxis.set_minor_locator(mpl.ticker.NullLocator())
     found = {text: h for axes in panels for h, text in zip(*axes.get_legend_handles_labels(), strict=True)}
     order = [name for name in ("conv1d_kit", *LINES) if name in found]
-    figure.legend([found[name] for name in order], order, loc="outside lower center", ncols=5, handlelength=3.0)
+    figure.legend([found[name] for name in order], order, loc="outside lower center", ncols=3, handlelength=3.0)
     return figure
 
 

@@ -19,13 +19,14 @@ LIBRARIES = {
 
 
 def conditions(command: str) -> dict:
-    """Processor, threads, versions, date and the command."""
+    """Processor, threads, versions, date and the command; ask before measuring, for the load is the others'."""
     return {
         "command": command,
         "date": datetime.date.today().isoformat(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # another process slows threads most
         "python": platform.python_version(),
         "versions": {name: _version(package) for name, package in LIBRARIES.items()},
     }

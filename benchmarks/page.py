@@ -106,9 +106,10 @@ def _summary(results: dict) -> str:
 def _conditions(told: dict, seconds: dict) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in told["versions"].items())
     spent = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items() if name != "all")
+    load = "" if told["load"] is None else f", load {told['load']:.1f} before the start"
     return (
         f"Written by `{told['command']}` on {told['date']} in {seconds['all'] / 60:.1f} min ({spent}).\n"
-        f"{told['processor']}, {told['cores']} cores, {told['threads']} threads. "
+        f"{told['processor']}, {told['cores']} cores, {told['threads']} threads{load}. "
         f"Python {told['python']}, {versions}."
     )
 

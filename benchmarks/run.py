@@ -51,7 +51,7 @@ def gather(quick: bool, pattern: str, command: str) -> dict:
         finally:
             spent[name] = spent.get(name, 0.0) + time.perf_counter() - start
 
-    start = time.perf_counter()
+    told, start = conditions(command), time.perf_counter()
     cells = [*signal_cells(quick), *layer_cells(quick), *picture_cells(quick)]
     cells = [cell for cell in cells if wanted(cell.title)]
     for i, cell in enumerate(cells, start=1):
@@ -79,7 +79,7 @@ def gather(quick: bool, pattern: str, command: str) -> dict:
             _say(f"Memory: {row['case']}: {row.get('error') or shown_bytes(row['extra'])}")
     spent["all"] = time.perf_counter() - start
     return {
-        "conditions": conditions(command), "seconds": spent, "failures": failures, "rows": rows,
+        "conditions": told, "seconds": spent, "failures": failures, "rows": rows,
         "planner": planner, "overhead": overhead, "imports": imports, "memory": memory,
     }  # fmt: skip
 
