@@ -35,20 +35,27 @@ def bench(tune: Tune = False, reset: Reset = False, as_json: JsonFlag = False) -
         raise InputError("--tune and --reset must not come together, got both; choose one")
     path = wisdom_path()
     if path is None and (tune or reset):
-        raise InputError("CONV1D_KIT_WISDOM must name a file to keep the constants in, got an empty name; unset it")
+        raise InputError(
+            "CONV1D_KIT_WISDOM must name a file to keep the constants in, got an empty name; unset it"
+        )
     if reset:
         assert path is not None
         existed = path.exists()
         path.unlink(missing_ok=True)
         words = f"forgotten: {path}" if existed else f"nothing was kept at {path}"
-        return emit({"wisdom": str(path), "forgotten": existed}, lambda console: console.print(words), as_json=as_json)
+        return emit(
+            {"wisdom": str(path), "forgotten": existed}, lambda console: console.print(words), as_json=as_json
+        )
     if tune:
         assert path is not None
         machine = _measured()
         save(machine, path)
 
         def show(console) -> None:
-            rows = [[name, _short(getattr(Machine(), name)), _short(getattr(machine, name))] for name in machine._fields]
+            rows = [
+                [name, _short(getattr(Machine(), name)), _short(getattr(machine, name))]
+                for name in machine._fields
+            ]
             console.print(table("Constants (seconds)", ("name", "as shipped", "measured"), rows))
             console.print(f"kept in {path}; the next process uses them", soft_wrap=True, markup=False)
 
@@ -63,7 +70,9 @@ def bench(tune: Tune = False, reset: Reset = False, as_json: JsonFlag = False) -
             for row in found
         ]  # fmt: skip
         console.print(table("Methods", ("x ∗ w", "chosen", "÷ quickest", "milliseconds"), rows))
-        console.print(f"constants: {kept or 'as shipped; --tune measures this machine'}", soft_wrap=True, markup=False)
+        console.print(
+            f"constants: {kept or 'as shipped; --tune measures this machine'}", soft_wrap=True, markup=False
+        )
 
     emit({"wisdom": kept, "shapes": found}, show_methods, as_json=as_json)
 

@@ -353,17 +353,15 @@ def time_varying_conv(x: Any, w: Any, *, stride: int = 1, padding: int | str | t
 
 def _straight(x, w, bias, stride, padding, padding_mode, dilation, groups, method) -> torch.Tensor | None:
     """Tensors that torch's own kernel takes as they are: most of what a short call takes is the asking."""
-    if type(x) is not torch.Tensor or type(w) not in TENSORS or torch.compiler.is_compiling():
+    if type(x) is not torch.Tensor or torch.compiler.is_compiling():
         return None
-    dtype = x.dtype
-    if w.dtype is not dtype or x.layout is not torch.strided or x.is_nested or x.device != w.device:
-        return None
-    if bias is not None and (
-        type(bias) not in TENSORS
-        or bias.dtype is not dtype
-        or bias.shape != w.shape[:1]
-        or bias.device != x.device
-    ):
+    dtype, device = x.dtype, x.device
+    for t in (x, w) if bias is None else (x, w, bias):
+        if type(t) not in TENSORS or t.dtype is not dtype or t.device != device:
+            return None
+        if t.layout is not torch.strided or t.is_nested:
+            return None
+    if bias is not None and bias.shape != w.shape[:1]:
         return None
     plan = make_plan(x.shape, w.shape, dtype, stride, padding, padding_mode, dilation, groups, method)
     if plan.straight is None:

@@ -35,7 +35,9 @@ def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | 
         (rr, ir), (ri, ii) = (library(parts, part, g).chunk(2) for part in (w.real, w.imag))
         y = torch.complex(rr - ii, ri + ir)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
-    is_seen = x.is_cpu and not torch.compiler.is_compiling()  # compiled code has its own kernels
+    is_seen = (
+        x.is_cpu and not torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+    )  # compiled code has its own kernels
     if is_seen and window_bytes(x.shape, w.shape, g, x.dtype) > WINDOWS:
         return _in_stretches(x, w, g, bias)
     run = RUNS[x.ndim - 3]

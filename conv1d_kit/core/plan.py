@@ -179,7 +179,8 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
         method = "direct" if exporting else cheapest_method(work)
     fused = method == "direct" and dtype.is_floating_point and 0 not in w_shape
     straight = None
-    if fused and batched and mode_pads is None and not exporting and 0 not in x_shape:
+    seen = not exporting and not torch.compiler.is_compiling()  # symbols are not to be compared
+    if fused and batched and mode_pads is None and seen and 0 not in x_shape:
         straight = straight_call(work, dtype)
     return Plan(mode, mode_pads, geometry, method, batched, work, fused, straight)
 

@@ -70,11 +70,7 @@ def forward_product(
     if len(g.pads) > 1:
         x = pad(x, (*g.pads[:-1], (0, 0)))
         g = g._replace(pads=(*((0, 0),) * (len(g.pads) - 1), g.pads[-1]))
-    if (
-        spectra_w is None
-        and x.ndim == 3
-        and x.shape[0] == x.shape[1] == w.shape[0] == 1 == g.stride[0] == g.dilation[0]
-    ):
+    if spectra_w is None and _is_line(x, w, g):
         (size,) = g.out_sizes(x.shape[2:], w.shape[2:])
         return spectral_line(x[0, 0], w[0, 0].flip(0), w.shape[2] - 1 - g.pads[0][0], size, n_fft)[None, None]
     layout = _layout(x.shape, w.shape, g, n_fft)
@@ -118,6 +114,13 @@ def forward_product(
         if whole < count:
             y[..., done:] = z[..., whole, : size - done]
     return y
+
+
+def _is_line(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> bool:
+    """One row and one kernel that reaches every pad, step by step."""
+    if x.ndim != 3 or x.shape[0] * x.shape[1] * w.shape[0] != 1 or g.stride[0] * g.dilation[0] != 1:
+        return False
+    return max(g.pads[0]) < w.shape[2]
 
 
 class _Layout(NamedTuple):

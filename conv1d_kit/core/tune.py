@@ -25,7 +25,9 @@ LINES = ((3_000, 100), (10_000, 255), (10_000, 4_095), (100_000, 63), (100_000, 
 LEAST = 1e-13  # seconds: a constant that the fit finds to be nothing
 
 
-def measure(on_step: Callable[[int, int], None] = lambda done, total: None, *, budget_s: float = 0.08) -> Machine:
+def measure(
+    on_step: Callable[[int, int], None] = lambda done, total: None, *, budget_s: float = 0.08
+) -> Machine:
     """The constants, least seconds of many rounds each; about a minute.
 
     Parameters
@@ -67,7 +69,10 @@ def _fit_lines(dtype: torch.dtype, start: Machine, budget_s: float) -> dict:
         n_blocks = -(-size // hop)
         n_rounds = -(-n_blocks // blocks_a_round(2, n_blocks, n, parts))
         at_once = n_rounds == 1 == parts
-        transforms, calls = 2 * n_blocks + n_rounds * (parts - 1) + parts * (1 + at_once), 2 * n_rounds + 1 - at_once
+        transforms, calls = (
+            2 * n_blocks + n_rounds * (parts - 1) + parts * (1 + at_once),
+            2 * n_rounds + 1 - at_once,
+        )
         points = [transforms * n * (1 + calls / transforms) if n.bit_length() - 1 == b else 0 for b in bits]
         fixed = [calls, calls * n, n_rounds * (parts - 1), parts * n_blocks * n, size]
         rows.append(np.array(fixed + points) / seconds)
