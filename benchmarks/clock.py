@@ -46,7 +46,11 @@ def in_turn(
         if turn >= 2 and spent >= budget_s:
             break
         quickest = min(least.values(), default=0.0)
-        for name, bundle in calls.items():
+        names = list(calls)
+        for name in (
+            names[turn % len(names) :] + names[: turn % len(names)]
+        ):  # nobody always follows the same one
+            bundle = calls[name]
             long = least[name] * len(calls) > budget_s
             if least[name] > limit_s or (long and (turn >= 2 or least[name] > 3 * quickest)):
                 continue

@@ -25,7 +25,7 @@ SHAPES = [  # (B, C, T), (C_out, K), (stride, dilation, groups), what
     ((1, 1, 160000), (1, 16000), (1, 1, 1), "reverb"),
     ((8, 32, 16000), (32, 255), (1, 1, 1), "long kernel"),
     ((4, 16, 16000), (16, 2048), (1, 1, 1), "very long kernel"),
-    ((4, 64, 4096), (64, 4096), (1, 1, 64), "depthwise, one output"),
+    ((4, 64, 8191), (64, 4096), (1, 1, 64), "depthwise, as long as its output"),
     ((8, 64, 4000), (64, 9), (1, 1, 64), "depthwise, short"),
     ((8, 32, 4000), (32, 3), (1, 16, 1), "dilated"),
     ((1, 1, 32000), (64, 1024), (1, 1, 1), "gammatone bank"),

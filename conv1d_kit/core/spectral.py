@@ -30,6 +30,8 @@ from .spectrum import (
     whole_length,
 )
 
+SHORT_ROW = 1 << 13  # numbers of one sum, below which many are multiplied in one call
+
 __all__ = [
     "as_convolution",
     "forward_product",
@@ -43,7 +45,7 @@ __all__ = [
 def kernel_spectra(w: torch.Tensor, g: Geometry, size: int, n_fft: int) -> list[torch.Tensor]:
     """Spectra that turn a product into a correlation with x of last size `size`, as `_mix` wants them.
 
-    One for each part of each tap of the leading axes: (O, C/groups, F) where C/groups is 1, else
+    One for each part of each tap of the leading axes: (O, C/groups, F) where C/groups or O/groups is 1, else
     (F, groups, O/groups, C/groups).
     """
     transform, _ = _transforms(w)
@@ -53,7 +55,7 @@ def kernel_spectra(w: torch.Tensor, g: Geometry, size: int, n_fft: int) -> list[
         line = window(line, 0, n_parts * (n_fft // 2)).unflatten(-1, (n_parts, n_fft // 2))
     spectra = transform(line.conj_physical() if w.is_complex() else line, n_fft).conj_physical_()
     parts = spectra.flatten(2, -2).unbind(2) if spectra.ndim > 3 else [spectra]
-    if w.shape[1] == 1:
+    if w.shape[1] == 1 or w.shape[0] == g.groups:
         return list(parts)
     return [part.unflatten(0, (g.groups, -1)).permute(3, 0, 1, 2).contiguous() for part in parts]
 
@@ -76,12 +78,25 @@ def forward_product(
     layout = _layout(x.shape, w.shape, g, n_fft)
     if spectra_w is None:
         spectra_w = kernel_spectra(w, g, x.shape[-1], n_fft)
-    if layout.rows < len(x):
-        y = new_result(x, layout.out_shape)
-        for first in range(0, len(x), layout.rows):
-            part = slice(first, first + layout.rows)
-            y[part] = forward_product(x[part], w, g, n_fft, spectra_w)
-        return y
+    if layout.rows >= len(x):
+        return _round_of_rows(x, g, n_fft, spectra_w, layout, None)
+    y = new_result(x, layout.out_shape)
+    for first in range(0, len(x), layout.rows):
+        part = slice(first, first + layout.rows)
+        few = _layout((len(x[part]), *x.shape[1:]), w.shape, g, n_fft)
+        _round_of_rows(x[part], g, n_fft, spectra_w, few, y[part])
+    return y
+
+
+def _round_of_rows(
+    x: torch.Tensor,
+    g: Geometry,
+    n_fft: int,
+    spectra_w: list[torch.Tensor],
+    layout: _Layout,
+    y: torch.Tensor | None,
+) -> torch.Tensor:
+    """As many rows as go at a time, into y where it is given."""
     transform, inverse = _transforms(x)
 
     def convolved(frames: torch.Tensor) -> torch.Tensor:
@@ -103,8 +118,10 @@ def forward_product(
     low, size, per, hop, n_parts = g.pads[-1][0], layout.out_shape[-1], layout.per, layout.hop, layout.parts
     if layout.rounds is None:
         frame = x if layout.is_bare else window(x, -low, layout.reach)
-        return convolved(frame.unsqueeze(-2)).squeeze(-2)[..., :size].contiguous()
-    y = new_result(x, layout.out_shape)
+        z = convolved(frame.unsqueeze(-2)).squeeze(-2)[..., :size]
+        return z.contiguous() if y is None else y.copy_(z)
+    if y is None:
+        y = new_result(x, layout.out_shape)
     for first, count, whole in layout.rounds:  # the last block may give fewer outputs than the others
         frames = window(x, first * hop - low, (count + n_parts - 2) * hop + n_fft).unfold(-1, n_fft, hop)
         z = convolved(frames)
@@ -287,6 +304,13 @@ def _mix(x: torch.Tensor, w: torch.Tensor, groups: int, may_overwrite: bool = Fa
             return x.mul_(weights) if may_overwrite else x * weights
         weights = w.reshape(1, groups, n_out // groups, *(1,) * len(middle), n_freq)
         return (x.unsqueeze(2) * weights).flatten(1, 2)
+    if w.ndim == 3:  # one output channel a group
+        xg = x.unflatten(1, (groups, -1))
+        weights = w.reshape(groups, -1, *(1,) * len(middle), n_freq)
+        y = xg[:, :, 0] * weights[:, 0]
+        for c in range(1, w.shape[1]):
+            y.addcmul_(xg[:, :, c], weights[:, c])
+        return y
     xf = x.reshape(batch, groups, channels // groups, -1, n_freq).permute(4, 1, 2, 0, 3).flatten(3)
     xf = xf.contiguous()  # as a view, if it is one still, the product would take eight times as long
     y = torch.matmul(w, xf).unflatten(-1, (batch, -1))  # (F, G, O/G, B, N)
@@ -299,8 +323,22 @@ def _contract(gy: torch.Tensor, x: torch.Tensor, groups: int, total: torch.Tenso
     gyf = gy.reshape(batch, groups, gy.shape[1] // groups, -1, n_freq)
     xf = x.reshape(batch, groups, x.shape[1] // groups, -1, n_freq)
     if xf.shape[2] == 1:
-        part = (gyf * xf).sum((0, 3)).flatten(0, 1)[:, None]
-        return part if total is None else total.add_(part)
+        return _add_up(gyf, xf, total)
     left = gyf.permute(4, 1, 2, 0, 3).reshape(n_freq * groups, gyf.shape[2], -1).contiguous()  # (F·G, O/G, B·N)
     right = xf.permute(4, 1, 0, 3, 2).reshape(n_freq * groups, -1, xf.shape[2]).contiguous()  # (F·G, B·N, C/G)
     return torch.bmm(left, right) if total is None else total.baddbmm_(left, right)
+
+
+def _add_up(gy: torch.Tensor, x: torch.Tensor, total: torch.Tensor | None) -> torch.Tensor:
+    """gy (B, G, O/G, N, F) · x (B, G, 1, N, F) → (O, 1, F), summed over B and N: row by row where rows are long."""
+    batch, groups, n_out, count, n_freq = gy.shape
+    if groups * n_out * n_freq < SHORT_ROW:
+        part = (gy * x).sum((0, 3)).flatten(0, 1)[:, None]
+        return part if total is None else total.add_(part)
+    if total is None:
+        total = gy.new_zeros((groups * n_out, 1, n_freq))
+    held = total.view(groups, n_out, n_freq)
+    for b in range(batch):
+        for n in range(count):
+            held.addcmul_(gy[b, :, :, n], x[b, :, :, n])
+    return total
