@@ -1,6 +1,6 @@
 """What a machine takes for the parts that convolutions are made of: the constants of the cost model.
 
-`MACHINE` is this one: as `conv1d-kit bench --tune` measured it and keeps it in a file, or a small server, below.
+`MACHINE` is this one: as `conv1d-kit bench --tune` measured and kept it, or else a small server, below.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Machine(NamedTuple):
     threads: int = 2
     # FFT and what is moved for it: a real point at 64, 128, … points, a call, a point of a call's tables
     points: tuple[tuple[float, ...], tuple[float, ...]] = (
-        (4.5e-10, 4.5e-10, 4.3e-10, 5.1e-10, 5.2e-10, 6e-10, 6.5e-10, 7.6e-10, 9e-10, 9.6e-10, 1.2e-09, 1.4e-09,
+        (4.5e-10, 4.5e-10, 4.3e-10, 5.1e-10, 5.2e-10, 6e-10, 6.5e-10, 7.6e-10, 9e-10, 9.6e-10, 1.2e-9, 1.4e-9,
          1.4e-09, 1.6e-09, 1.9e-09, 2.1e-09),
-        (6.4e-10, 6.4e-10, 6.5e-10, 9e-10, 9.5e-10, 1.1e-09, 1.4e-09, 1.5e-09, 1.9e-09, 2.1e-09, 2.8e-09, 3.4e-09,
+        (6.4e-10, 6.4e-10, 6.5e-10, 9e-10, 9.5e-10, 1.1e-9, 1.4e-9, 1.5e-9, 1.9e-9, 2.1e-9, 2.8e-9, 3.4e-9,
          3.3e-09, 3.7e-09, 4e-09, 4.4e-09),
     )  # fmt: skip
     fft_call: tuple[float, float] = (3.2e-05, 3.4e-05)

@@ -13,10 +13,11 @@ from ..errors import InputError
 from .array import check_dtype, common_dtype, enter, narrow, shown, widen
 from .compute import compute
 from .cost import predicted_seconds
+from .machine import MACHINE, Machine, wisdom_path
 from .plan import check_bias, check_flip, make_plan
 from .precision import normwise_bound
 from .spectral import kernel_spectra
-from .spectrum import fft_points
+from .spectrum import cut, fft_points, threads_in_use
 
 __all__ = ["ConvPlan", "plan_conv"]
 
@@ -141,9 +142,13 @@ class ConvPlan:
             mark = "→" if name == self.method else " "
             lines.append(f"{mark} {name:<12} predicted {value * 1e3:10.3f} ms")
         if self.n_fft is not None:
-            span = self._plan.geometry.spans(self._w.shape[2:])[-1]
+            work = self._plan.work
+            parts, per = cut(work.geometry, work.w_shape[2:], work.x_shape[-1], self.n_fft)
+            cuts = f"; the kernel in {parts} parts" if parts > 1 else ""
             kept = "" if self._spectra is None else "; spectrum of w kept"
-            lines.append(f"blocks of {self.n_fft} points, {self.n_fft - span + 1} new samples each{kept}")
+            lines.append(f"blocks of {self.n_fft} points, {per} outputs each{cuts}{kept}")
+        source = "as shipped" if Machine() == MACHINE else f"measured on this machine: {wisdom_path()}"
+        lines.append(f"constants {source}; {threads_in_use()} threads")
         lines.append(f"|error| <= {self.error_bound:.2g}·|x|·|w|")
         return "\n".join(lines)
 

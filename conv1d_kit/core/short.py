@@ -40,7 +40,7 @@ def short_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray | None
 
 def all_finite(y: np.ndarray) -> bool:
     """Whether y·y is finite, which is quicker to ask; False now and then for huge numbers too."""
-    for first in range(0, len(y), LONGEST_DOT):  # noqa: SIM110
+    for first in range(0, len(y), LONGEST_DOT):
         part = y[first : first + LONGEST_DOT]
         if not math.isfinite(np.vdot(part, part).real):
             return False

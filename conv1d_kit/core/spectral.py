@@ -330,7 +330,7 @@ def _contract(gy: torch.Tensor, x: torch.Tensor, groups: int, total: torch.Tenso
 
 
 def _add_up(gy: torch.Tensor, x: torch.Tensor, total: torch.Tensor | None) -> torch.Tensor:
-    """gy (B, G, O/G, N, F) · x (B, G, 1, N, F) → (O, 1, F), summed over B and N: row by row where rows are long."""
+    """gy (B, G, O/G, N, F) · x (B, G, 1, N, F) → (O, 1, F), summed over B and N; long rows one by one."""
     batch, groups, n_out, count, n_freq = gy.shape
     if groups * n_out * n_freq < SHORT_ROW:
         part = (gy * x).sum((0, 3)).flatten(0, 1)[:, None]

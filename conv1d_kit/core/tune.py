@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from .geometry import Geometry
 from .library import library
 from .machine import SMALLEST, Machine
 from .spectral_line import spectral_line
-from .spectrum import blocks_a_round, block_lengths, cut_line, fast_length
+from .spectrum import block_lengths, blocks_a_round, cut_line, fast_length
 
 __all__ = ["measure"]
 
@@ -42,7 +44,7 @@ def measure(
     True
     """
     start = Machine()
-    found: list[dict[str, float]] = []
+    found: list[dict[str, Any]] = []
     with torch.inference_mode():
         for wide, dtype in enumerate((torch.float32, torch.float64)):
             on_step(3 * wide, 6)
@@ -53,8 +55,10 @@ def measure(
             values |= _direct(dtype, start, budget_s)
             found.append(values)
         on_step(6, 6)
-    pairs = {name: tuple(values[name] for values in found) for name in found[0]}
-    scalars = {name: min(pairs.pop(name)) for name in ("direct_call", "toeplitz_call", "depthwise_output")}
+    pairs: dict[str, Any] = {name: tuple(values[name] for values in found) for name in found[0]}
+    scalars: dict[str, Any] = {
+        name: min(pairs.pop(name)) for name in ("direct_call", "toeplitz_call", "depthwise_output")
+    }
     return start._replace(threads=torch.get_num_threads(), **pairs, **scalars)
 
 
@@ -64,7 +68,7 @@ def _fit_lines(dtype: torch.dtype, start: Machine, budget_s: float) -> dict:
     for size, k, n in _line_cases():
         x, w = torch.randn(size, dtype=dtype), torch.randn(k, dtype=dtype)
         size += k - 1
-        seconds = _least(lambda x=x, w=w, size=size, n=n: spectral_line(x, w, 0, size, n), budget_s)
+        seconds = _least(partial(spectral_line, x, w, 0, size, n), budget_s)
         parts, hop, _ = cut_line(n, k)
         n_blocks = -(-size // hop)
         n_rounds = -(-n_blocks // blocks_a_round(2, n_blocks, n, parts))
@@ -121,20 +125,20 @@ def _direct(dtype: torch.dtype, start: Machine, budget_s: float) -> dict[str, fl
     times = {}
     for taps in (3, 31):
         w = torch.randn(32, 1, taps, dtype=dtype)
-        times[taps] = _least(lambda w=w: library(x, w, depthwise), budget_s) / (4 * 32 * 8000)
+        times[taps] = _least(partial(library, x, w, depthwise), budget_s) / (4 * 32 * 8000)
     slope, output = _line(times)
     line, reaches = torch.randn(200_000, dtype=dtype), {}
     for taps in (16, 63):
         w = torch.randn(taps, dtype=dtype)
         reach = outputs_a_row(taps, 1) - 1 + taps
-        reaches[reach] = _least(lambda w=w: toeplitz_line(line, w, 0, 200_000), budget_s) / 200_000
+        reaches[reach] = _least(partial(toeplitz_line, line, w, 0, 200_000), budget_s) / 200_000
     product, store = _line(reaches)
-    x, w, short, taps = torch.randn(1, 2, 64), torch.randn(1, 2, 16), torch.randn(64), torch.randn(16)
+    x, w, row, kernel = torch.randn(1, 2, 64), torch.randn(1, 2, 16), torch.randn(64), torch.randn(16)
     return {
         "multiply_add": each, "depthwise": slope, "depthwise_output": output,
         "toeplitz_add": product, "toeplitz_output": store,
         "direct_call": _least(lambda: library(x, w, FLAT), budget_s),
-        "toeplitz_call": _least(lambda: toeplitz_line(short, taps, 0, 64), budget_s),
+        "toeplitz_call": _least(lambda: toeplitz_line(row, kernel, 0, 64), budget_s),
     }  # fmt: skip
 
 

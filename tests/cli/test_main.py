@@ -100,3 +100,32 @@ def test_labels_in_a_table_are_no_markup():
 
 def test_visible_text_keeps_what_can_be_shown():
     assert visible("ü ñ 日本\t\n") == "ü ñ 日本\t\n"
+
+
+def test_bench_keeps_and_forgets_what_it_measured(run, monkeypatch, tmp_path):
+    from conv1d_kit.core import tune
+    from conv1d_kit.core.machine import Machine, load
+
+    path = tmp_path / "wisdom.json"
+    measured = Machine()._replace(alone=1e-9)
+    monkeypatch.setenv("CONV1D_KIT_WISDOM", str(path))
+    monkeypatch.setattr(tune, "measure", lambda on_step: measured)
+    code, out, _ = run("bench", "--tune", "--json")
+    assert code == 0
+    assert json.loads(out)["alone"] == 1e-9
+    assert load(path) == measured
+    code, out, _ = run("bench", "--reset", "--json")
+    assert code == 0
+    assert json.loads(out) == {"wisdom": str(path), "forgotten": True}
+    assert not path.exists()
+    code, out, _ = run("bench", "--reset")
+    assert code == 0
+    assert "nothing was kept" in out
+
+
+def test_bench_says_what_does_not_go_together(run, monkeypatch):
+    assert run("bench", "--tune", "--reset")[0] == 2
+    monkeypatch.setenv("CONV1D_KIT_WISDOM", "")
+    code, _, err = run("bench", "--tune")
+    assert code == 2
+    assert "CONV1D_KIT_WISDOM must name a file" in err

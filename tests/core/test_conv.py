@@ -7,6 +7,7 @@ import torch
 from foreign import Foreign
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory import peak_bytes
 from reference import conv_loop, conv_transpose_loop
 
 from conv1d_kit import conv, conv_transpose
@@ -441,3 +442,22 @@ def test_complex_sums_that_fit_do_not_overflow_on_the_way(method):
     if method == "direct":
         np.testing.assert_allclose(conv(x, half, method=method), expected)
     np.testing.assert_allclose(conv_transpose(x, half), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_direct_sum_lays_out_few_windows_at_a_time(dtype):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(3, 2, 3001, dtype=dtype, generator=generator).requires_grad_()
+    w = torch.randn(3, 2, 900, dtype=dtype, generator=generator).requires_grad_()
+    bias, options = torch.ones(3, dtype=dtype), {"padding": 20, "stride": 2}
+    y = conv(x, w, bias, method="direct", **options)
+    expected = torch.nn.functional.conv1d(x, w, bias, **options)
+    gradients = torch.autograd.grad(y.square().sum(), (x, w))
+    wanted = torch.autograd.grad(expected.square().sum(), (x, w))
+    for ours, theirs in zip((y, *gradients), (expected, *wanted), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
+    with torch.no_grad():
+        wide = torch.randn(2, 1, 20_000, dtype=torch.float64)
+        taps = torch.randn(4, 1, 4_000, dtype=torch.float64)
+        peak = peak_bytes(lambda: conv(wide, taps, method="direct"))
+    assert peak < 3 * 8 * (wide.numel() + 8 * 16_001) + 64e6  # all windows at once would be a gigabyte
