@@ -11,7 +11,7 @@ import torch
 
 torch.set_num_threads(1)  # several test processes with several threads each slow one another down tenfold
 sys.path.insert(0, str(Path(__file__).parent))
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts its background jobs, and they their children
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as shells start background jobs
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
