@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor
 
+from .array import new_result
 from .cost import SHORTEST_BLOCKED, Work
 from .geometry import Geometry
 from .padding import pad
@@ -66,15 +68,21 @@ def _in_stretches(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Ten
     rows = max(1, WINDOWS // max(1, a_row))
     count = size if a_row <= WINDOWS else max(1, size * WINDOWS // a_row)
     span, run = g.spans(w.shape[2:])[-1], RUNS[x.ndim - 3]
-    found = []
+    y, found = None, []
     for row in range(0, len(x), rows):
-        parts = []
+        here, parts = slice(row, row + rows), []
         for first in range(0, size, count):
             inside, sides = g.stretch(first, min(size, first + count) - 1, span, x.shape[-1])
-            part = pad(x[row : row + rows, ..., inside], (*g.pads[:-1], sides))
-            parts.append(run(part, w, bias, g.stride, 0, g.dilation, g.groups))
-        found.append(torch.cat(parts, -1) if len(parts) > 1 else parts[0])
-    return torch.cat(found) if len(found) > 1 else found[0]
+            part = pad(x[here, ..., inside], (*g.pads[:-1], sides))
+            z = run(part, w, bias, g.stride, 0, g.dilation, g.groups)
+            if z.requires_grad or not z.is_cpu or is_functorch_wrapped_tensor(z):
+                parts.append(z)
+                continue
+            if y is None:
+                y = new_result(z, (len(x), *z.shape[1:-1], size))
+            y[here, ..., first : first + count] = z
+        found += [torch.cat(parts, -1)] if parts else []
+    return torch.cat(found) if y is None else y
 
 
 def pads_well(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry) -> bool:
