@@ -102,6 +102,7 @@ def _toeplitz(x: np.ndarray, w: np.ndarray, start: int, size: int) -> np.ndarray
     rows: np.ndarray = np.ndarray((n_rows, per_row - 1 + taps), x.dtype, line, 0, (per_row * width, width))
     y = np.empty((n_rows, per_row), x.dtype)
     count = max(1, LARGEST_PRODUCT // matrix.size)
-    for first in range(0, n_rows, count):
-        np.dot(rows[first : first + count], matrix, out=y[first : first + count])
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is summed anew
+        for first in range(0, n_rows, count):
+            np.dot(rows[first : first + count], matrix, out=y[first : first + count])
     return y.reshape(-1)[:size]
