@@ -1,7 +1,7 @@
 """scipy's face of the convolution: convolve, correlate, fftconvolve, oaconvolve, convolve2d and correlate2d.
 
 scipy.signal's signatures, shapes, dtypes and refusals, for NumPy, torch, DLPack arrays and whatever np.asarray
-takes. A short 1-D NumPy call never imports torch: np.convolve answers it.
+takes. A short 1-D NumPy call never imports torch: NumPy answers it.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import torch
 from .array import new_result
 from .geometry import Geometry
 from .padding import pad, window
-from .spectral_line import spectral_line
+from .spectral_line import spectral_line, transforms
 from .spectrum import (
     blocks_a_round,
     cut,
@@ -48,7 +48,7 @@ def kernel_spectra(w: torch.Tensor, g: Geometry, size: int, n_fft: int) -> list[
     One for each part of each tap of the leading axes: (O, C/groups, F) where C/groups or O/groups is 1, else
     (F, groups, O/groups, C/groups).
     """
-    transform, _ = _transforms(w)
+    transform, _ = transforms(w)
     line = _stuffed(w, g.dilation[-1])
     n_parts, _ = cut(g, w.shape[2:], size, n_fft)
     if n_parts > 1:
@@ -97,7 +97,7 @@ def _round_of_rows(
     y: torch.Tensor | None,
 ) -> torch.Tensor:
     """As many rows as go at a time, into y where it is given."""
-    transform, inverse = _transforms(x)
+    transform, inverse = transforms(x)
 
     def convolved(frames: torch.Tensor) -> torch.Tensor:
         """(B, C, *lead, N, n_fft) → (B, O, *lead, N, positions)"""
@@ -210,7 +210,7 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
     x = pad(x, (*g.pads[:-1], (0, 0)))
     span, low = g.spans(kernel)[-1], g.pads[-1][0]
     stuffed = _stuffed(gy, g.stride[-1])
-    transform, inverse = _transforms(x)
+    transform, inverse = transforms(x)
     extent = stuffed.shape[-1] + span - 1
     shape = (gy.shape[1], x.shape[1] // g.groups, *kernel)
     taps = list(_lead_taps(kernel[:-1], lead_sizes, g))
@@ -237,10 +237,6 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
         totals = [t.unflatten(0, (-1, g.groups)).permute(1, 2, 3, 0).flatten(0, 1) for t in totals]
     found = [inverse(total, n_fft)[..., cut] for total in totals]
     return found[0].reshape(shape) if len(found) == 1 else torch.stack(found, 2).reshape(shape)
-
-
-def _transforms(x: torch.Tensor):
-    return (torch.fft.fft, torch.fft.ifft) if x.is_complex() else (torch.fft.rfft, torch.fft.irfft)
 
 
 def _stuffed(t: torch.Tensor, step: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ from .array import new_result, to_numpy
 from .padding import window
 from .spectrum import LONE_BYTES, blocks_a_round, cut_line
 
-__all__ = ["spectral_line"]
+__all__ = ["spectral_line", "transforms"]
 
 
 def spectral_line(x: torch.Tensor, w: torch.Tensor, start: int, size: int, n_fft: int) -> torch.Tensor:
@@ -32,7 +32,7 @@ def spectral_line(x: torch.Tensor, w: torch.Tensor, start: int, size: int, n_fft
     rows = blocks_a_round(2, n_blocks, n_fft, parts)
     if rows == n_blocks and parts == 1 and x.is_cpu:
         return _at_once(x, w, start, size, n_fft)
-    transform, inverse = _transforms(x)
+    transform, inverse = transforms(x)
     taps = window(w, 0, parts * hop).view(parts, hop) if parts > 1 else w
     spectra_w = transform(taps, n_fft)
 
@@ -71,7 +71,7 @@ def _at_once(x: torch.Tensor, w: torch.Tensor, start: int, size: int, n_fft: int
 
     NumPy moves the numbers, whose calls are quicker than torch's.
     """
-    transform, inverse = _transforms(x)
+    transform, inverse = transforms(x)
     signal, kernel = to_numpy(x), to_numpy(w)
     hop = n_fft - len(kernel) + 1
     ahead, low = -(-n_fft // hop), len(kernel) - 1 - start  # rows before the first of x, zeros before x
@@ -85,13 +85,14 @@ def _at_once(x: torch.Tensor, w: torch.Tensor, start: int, size: int, n_fft: int
     return z[:, len(kernel) - 1 :].reshape(-1)[:size]
 
 
-def _transforms(x: torch.Tensor):
+def transforms(x: torch.Tensor):
+    """(forward, inverse) for numbers like x's: of half spectra for real ones."""
     return (torch.fft.fft, torch.fft.ifft) if x.is_complex() else (torch.fft.rfft, torch.fft.irfft)
 
 
 def _whole(x: torch.Tensor, w: torch.Tensor, start: int, size: int, n_fft: int) -> torch.Tensor:
     """One block over everything."""
-    transform, inverse = _transforms(x)
+    transform, inverse = transforms(x)
     if n_fft * x.dtype.itemsize < LONE_BYTES:
         return inverse(transform(x, n_fft).mul_(transform(w, n_fft)), n_fft)[start : start + size]
     both = x.new_zeros((2, n_fft))  # beyond that, two rows are transformed quicker than one alone
