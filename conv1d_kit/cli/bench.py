@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -93,20 +93,14 @@ def _compared(x_shape: tuple[int, ...], w_shape: tuple[int, ...], dtype: str) ->
 
     from ..core.conv import conv
     from ..core.planned import plan_conv
+    from ..core.tune import least_seconds
 
     x, w = (torch.randn(shape, dtype=getattr(torch, dtype)) for shape in (x_shape, w_shape))
     plan, seconds = plan_conv(x_shape, w, x.dtype), {}
     for method, predicted in plan.predicted().items():
         if predicted > MOST_PREDICTED_S:
             continue
-        conv(x, w, method=method)
-        least, spent = float("inf"), 0.0
-        while spent < 0.15:
-            start = time.perf_counter()
-            conv(x, w, method=method)
-            took = time.perf_counter() - start
-            least, spent = min(least, took), spent + took
-        seconds[method] = least
+        seconds[method] = least_seconds(partial(conv, x, w, method=method), budget_s=0.15)
     return {
         "x": x_shape, "w": w_shape, "dtype": dtype, "chosen": plan.method, "seconds": seconds,
         "share": seconds[plan.method] / min(seconds.values()),

@@ -36,13 +36,10 @@ def blocked(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
         spread = line.new_zeros((len(line) - 1) * step + 1)
         spread[::step] = line
         line = spread
-    line = line.flip(0)
+    start, parts = len(line) - 1 - low, _parts(line.flip(0), stride)
     if len(x) == 1:
-        return toeplitz_line(x[0, 0], line, len(line) - 1 - low, size, stride)[None, None]
-    y = new_result(x, (len(x), 1, size))
-    for row, out in zip(x, y, strict=True):
-        out[0] = toeplitz_line(row[0], line, len(line) - 1 - low, size, stride)
-    return y
+        return _line(x[0, 0], len(line), start, size, stride, parts)[None, None]
+    return torch.stack([_line(row[0], len(line), start, size, stride, parts) for row in x])[:, None]
 
 
 def toeplitz_line(x: torch.Tensor, w: torch.Tensor, start: int, size: int, stride: int = 1) -> torch.Tensor:
@@ -53,25 +50,31 @@ def toeplitz_line(x: torch.Tensor, w: torch.Tensor, start: int, size: int, strid
     >>> toeplitz_line(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.0, 1.0]), 0, 4)
     tensor([0., 1., 2., 3.])
     """
-    per_row = outputs_a_row(len(w), stride)
-    parts = _parts(w, stride, per_row)
+    return _line(x, len(w), start, size, stride, _parts(w, stride))
+
+
+def _line(
+    x: torch.Tensor, taps: int, start: int, size: int, stride: int, parts: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """toeplitz_line by the kernel's matrix."""
     if size <= ROUND + ROUND // 2:
-        return _rows(x, len(w), start, size, stride, parts)
-    y = new_result(x, (size,))
+        return _rows(x, taps, start, size, stride, parts)
+    y, per_row = new_result(x, (size,)), parts[0].shape[1]
     if x.stride(0) != 1:
         x = x.contiguous()
     for first in range(0, size, ROUND):
         stop = min(size, first + ROUND)
         whole = stop - (stop - first) % per_row
         if whole > first:
-            _rows(x, len(w), start + first * stride, whole - first, stride, parts, y[first:whole])
+            _rows(x, taps, start + first * stride, whole - first, stride, parts, y[first:whole])
         if stop > whole:
-            y[whole:stop] = _rows(x, len(w), start + whole * stride, stop - whole, stride, parts)
+            y[whole:stop] = _rows(x, taps, start + whole * stride, stop - whole, stride, parts)
     return y
 
 
-def _parts(w: torch.Tensor, stride: int, per_row: int) -> Sequence[torch.Tensor]:
+def _parts(w: torch.Tensor, stride: int) -> Sequence[torch.Tensor]:
     """T [shape=((L − 1)·stride + K, L)] with T[i, j] = w[K − 1 − i + j·stride], cut every L·stride rows."""
+    per_row = outputs_a_row(len(w), stride)
     lead = (per_row - 1) * stride
     ends = torch.constant_pad_nd(w, (lead, lead))
     return ends.as_strided((lead + len(w), per_row), (1, stride)).flip(0).split(per_row * stride)

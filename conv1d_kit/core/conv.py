@@ -22,7 +22,6 @@ from .plan import Plan, check_bias, check_flip, check_option, make_plan
 from .precision import PRECISIONS, refuse_inexact
 
 TENSORS = (torch.Tensor, torch.nn.Parameter)
-PLAIN = ("propagate", "normwise")
 
 __all__ = ["conv", "conv_vjp", "depthwise_conv", "time_varying_conv"]
 
@@ -117,7 +116,8 @@ def conv(
     >>> conv(x, np.array([[[1.0, 0.0, -1.0]]]), padding="full", flip=True)
     array([[ 1.,  2.,  2.,  2., -3., -4.]])
     """
-    if lengths is None and max_bytes is None and flip is False and nan is PLAIN[0] and precision is PLAIN[1]:
+    bare = lengths is None and max_bytes is None and _is_plain(nan, precision)
+    if bare and flip is False:
         y = _straight(x, w, bias, stride, padding, padding_mode, dilation, groups, method)
         if y is not None:
             return y
@@ -138,7 +138,7 @@ def conv(
         w = w.flip(tuple(range(2, w.ndim))) if flip else w
     if not plan.batched:
         x, foreign = x[None], None if foreign is None else foreign[None]
-    if lengths is None and max_bytes is None and _is_plain(nan, precision):
+    if bare:
         y = narrow(compute(widen(x, dtype) if x.dtype != w.dtype else x, w, bias, plan), dtype)
     else:
         rules = _checked(x, w, plan, padding, lengths, nan, precision, max_bytes, dtype)

@@ -11,7 +11,7 @@ import torch
 from .geometry import Geometry
 from .machine import MACHINE
 from .short import numpys_seconds
-from .spectrum import fft_points, line_points, remembered, spectral_seconds, threads_in_use
+from .spectrum import fewer_threads, fft_points, line_points, remembered, spectral_seconds
 
 __all__ = ["Work", "blocked_is_quicker", "cheapest_method", "line_ways", "outputs_a_row", "predicted_seconds"]
 
@@ -65,12 +65,9 @@ def predicted_seconds(work: Work) -> Mapping[str, float]:
 
 def line_ways(n: int, k: int, start: int, size: int, itemsize: int, is_complex: bool) -> dict[str, float]:
     """Predicted seconds of one row by each way of `line.py`."""
-    wide, more = itemsize > 4, MACHINE.threads / min(MACHINE.threads, threads_in_use())
-    per_row = outputs_a_row(k, 1)
-    toeplitz = MACHINE.toeplitz_output[wide] + MACHINE.toeplitz_add[wide] * (per_row - 1 + k)
     return {
         "numpy": numpys_seconds(n, k, itemsize, is_complex),
-        "toeplitz": MACHINE.toeplitz_call + size * toeplitz * more * (4 if is_complex else 1),
+        "toeplitz": _toeplitz_seconds(size * (4 if is_complex else 1), k, 1, itemsize),
         "overlap_add": line_points(k, start, size, n, itemsize)[2] * (1.6 if is_complex else 1),
     }
 
@@ -87,8 +84,7 @@ def _multiply_adds(work: Work) -> int:
 
 def _library_seconds(work: Work) -> float:
     wide, per_group = work.itemsize > 4, work.w_shape[0] // max(1, work.geometry.groups)
-    more = MACHINE.threads / min(MACHINE.threads, threads_in_use())
-    multiply_adds = _multiply_adds(work)
+    more, multiply_adds = fewer_threads(), _multiply_adds(work)
     if work.geometry.groups > 1 and per_group == 1:
         outputs = multiply_adds / max(1, math.prod(work.w_shape[1:]))
         seconds = MACHINE.depthwise_output * outputs + MACHINE.depthwise[wide] * multiply_adds
@@ -102,7 +98,10 @@ def _blocked_seconds(work: Work) -> float:
     if work.x_shape[1] != 1 or work.w_shape[0] != 1 or len(work.x_shape) != 3:
         return math.inf
     (size,) = work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])
-    reach, wide = (outputs_a_row(span, stride) - 1) * stride + span, work.itemsize > 4
+    return _toeplitz_seconds(work.x_shape[0] * size, span, stride, work.itemsize)
+
+
+def _toeplitz_seconds(outputs: int, span: int, stride: int, itemsize: int) -> float:
+    reach, wide = (outputs_a_row(span, stride) - 1) * stride + span, itemsize > 4
     each = MACHINE.toeplitz_output[wide] + MACHINE.toeplitz_add[wide] * reach
-    more = MACHINE.threads / min(MACHINE.threads, threads_in_use())
-    return MACHINE.toeplitz_call + work.x_shape[0] * size * each * more
+    return MACHINE.toeplitz_call + outputs * each * fewer_threads()

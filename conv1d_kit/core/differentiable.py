@@ -54,9 +54,7 @@ def inside_transform(*tensors: torch.Tensor) -> bool:
 
 def is_plain(*tensors: torch.Tensor) -> bool:
     """Nothing asks for derivatives, traces, or hides the values."""
-    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
-        return False
-    if torch._C._functorch.peek_interpreter_stack() is not None and inside_transform(*tensors):
+    if torch.compiler.is_compiling() or inside_transform(*tensors):
         return False
     asked = torch.is_grad_enabled()
     for t in tensors:  # noqa: SIM110

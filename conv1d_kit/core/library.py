@@ -37,15 +37,16 @@ def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | 
         (rr, ir), (ri, ii) = (library(parts, part, g).chunk(2) for part in (w.real, w.imag))
         y = torch.complex(rr - ii, ri + ir)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
+    exporting = torch.compiler.is_exporting()
     is_seen = (
-        x.is_cpu and not torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+        x.is_cpu and not exporting and not torch.compiler.is_compiling()
     )  # compiled code has its own kernels
     if is_seen and window_bytes(x.shape, w.shape, g, x.dtype) > WINDOWS:
         return _in_stretches(x, w, g, bias)
     run = RUNS[x.ndim - 3]
     if g.pads == FLAT[x.ndim - 3]:
         return run(x, w, bias, g.stride, 0, g.dilation, g.groups)
-    if x.numel() and pads_well(x.shape, w.shape, g) and not torch.compiler.is_exporting():
+    if x.numel() and pads_well(x.shape, w.shape, g) and not exporting:
         return run(x, w, bias, g.stride, tuple(low for low, _ in g.pads), g.dilation, g.groups)
     return run(pad(x, g.pads), w, bias, g.stride, 0, g.dilation, g.groups)
 
@@ -98,8 +99,7 @@ def straight_call(work: Work, dtype: torch.dtype) -> tuple[Callable[..., torch.T
     n = len(x_shape) - 2
     if n > 3 or (g.pads != FLAT[n - 1] and not pads_well(x_shape, w_shape, g)):
         return None
-    if window_bytes(x_shape, w_shape, g, dtype) > WINDOWS or (
-        x_shape[1] * w_shape[0] == 1 and math.prod(x_shape) >= SHORTEST_BLOCKED
-    ):
+    may_be_blocked = x_shape[1] * w_shape[0] == 1 and math.prod(x_shape) >= SHORTEST_BLOCKED
+    if may_be_blocked or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
         return None
     return RUNS[n - 1], tuple(low for low, _ in g.pads)

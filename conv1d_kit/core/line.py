@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from .blocked import toeplitz_line
 from .cost import line_ways
 from .differentiable import all_finite, is_plain
 from .plain import output_window
-from .short import short_convolve, short_way
+from .short import numpys_convolve, short_convolve, short_way
 from .spectral_line import spectral_line
 from .spectrum import line_points
 
@@ -43,15 +44,14 @@ def convolve_line(a: Any, b: Any, mode: str, method: str) -> Any:
         if not on_cpu and a.device != b.device:
             return None
         if on_cpu and method == "auto" and short_way(n, k, dtype.itemsize, is_complex):
-            return torch.from_numpy(short_convolve(to_numpy(a), to_numpy(b), mode))
+            return _by_numpy(short_convolve, a, b, mode)
     way = _way(n, k, mode, method, dtype.itemsize, is_complex, on_cpu)
     if way is None:
         return None
     name, start, size, n_fft = way
     x, w = (a, b) if n >= k else (b, a)
     if name == "numpy":
-        y = np.convolve(x, w) if is_numpy else torch.from_numpy(np.convolve(to_numpy(x), to_numpy(w)))
-        return y if size == len(y) else y[start : start + size]
+        return numpys_convolve(a, b, mode) if is_numpy else _by_numpy(numpys_convolve, a, b, mode)
     if is_numpy:
         x, w = _tensor(x), _tensor(w)
     y = toeplitz_line(x, w, start, size) if name == "toeplitz" else spectral_line(x, w, start, size, n_fft)
@@ -61,6 +61,10 @@ def convolve_line(a: Any, b: Any, mode: str, method: str) -> Any:
     if not all_finite(y):
         return None
     return y.numpy() if is_numpy else y
+
+
+def _by_numpy(run: Callable[..., Any], a: torch.Tensor, b: torch.Tensor, mode: str) -> torch.Tensor:
+    return torch.from_numpy(run(to_numpy(a), to_numpy(b), mode))
 
 
 def _tensor(a: np.ndarray) -> torch.Tensor:

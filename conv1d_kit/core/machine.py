@@ -33,10 +33,7 @@ class Machine(NamedTuple):
     fft_table: tuple[float, float] = (3.2e-09, 1e-09)
     alone: float = 8e-9  # more a point where one row alone has 64 KiB or more
     part_call: tuple[float, float] = (7.2e-06, 9.1e-06)  # a part of a kernel, a round
-    product: tuple[float, float] = (
-        1.6e-10,
-        3e-10,
-    )  # a point and part, for the product of spectra of one channel
+    product: tuple[float, float] = (1.6e-10, 3e-10)  # a point and part, where no channels mix
     moved: tuple[float, float] = (2.1e-10, 8.1e-10)  # an output
     # spectra of channels that mix: a complex multiply-add, a number brought into their order and back
     mix: tuple[float, float] = (5.3e-11, 1.5e-10)

@@ -44,9 +44,7 @@ class Plan(NamedTuple):
     batched: bool  # x came with a batch axis
     work: Work
     fused: bool  # torch's own kernel computes it, bias included
-    straight: (
-        tuple[Any, tuple[int, ...]] | None
-    )  # that kernel and its pads, where nothing else is to be decided
+    straight: tuple[Any, tuple[int, ...]] | None  # that kernel and its pads; None where more is to be decided
 
 
 def make_plan(

@@ -9,7 +9,7 @@ import numpy as np
 
 from .plain import output_window
 
-__all__ = ["all_finite", "numpys_seconds", "short_convolve", "short_way"]
+__all__ = ["all_finite", "numpys_convolve", "numpys_seconds", "short_convolve", "short_way"]
 
 MOST = 1 << 15  # outputs up to which NumPy's matrix product is tried
 # Up to these sizes NumPy's BLAS stays on one thread: others would wait for torch's, which keep the cores awhile
@@ -29,13 +29,20 @@ def short_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray | None
     way = short_way(n, k, a.itemsize, a.dtype.kind == "c")
     if way is None:
         return None
-    start, size = output_window(mode, n, k)
     if way == "toeplitz":
+        start, size = output_window(mode, n, k)
         y = _toeplitz(a, b, start, size) if n >= k else _toeplitz(b, a, start, size)
         if all_finite(y):
             return y
-    y = np.convolve(a, b)
-    return y if size == len(y) else y[start : start + size]
+    return numpys_convolve(a, b, mode)
+
+
+def numpys_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray:
+    """np.convolve with scipy's "same": the size of a, also where b is longer."""
+    if mode != "same" or len(a) >= len(b):
+        return np.convolve(a, b, mode)  # type: ignore[call-overload]
+    start, size = output_window(mode, len(a), len(b))
+    return np.convolve(a, b)[start : start + size]
 
 
 def all_finite(y: np.ndarray) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import InputError, InputTypeError
 from .plain import array_likes, plain_convolve
-from .short import short_convolve, short_way
+from .short import numpys_convolve, short_convolve, short_way
 
 __all__ = ["convolve", "convolve2d", "correlate", "correlate2d", "fftconvolve", "oaconvolve"]
 
@@ -234,7 +234,7 @@ def _convolve(a: Any, b: Any, mode: str, method: str) -> Any:
     if 0 in a.shape or 0 in b.shape:
         return _product(a.reshape(-1)[:0], b.reshape(-1)[:0])
     if isinstance(a, np.ndarray) and a.ndim == 1 and method in ("auto", "direct") and _is_short(a, b):
-        return _numpy_convolve(a, b, mode)
+        return numpys_convolve(a, b, mode)
     y = _through_core(a, b, range(a.ndim), mode, method)
     if method == "fft" and isinstance(y, np.ndarray):
         _warn_of_non_finite(y)
@@ -417,13 +417,6 @@ def _is_short(a: np.ndarray, b: np.ndarray) -> bool:
         is_complex = "c" in (a.dtype.kind, b.dtype.kind)
         return short_way(n, k, max(a.itemsize, b.itemsize), is_complex) is not None
     return n * k <= INTEGER_PRODUCTS or k <= 8
-
-
-def _numpy_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray:
-    if mode != "same" or len(a) >= len(b):
-        return np.convolve(a, b, mode)  # type: ignore[call-overload]
-    start = (len(b) - 1) // 2
-    return np.convolve(a, b)[start : start + len(a)]
 
 
 def _through_core(a: Any, b: Any, axes: Sequence[int], mode: str, method: str) -> Any:

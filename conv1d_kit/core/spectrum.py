@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import torch
 
@@ -18,8 +18,10 @@ __all__ = [
     "cut",
     "cut_line",
     "fast_length",
+    "fewer_threads",
     "fft_points",
     "gradient_points",
+    "line_counts",
     "line_points",
     "line_seconds",
     "remembered",
@@ -143,18 +145,18 @@ def spectral_seconds(
     mixed = w_shape[1] > 1 and w_shape[0] > g.groups
     if mixed:  # the kernels' spectra are made in fresh memory and brought into order
         seconds += (
-            4 * MACHINE.reorder[itemsize > 4] * _fewer_threads() * math.prod(w_shape[:-1]) * parts * n_fft / 2
+            4 * MACHINE.reorder[itemsize > 4] * fewer_threads() * math.prod(w_shape[:-1]) * parts * n_fft / 2
         )
     n_products = w_shape[1] * math.prod(kernel[:-1]) * parts
     seconds += n_rounds * n_products // (w_shape[1] if mixed else 1) * MACHINE.part_call[itemsize > 4]
-    seconds += MACHINE.moved[itemsize > 4] * rows_out * n_out * _fewer_threads()
+    seconds += MACHINE.moved[itemsize > 4] * rows_out * n_out * fewer_threads()
     return seconds + _products_seconds(n_fft, n_blocks, rows_in, rows_out, n_products, mixed, itemsize)
 
 
 def _products_seconds(
     n: int, n_blocks: int, rows_in: int, rows_out: int, n_products: int, mixed: bool, itemsize: int
 ) -> float:
-    wide, more = itemsize > 4, _fewer_threads()
+    wide, more = itemsize > 4, fewer_threads()
     if not mixed:
         return MACHINE.product[wide] * more * n_products * rows_out * n_blocks * n
     each = MACHINE.mix[wide] * n_products * rows_out + MACHINE.reorder[wide] * (rows_in + rows_out)
@@ -178,14 +180,29 @@ def line_seconds(n_fft: int, k: int, size: int, itemsize: int, whole: int) -> fl
         paired = 2 if n_fft * itemsize >= LONE_BYTES else 1
         seconds = transform_seconds(n_fft, 2, 1, itemsize) + transform_seconds(n_fft, paired, 1, itemsize)
         return seconds + MACHINE.product[itemsize > 4] * n_fft + MACHINE.moved[itemsize > 4] * size
+    counts, wide = line_counts(n_fft, k, size), itemsize > 4
+    seconds = transform_seconds(n_fft, counts.transforms, counts.calls, itemsize)
+    seconds += counts.part_calls * MACHINE.part_call[wide] + MACHINE.moved[wide] * size * fewer_threads()
+    return seconds + MACHINE.product[wide] * counts.products * fewer_threads()
+
+
+class LineCounts(NamedTuple):
+    """What one row and one kernel take by blocks: the terms that `tune.py` fits and `line_seconds` adds up."""
+
+    transforms: int
+    calls: int  # of the transforms
+    part_calls: int
+    products: int  # points whose spectra are multiplied, once a part of the kernel
+
+
+def line_counts(n_fft: int, k: int, size: int) -> LineCounts:
+    """For `size` outputs of k taps by blocks of n_fft points."""
     parts, hop, _ = cut_line(n_fft, k)
-    n_blocks, wide = -(-size // hop), itemsize > 4
+    n_blocks = -(-size // hop)
     n_rounds = -(-n_blocks // blocks_a_round(2, n_blocks, n_fft, parts))
     at_once = n_rounds == 1 == parts  # then the kernel goes with the first call
     transforms = 2 * n_blocks + n_rounds * (parts - 1) + parts * (1 + at_once)
-    seconds = transform_seconds(n_fft, transforms, 2 * n_rounds + 1 - at_once, itemsize)
-    seconds += n_rounds * (parts - 1) * MACHINE.part_call[wide] + MACHINE.moved[wide] * size * _fewer_threads()
-    return seconds + _products_seconds(n_fft, n_blocks, 1, 1, parts, False, itemsize)
+    return LineCounts(transforms, 2 * n_rounds + 1 - at_once, n_rounds * (parts - 1), parts * n_blocks * n_fft)
 
 
 @remembered
@@ -195,8 +212,8 @@ def gradient_points(span: int, extent: int, rows: int, n_products: int, itemsize
     def seconds(n: int) -> float:
         n_blocks = -(-(extent - span + 1) // (n - span + 1))
         n_rounds = -(-n_blocks // blocks_a_round(rows, n_blocks, n))
-        mixing = n_blocks * n / 2 * (MACHINE.mix[0] * n_products + MACHINE.reorder[0] * rows)
-        return transform_seconds(n, rows * n_blocks, 2 * n_rounds, itemsize) + mixing * _fewer_threads()
+        mixing = _products_seconds(n, n_blocks, rows - 1, 1, n_products, True, itemsize)
+        return transform_seconds(n, rows * n_blocks, 2 * n_rounds, itemsize) + mixing
 
     return min([fast_length(extent), *block_lengths(span, extent, 1, may_part=False)], key=seconds)
 
@@ -262,7 +279,7 @@ def transform_seconds(n: int, transforms: int, calls: int, itemsize: int = 4) ->
     point = points[low] + (at - low) * (points[low + 1] - points[low])
     if n & (n - 1):
         point *= UNEVEN
-    point *= _fewer_threads() * (1 + calls / max(1, transforms))
+    point *= fewer_threads() * (1 + calls / max(1, transforms))
     alone = MACHINE.alone * n if transforms <= calls and n * itemsize >= LONE_BYTES else 0.0
     return transforms * (n * point + alone) + calls * (MACHINE.fft_call[wide] + MACHINE.fft_table[wide] * n)
 
@@ -272,7 +289,7 @@ def threads_in_use() -> int:
     return MACHINE.threads if torch.compiler.is_compiling() else torch.get_num_threads()
 
 
-def _fewer_threads() -> float:
+def fewer_threads() -> float:
     """How much longer work takes than with as many threads as the constants were measured with."""
     return MACHINE.threads / min(MACHINE.threads, threads_in_use())
 

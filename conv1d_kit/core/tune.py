@@ -17,9 +17,9 @@ from .geometry import Geometry
 from .library import library
 from .machine import SMALLEST, Machine
 from .spectral_line import spectral_line
-from .spectrum import block_lengths, blocks_a_round, cut_line, fast_length
+from .spectrum import block_lengths, fast_length, line_counts
 
-__all__ = ["measure"]
+__all__ = ["least_seconds", "measure"]
 
 FLAT = Geometry((1,), ((0, 0),), (1,), 1)
 LINES = ((3_000, 100), (10_000, 255), (10_000, 4_095), (100_000, 63), (100_000, 1_023), (100_000, 16_383),
@@ -68,30 +68,23 @@ def _fit_lines(dtype: torch.dtype, start: Machine, budget_s: float) -> dict:
     for size, k, n in _line_cases():
         x, w = torch.randn(size, dtype=dtype), torch.randn(k, dtype=dtype)
         size += k - 1
-        seconds = _least(partial(spectral_line, x, w, 0, size, n), budget_s)
-        parts, hop, _ = cut_line(n, k)
-        n_blocks = -(-size // hop)
-        n_rounds = -(-n_blocks // blocks_a_round(2, n_blocks, n, parts))
-        at_once = n_rounds == 1 == parts
-        transforms, calls = (
-            2 * n_blocks + n_rounds * (parts - 1) + parts * (1 + at_once),
-            2 * n_rounds + 1 - at_once,
-        )
-        points = [transforms * n * (1 + calls / transforms) if n.bit_length() - 1 == b else 0 for b in bits]
-        fixed = [calls, calls * n, n_rounds * (parts - 1), parts * n_blocks * n, size]
+        seconds = least_seconds(partial(spectral_line, x, w, 0, size, n), budget_s)
+        transforms, calls, part_calls, products = line_counts(n, k, size)
+        points = [(transforms + calls) * n if n.bit_length() - 1 == b else 0 for b in bits]
+        fixed = [calls, calls * n, part_calls, products, size]
         rows.append(np.array(fixed + points) / seconds)
     shares, _ = nnls(np.array(rows), np.ones(len(rows)))
     shares = np.maximum(shares, LEAST)
     wide = dtype == torch.float64
     known = dict(zip(bits, shares[5:], strict=True))
     lowest, highest = min(known), max(known)
-    points = []
+    extended: list[float] = []
     for i, usual in enumerate(start.points[wide]):
         bit = i + SMALLEST
         near = min(max(bit, lowest), highest)  # beyond what was measured: as the usual grows
-        points.append(float(known[near] * usual / start.points[wide][near - SMALLEST]))
+        extended.append(float(known[near] * usual / start.points[wide][near - SMALLEST]))
     names = ("fft_call", "fft_table", "part_call", "product", "moved")
-    return {"points": tuple(points), **dict(zip(names, map(float, shares[:5]), strict=True))}
+    return {"points": tuple(extended), **dict(zip(names, map(float, shares[:5]), strict=True))}
 
 
 def _line_cases() -> Iterator[tuple[int, int, int]]:
@@ -107,11 +100,11 @@ def _mixing(dtype: torch.dtype, budget_s: float) -> dict[str, float]:
     """A complex multiply-add of a batched product, and a number brought into its order and back."""
     kind = torch.complex64 if dtype == torch.float32 else torch.complex128
     w, x = torch.randn(513, 32, 32, dtype=kind), torch.randn(513, 32, 40, dtype=kind)
-    each = _least(lambda: torch.bmm(w, x), budget_s) / (513 * 32 * 32 * 40)
+    each = least_seconds(lambda: torch.bmm(w, x), budget_s) / (513 * 32 * 32 * 40)
     spectra = torch.randn(8, 32, 5, 513, dtype=kind)
     ordered = spectra.permute(3, 1, 0, 2).contiguous()
-    there = _least(lambda: spectra.permute(3, 1, 0, 2).contiguous(), budget_s)
-    back = _least(lambda: ordered.permute(2, 1, 3, 0).contiguous(), budget_s)
+    there = least_seconds(lambda: spectra.permute(3, 1, 0, 2).contiguous(), budget_s)
+    back = least_seconds(lambda: ordered.permute(2, 1, 3, 0).contiguous(), budget_s)
     return {"mix": each, "reorder": (there + back) / spectra.numel()}
 
 
@@ -120,25 +113,25 @@ def _direct(dtype: torch.dtype, start: Machine, budget_s: float) -> dict[str, fl
     wide = dtype == torch.float64
     x, w = torch.randn(4, 16, 8000, dtype=dtype), torch.randn(16, 16, 31, dtype=dtype)
     lanes = min(16, start.lanes[wide])
-    each = _least(lambda: library(x, w, FLAT), budget_s) / (4 * 16 * 16 * 31 * 7970) * lanes
+    each = least_seconds(lambda: library(x, w, FLAT), budget_s) / (4 * 16 * 16 * 31 * 7970) * lanes
     depthwise, x = FLAT._replace(groups=32), torch.randn(4, 32, 8000, dtype=dtype)
     times = {}
     for taps in (3, 31):
         w = torch.randn(32, 1, taps, dtype=dtype)
-        times[taps] = _least(partial(library, x, w, depthwise), budget_s) / (4 * 32 * 8000)
+        times[taps] = least_seconds(partial(library, x, w, depthwise), budget_s) / (4 * 32 * 8000)
     slope, output = _line(times)
     line, reaches = torch.randn(200_000, dtype=dtype), {}
     for taps in (16, 63):
         w = torch.randn(taps, dtype=dtype)
         reach = outputs_a_row(taps, 1) - 1 + taps
-        reaches[reach] = _least(partial(toeplitz_line, line, w, 0, 200_000), budget_s) / 200_000
+        reaches[reach] = least_seconds(partial(toeplitz_line, line, w, 0, 200_000), budget_s) / 200_000
     product, store = _line(reaches)
     x, w, row, kernel = torch.randn(1, 2, 64), torch.randn(1, 2, 16), torch.randn(64), torch.randn(16)
     return {
         "multiply_add": each, "depthwise": slope, "depthwise_output": output,
         "toeplitz_add": product, "toeplitz_output": store,
-        "direct_call": _least(lambda: library(x, w, FLAT), budget_s),
-        "toeplitz_call": _least(lambda: toeplitz_line(row, kernel, 0, 64), budget_s),
+        "direct_call": least_seconds(lambda: library(x, w, FLAT), budget_s),
+        "toeplitz_call": least_seconds(lambda: toeplitz_line(row, kernel, 0, 64), budget_s),
     }  # fmt: skip
 
 
@@ -147,7 +140,7 @@ def _line(times: dict[int, float]) -> tuple[float, float]:
     return max(float(slope), LEAST), max(float(intercept), LEAST)
 
 
-def _least(run: Callable[[], object], budget_s: float) -> float:
+def least_seconds(run: Callable[[], object], budget_s: float) -> float:
     """Least seconds of a call."""
     run()
     least, spent = float("inf"), 0.0
