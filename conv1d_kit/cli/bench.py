@@ -29,7 +29,8 @@ MOST_PREDICTED_S = 5.0  # a method that would take longer is left out
 
 def bench(tune: Tune = False, reset: Reset = False, as_json: JsonFlag = False) -> None:
     """Time each method on a few shapes beside what is chosen; --tune measures the machine first."""
-    from ..core.machine import MACHINE, Machine, save, wisdom_path
+    from ..core.machine import MACHINE, PLACE, Machine, save, wisdom_path
+    from ..report.page import check_target
 
     if tune and reset:
         raise InputError("--tune and --reset must not come together, got both; choose one")
@@ -38,6 +39,8 @@ def bench(tune: Tune = False, reset: Reset = False, as_json: JsonFlag = False) -
         raise InputError(
             "CONV1D_KIT_WISDOM must name a file to keep the constants in, got an empty name; unset it"
         )
+    if path is not None and (tune or reset):
+        check_target(path, "wisdom.json", f"name another place with {PLACE}")
     if reset:
         assert path is not None
         existed = path.exists()

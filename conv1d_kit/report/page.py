@@ -225,8 +225,12 @@ def write_page(page: Page, path: str | os.PathLike) -> Path:
     return target
 
 
-def check_target(path: str | os.PathLike) -> Path:
+def check_target(
+    path: str | os.PathLike, name: str = "report.html", cure: str = "choose another place with --out"
+) -> Path:
     """The path as a file that can be written, its folder made: to be asked before the work, not after it.
+
+    `name` is offered where a folder came, `cure` where nothing can be written.
 
     Raises
     ------
@@ -235,16 +239,16 @@ def check_target(path: str | os.PathLike) -> Path:
     """
     target = Path(path)
     if os.path.isdir(target):
-        raise DataError(f"{target} is a folder, a file name is needed; try {target / 'report.html'}")
+        raise DataError(f"{target} is a folder, a file name is needed; try {target / name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.lstat(target)
     except FileNotFoundError:  # a free name that the system would take
         pass
     except OSError as error:
-        raise DataError(f"cannot write {target}: {error.strerror}; choose another place with --out") from error
+        raise DataError(f"cannot write {target}: {error.strerror}; {cure}") from error
     if not os.access(target.parent, os.W_OK):
-        raise DataError(f"cannot write {target}: its folder is read-only; choose another place with --out")
+        raise DataError(f"cannot write {target}: its folder is read-only; {cure}")
     return target
 
 

@@ -129,3 +129,18 @@ def test_bench_says_what_does_not_go_together(run, monkeypatch):
     code, _, err = run("bench", "--tune")
     assert code == 2
     assert "CONV1D_KIT_WISDOM must name a file" in err
+
+
+@pytest.mark.parametrize("flag", ["--tune", "--reset"])
+@pytest.mark.parametrize(("place", "words"), [("", "is a folder"), ("file.txt/wisdom.json", "cannot write")])
+def test_bench_asks_for_its_place_before_it_measures(run, monkeypatch, tmp_path, flag, place, words):
+    from conv1d_kit.core import tune
+
+    (tmp_path / "file.txt").write_text("mine")
+    monkeypatch.setenv("CONV1D_KIT_WISDOM", str(tmp_path / place))
+    monkeypatch.setattr(tune, "measure", lambda on_step: pytest.fail("measured first"))
+    code, out, err = run("bench", flag)
+    assert code == 2
+    assert words in err
+    assert out == ""
+    assert (tmp_path / "file.txt").read_text() == "mine"
