@@ -114,6 +114,10 @@ class Partitioned:
         phase : int
             The value of `phase` at that moment.
         """
+        with np.errstate(all="ignore"):
+            self._load(past, phase)
+
+    def _load(self, past: np.ndarray, phase: int) -> None:
         block, size = self.layout.block, (self.layout.ratio or 1) * self.layout.block
         done = phase // block * block  # samples of the open block of the tail that the head has seen
         ready = self.reach - self.reach % size
@@ -141,15 +145,16 @@ class Partitioned:
     def push(self, x: np.ndarray) -> np.ndarray:
         """y (B, C_out, n) for the next n samples x (B, C_in, n)."""
         block, n = self.layout.block, x.shape[-1]
-        if n == block and self.phase % block == 0:
-            return self._whole(x)
-        out, at = [], 0
-        while at < n:
-            filled = self.phase % block
-            count = min(block - filled, n - at)
-            part = x[..., at : at + count]
-            out.append(self._whole(part) if count == block else self._piece(part, filled))
-            at += count
+        with np.errstate(all="ignore"):  # what is not finite is for the caller to see to
+            if n == block and self.phase % block == 0:
+                return self._whole(x)
+            out, at = [], 0
+            while at < n:
+                filled = self.phase % block
+                count = min(block - filled, n - at)
+                part = x[..., at : at + count]
+                out.append(self._whole(part) if count == block else self._piece(part, filled))
+                at += count
         return np.concatenate(out, -1) if len(out) != 1 else out[0]
 
     def _whole(self, x: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -15,7 +16,7 @@ from .border import Border
 from .conv import conv
 from .geometry import Geometry
 from .history import History
-from .nonfinite import NAN_RULES
+from .nonfinite import NAN_RULES, refuse_nan
 from .padding import resolve_padding
 from .plan import check_bias, check_flip, check_option, make_plan, per_axis
 from .precision import PRECISIONS
@@ -158,7 +159,13 @@ class ConvStream:
             (x, _), _ = enter(chunk=chunk, w=self._leave(self._w[:0]))
             if self._kind is None:
                 self._begin(x)
-            y = self._taken(self._checked_chunk(x.detach()))
+            x = self._checked_chunk(x.detach())
+            undo = self._undo()
+            try:
+                y = self._taken(x)
+            except BaseException:  # an option of `conv` refuses what has come, or Ctrl-C
+                undo()
+                raise
             return self._leave(y if self._batched else y[0])
 
     def flush(self) -> Any:
@@ -177,7 +184,7 @@ class ConvStream:
                 nothing = self._w.new_zeros((self._w.shape[1] * self._groups, *self._spans[:-1], 0))
                 self._begin(nothing)
                 self._taken(nothing[None])
-            y = self._whole() if self._history is None else self._rest()
+            y = self._rest() if self._history is not None else self._whole()
             self._ended = True
             return self._leave(y if self._batched else y[0])
 
@@ -214,7 +221,7 @@ class ConvStream:
             raise InputError(f"crossfade must be an int >= 0, got {shown(crossfade)}")
         if crossfade and not (self._w.is_floating_point() or self._w.is_complex()):
             raise InputError(
-                f"crossfade must be 0 for {self._w.dtype}, got {crossfade}; convert w to floating point"
+                f"crossfade must be 0 for {_dtype_name(self._w.dtype)}, got {crossfade}; make w floating point"
             )
         missing = self._w.shape[-1] - given.shape[-1] if given.ndim == self._w.ndim else -1
         if missing < 0 or given.shape[:-1] != self._w.shape[:-1] or given.dtype != self._w.dtype:
@@ -308,7 +315,7 @@ class ConvStream:
         self._received += x.shape[-1]
         self._border.see(x)
         if self._history is None:
-            self._pending.append(x.clone())
+            self._pending = [*self._pending, x.clone()]
             if self._waits_for_end:
                 return self._nothing
             seen = self._pending[0] if len(self._pending) == 1 else torch.cat(self._pending, -1)
@@ -319,6 +326,18 @@ class ConvStream:
             x = seen
         self._history.append(x)
         return self._ready(gated=bool(self._asked_latency))
+
+    def _undo(self) -> Callable[[], None]:
+        """What brings the stream back to where it stands now."""
+        history, pending, first, received = self._history, self._pending, self._border.state, self._received
+        last = 0 if history is None else history.last
+
+        def undo() -> None:
+            self._history, self._pending, self._border.state, self._received = history, pending, first, received
+            if history is not None:
+                history.last = last
+
+        return undo
 
     def _ready(self, *, gated: bool = False, is_end: bool = False) -> torch.Tensor:
         history, first = self._history, self._emitted
@@ -338,7 +357,7 @@ class ConvStream:
         """What the end of the signal leaves."""
         history, border = self._history, self._border
         assert history is not None
-        if border.high:
+        if border.high and border.low + self._received + border.high >= self._span:
             kept = min(border.kept, self._received)
             history.append(border.after(history.read(history.last - kept, history.last), self._received))
         return self._ready(is_end=True)
@@ -400,6 +419,8 @@ class ConvStream:
         if not self._batched:
             x = x[None]
         if tuple(x.shape[:-1]) == shape and x.dtype == dtype and x.device == device:
+            if self._given["nan"] == "raise":
+                refuse_nan("chunk", x, batched=self._batched)
             return x
         wanted, got = ", ".join(map(str, shape if self._batched else shape[1:])), x if self._batched else x[0]
         raise InputError(
