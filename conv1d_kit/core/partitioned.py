@@ -142,6 +142,21 @@ class Partitioned:
             for step in range(phase // block):
                 self._work(step)
 
+    def follow(self, other: Partitioned) -> None:
+        """Stand where another kernel's engine of the same layout stands, which has heard the same."""
+        with np.errstate(all="ignore"):
+            self.phase, self._rest = other.phase, None
+            self._recent = other._recent.copy()
+            self._head.follow(other._head)
+            if self._tail is not None and other._tail is not None:
+                self._tail.follow(other._tail)
+                self._big, self._next = other._big.copy(), other._next.copy()
+                done = self.phase // self.layout.block
+                self._now = self._tail.sums(self._back, ahead=-1 if done else 0)
+                self._plan_work()
+                for step in range(1, done):
+                    self._work(step)
+
     def push(self, x: np.ndarray) -> np.ndarray:
         """y (B, C_out, n) for the next n samples x (B, C_in, n)."""
         block, n = self.layout.block, x.shape[-1]
@@ -242,41 +257,50 @@ class _Parts:
         spectra = spectra.reshape(groups, n_out // groups, channels, count, -1).transpose(3, 2, 0, 1, 4)
         self.weights = np.ascontiguousarray(spectra).reshape(-1, 1, groups, n_out // groups, self.n_freq)
         self._channels, self._there, self._at = channels, there, 0
+        self._kept = count + 1  # blocks of the signal: one more than there are parts, for `sums` as they were
 
     def load(self, line: np.ndarray) -> None:
         """Spectra of the last blocks of line (B, C, n·size), each kept twice, so that all lie in a row."""
         self.spectra = np.zeros(
-            (2 * len(self.weights), len(line), self.groups, 1, self.n_freq), self.weights.dtype
+            (2 * self._kept * self._channels, len(line), self.groups, 1, self.n_freq), self.weights.dtype
         )
         self._terms = np.empty(np.broadcast_shapes(self.spectra[: len(self.weights)].shape, self.weights.shape),
                                self.weights.dtype)  # fmt: skip
         self._at, size = 0, self.size
-        n = min(self.count, line.shape[-1] // size - 1)
+        n = min(self._kept, line.shape[-1] // size - 1)
         for i in range(n):  # one by one, as they come from the stream
             stop = line.shape[-1] - i * size
-            self._put(i, self._there(line[..., stop - 2 * size : stop]))
+            frame = line[..., stop - 2 * size : stop]
+            if frame.any():
+                self._put(i, self._there(frame))
+
+    def follow(self, other: _Parts) -> None:
+        """Take another kernel's spectra of the signal."""
+        self.spectra, self._at = other.spectra.copy(), other._at
+        self._terms = np.empty_like(other._terms)
 
     def add(self, spectrum: np.ndarray) -> None:
         """The spectrum (B, C, F) of a new block."""
-        self._at = (self._at or self.count) - 1
+        self._at = (self._at or self._kept) - 1
         self._put(self._at, spectrum)
 
     def _put(self, at: int, spectrum: np.ndarray) -> None:
         batch, channels, n_freq = spectrum.shape
         parts = spectrum.reshape(batch, self.groups, channels // self.groups, n_freq)
         parts = parts.transpose(2, 0, 1, 3)[:, :, :, None]
-        for place in (at * self._channels, (at + self.count) * self._channels):
+        for place in (at * self._channels, (at + self._kept) * self._channels):
             self.spectra[place : place + self._channels] = parts
 
     def products(self, low: int = 0, high: int | None = None, ahead: int = 0) -> np.ndarray:
         """Sums over parts and channels (B, groups, O/groups, F) of all frequencies, or low to high.
 
-        `ahead` 1: as they are before a block that is still to come.
+        `ahead` 1: as they will be but for the block that is to come; −1: as they were before the last one.
         """
-        first, count = self._at * self._channels, (self.count - ahead) * self._channels
+        skipped, older = max(0, ahead) * self._channels, max(0, -ahead)
+        first, count = (self._at + older) * self._channels, len(self.weights) - skipped
         x = self.spectra[first : first + count, ..., low:high]
         terms = self._terms[:count, ..., low:high]
-        return np.multiply(x, self.weights[ahead * self._channels :, ..., low:high], out=terms).sum(0)
+        return np.multiply(x, self.weights[skipped:, ..., low:high], out=terms).sum(0)
 
     def sums(self, back: Any, ahead: int = 0) -> np.ndarray:
         """(B, C_out, size): what the block gives."""

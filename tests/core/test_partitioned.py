@@ -74,3 +74,17 @@ def test_long_kernels_are_cut_unevenly_and_short_ones_are_not():
     assert partition_layout(1_000, 64).ratio == 0
     long, short = partition_layout(96_000, 64), partition_layout(1_000, 64)
     assert partition_seconds(short, 64) < partition_seconds(long, 64) < partition_seconds(long, 128)
+
+
+@pytest.mark.parametrize("cut", LAYOUTS)
+@pytest.mark.parametrize("at", [1, 64, 100, 640, 1_001])
+def test_an_engine_follows_another_kernels(cut, at):
+    block, ratio = cut
+    rng, taps = np.random.default_rng(0), 5 * max(ratio, 1) * block - 3
+    x, old, new = rng.standard_normal((1, 2, 3_000)), *(rng.standard_normal((2, 2, taps)) for _ in range(2))
+    first, second, wanted = (Partitioned(w, 1, layout(taps, block, ratio)) for w in (old, new, new))
+    for engine in (first, wanted):
+        engine.load(x[..., :0])
+        engine.push(x[..., :at])
+    second.follow(first)
+    np.testing.assert_array_equal(second.push(x[..., at:]), wanted.push(x[..., at:]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -393,6 +394,22 @@ def test_another_kernel_fades_in(partition):
     np.testing.assert_allclose(got, wanted, atol=1e-10)
 
 
+@pytest.mark.parametrize("partition", ["none", "nonuniform"])
+def test_a_state_taken_in_the_middle_of_a_crossfade_goes_on(partition):
+    rng = np.random.default_rng(14)
+    x, old, new = rng.standard_normal((1, 6_400)), *(rng.standard_normal((1, 1, 700)) for _ in range(2))
+    stream, other = (ConvStream(old, padding="full", flip=True, partition=partition) for _ in range(2))
+    for i in range(0, 1_920, 64):
+        stream.push(x[:, i : i + 64])
+    stream.set_kernel(new, crossfade=1_000)
+    for i in range(1_920, 2_560, 64):
+        stream.push(x[:, i : i + 64])
+    other.state = stream.state
+    for i in range(2_560, 6_400, 64):
+        np.testing.assert_array_equal(other.push(x[:, i : i + 64]), stream.push(x[:, i : i + 64]))
+    np.testing.assert_array_equal(other.flush(), stream.flush())
+
+
 def test_a_crossfade_does_not_click():
     """A slow sine through opposite kernels: its steps stay as small as slopes of sine and fade make them."""
     x = np.sin(2 * np.pi * np.arange(20_000) / 2_000)[None]
@@ -537,3 +554,50 @@ def test_a_state_must_be_of_such_a_stream():
 def test_an_empty_stream_gives_what_conv_gives_for_nothing():
     assert ConvStream(np.ones((1, 2, 3))).flush().shape == (1, 0)
     np.testing.assert_array_equal(ConvStream(np.ones((1, 2, 3)), padding="full").flush(), np.zeros((1, 2)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from([1, 63, 64, 64, 64, 100, 512, 2_000, 20_000]), min_size=1, max_size=60),
+    st.sampled_from([500, 4_000, 30_000]), st.sampled_from([1, 2]), st.booleans(),
+)  # fmt: skip
+def test_long_kernels_change_ways_as_chunks_change(sizes, taps, stride, stereo):
+    """Partitions of short blocks, of longer ones, windows: whatever is quickest, and back."""
+    rng = np.random.default_rng(taps + sum(sizes))
+    x, w = rng.standard_normal((1 + stereo, sum(sizes))), rng.standard_normal((2, 1 + stereo, taps))
+    got = run(ConvStream(w, padding="full", flip=True, stride=stride), x, sizes)
+    np.testing.assert_allclose(got, conv(x, w, padding="full", flip=True, stride=stride), atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 64, 480, 441, 70_000])
+def test_a_prepared_stream_gives_the_same(n):
+    rng = np.random.default_rng(12)
+    x, w = rng.standard_normal((2, 3 * n)), rng.standard_normal((2, 2, 3_000))
+    ready, plain = (ConvStream(w, padding="causal") for _ in range(2))
+    ready.prepare(np.full((2, n), np.nan))
+    for _ in range(2):
+        got = run(ready, x, [n, n])
+        np.testing.assert_allclose(got, conv(x, w, padding="causal"), atol=1e-10)
+        np.testing.assert_array_equal(got, run(plain, x, [n, n]))
+        ready.reset()
+        plain.reset()
+    with pytest.raises(InputError, match="C_in = 3"):
+        ready.prepare(np.zeros((3, n)))
+
+
+def test_a_kernel_may_be_set_from_another_thread():
+    rng = np.random.default_rng(13)
+    x, old, new = rng.standard_normal((1, 64_000)), *(rng.standard_normal((1, 1, 9_000)) for _ in range(2))
+    stream = ConvStream(old, padding="causal", flip=True)
+    setter = threading.Thread(target=lambda: stream.set_kernel(new, crossfade=640))
+    parts = []
+    for i in range(0, 64_000, 64):
+        if i == 12_800:
+            setter.start()
+        parts.append(stream.push(x[:, i : i + 64]))
+        if i == 32_000:
+            setter.join()
+    got = np.concatenate(parts, -1)[0]
+    a, b = (oaconvolve(x[0], w[0, 0])[:64_000] for w in (old, new))
+    np.testing.assert_allclose(got[:12_800], a[:12_800], atol=1e-9)
+    np.testing.assert_allclose(got[-30_000:], b[-30_000:], atol=1e-9)
