@@ -132,6 +132,7 @@ class Track:
         theirs = other._engine
         if theirs is not None and (self._engine is None or self._engine.layout != theirs.layout):
             self._engine = Partitioned(to_numpy(self._response()), theirs.groups, theirs.layout)
+            self._engine.allocate(self._lead[0])
             self._fed = NOWHERE
         return self._engine
 
@@ -145,9 +146,9 @@ class Track:
         layout = None if is_end else self._layout(grid if fixed else last - first)
         in_steps = fixed or layout is None
         while at < last:
-            line = (at // grid + 1) * grid
-            stop = min(line, last) if fixed or (in_steps and last - line >= grid) or at % grid == 0 else last
-            stop = stop if in_steps else last
+            line, stop = (at // grid + 1) * grid, last
+            if in_steps and (fixed or at % grid == 0 or last - line >= grid):
+                stop = min(line, last)
             parts.append(self._some(history, at, stop, layout))
             at = stop
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
@@ -209,7 +210,7 @@ class Track:
         if engine is None or engine.layout != layout or not 0 <= due - self._fed < self._stride:
             engine = self._start(layout, history, due, 0)
         skipped = due - self._fed
-        y = engine.push(to_numpy(history.read(self._fed, stop).to(self._dtype)))
+        y = engine.push(self._numbers(history, self._fed, stop))
         self._fed = stop
         if not _is_finite(y):
             self._refuse_engine()
@@ -225,12 +226,17 @@ class Track:
         """An engine that has seen the samples before `fed`."""
         if self._engine is None or self._engine.layout != layout:
             self._engine = Partitioned(to_numpy(self._response()), self.setting.geometry.groups, layout)
-        past = to_numpy(history.read(max(history.first, fed - self._engine.reach), fed).to(self._dtype))
+        past = self._numbers(history, max(history.first, fed - self._engine.reach), fed)
         if not _is_finite(past):
             past = np.where(np.isfinite(past), past, 0)  # older than anything that an output to come sees
         self._engine.load(past, phase)
         self._fed = fed
         return self._engine
+
+    def _numbers(self, history: History, start: int, stop: int) -> np.ndarray:
+        if self._x_dtype == self._dtype:
+            return history.read_array(start, stop)
+        return to_numpy(history.read(start, stop).to(self._dtype))
 
     def _response(self) -> torch.Tensor:
         """The kernel with its dilation, in the order of mathematics."""
