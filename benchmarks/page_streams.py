@@ -33,9 +33,8 @@ def streams(results: dict) -> str:
     intro = (
         "A response of 2 s at 48 kHz (96,000 taps), mono, float32, blocks in turn with those of pedalboard's\n"
         f"Convolution. At most: median {shown_time(MEDIAN_S)} for blocks of 64, 99th percentile {SHARE:.0%}\n"
-        f"of what a block lasts; from {THROUGHPUT_BLOCK:,} on the mean at most pedalboard's, which scales every\n"
-        "response to an energy of its own: the difference, beside the largest sample, is after that scale is\n"
-        "taken out."
+        f"of what a block lasts; from {THROUGHPUT_BLOCK:,} on the mean at most pedalboard's, which scales\n"
+        "every response to an energy of its own: the difference, beside the largest sample, is without that."
     )
     head = "block | lasts | median | mean | 99th percentile | late | pedalboard | ratio | difference"
     parts = [intro, table(head, "|--:" * 9 + "|", lines)]
@@ -76,8 +75,8 @@ def files(results: dict) -> str:
     if not sounds and not maps:
         return ""
     intro = (
-        "`conv_file` with a response of 2 s at 48 kHz, each case in a process of its own, all of it counted as\n"
-        f"resident. Reading, convolving and writing run side by side; asked for is {SPEED:.0f}× real time."
+        "`conv_file` with a response of 2 s at 48 kHz, each case in a process of its own, all of it counted\n"
+        f"as resident. Reading, convolving and writing run side by side; asked for is {SPEED:.0f}× real time."
     )
     head = "sound | file | time | real time | read / convolve / write | resident | at most"
     text = [intro, table(head, "|---|--:|--:|--:|--:|--:|--:|", sounds)]
