@@ -1,0 +1,374 @@
+"""stream(net): chunks in, and out come the frames or the logits that the whole signal would have given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from ..errors import InputError, InputTypeError
+from .export import export_step
+from .frames import Form, Frames, State, frames_of
+from .tracing import Plan, inputs_of, plan_net, run_plan
+
+__all__ = ["NetStream", "stream"]
+
+
+def stream(net: torch.nn.Module, *, latency: int | str = 0, sample_rate: int | None = None) -> NetStream:
+    """Make a stream of a net: it takes chunks of any length and gives what the net gives for the whole.
+
+    Parameters
+    ----------
+    net : torch.nn.Module in eval mode
+        Called with one tensor whose last axis is time, (B, C, T), (B, C, F, L), (B, T) samples or (B, L) ids;
+        arguments beyond the first take their defaults. The stream uses the net's own weights.
+    latency : int >= 0 (samples) or "any"
+        How far the net may look ahead. 0: it must be causal.
+    sample_rate : int, optional (Hz)
+        What `push(chunk, sample_rate=…)` is held to; a front-end in the net says it itself.
+
+    Returns
+    -------
+    NetStream
+
+    Raises
+    ------
+    InputError
+        A layer that looks ahead further than `latency`, one that cannot be streamed, a net in training mode, or
+        one that torch.fx cannot trace; the message names the layer and the cure.
+    InputTypeError
+        If net is not a torch.nn.Module.
+
+    Notes
+    -----
+    Output frame l of a net of total stride S stands for the input samples l·S to (l + 1)·S − 1, and the net is
+    causal if no frame needs a sample beyond these: then n·S samples give n frames at once. `latency` counts
+    the samples beyond them that must come first, along the worst path.
+
+    Examples
+    --------
+    >>> from conv1d_kit import Conv1d
+    >>> net = torch.nn.Sequential(Conv1d(1, 2, 5, padding="causal"), Conv1d(2, 1, 3, padding=1))
+    >>> stream(net.eval())
+    Traceback (most recent call last):
+        ...
+    conv1d_kit.errors.InputError: latency must be >= 1 for this net, got 0: 1 (Conv1d) looks 1 frame of its
+    input ahead; use stream(net, latency=1), or pad it causally
+    """
+    if not isinstance(net, torch.nn.Module):
+        raise InputTypeError(f"net must be a torch.nn.Module, got {type(net).__name__}")
+    for name, module in net.named_modules():
+        if module.training:
+            where = f" at {name}" if name else ""
+            raise InputError(f"net must be in eval mode, got training mode{where}; call net.eval()")
+    if latency != "any" and (isinstance(latency, bool) or not isinstance(latency, int) or latency < 0):
+        raise InputError(f"latency must be an int >= 0 (samples) or 'any', got {latency!r}")
+    if sample_rate is not None:
+        _check_rate(sample_rate)
+    plan = plan_net(net)
+    needed = max(out.latency for out in plan.outputs())
+    if latency != "any" and needed > int(latency):
+        raise _too_late(plan, needed, int(latency))
+    fronts: list[Any] = [m for m in net.modules() if hasattr(m, "stream_window")]
+    own = next((m.sample_rate for m in fronts if hasattr(m, "sample_rate")), None)
+    if own is not None and sample_rate not in (None, own):
+        raise InputError(f"sample_rate must be the front-end's {own} Hz, got {sample_rate}; leave it away")
+    return NetStream(plan, needed, sample_rate if own is None else int(own))
+
+
+class NetStream:
+    """A net that hears its input chunk by chunk; made by `stream`.
+
+    Attributes
+    ----------
+    latency : int
+        Samples beyond a frame's own that the net waits for.
+    state : dict of str to Tensor
+        All that the stream remembers, flat and by name; settable with tensors or NumPy arrays.
+
+    Examples
+    --------
+    >>> from conv1d_kit import Conv1d, stream
+    >>> net = torch.nn.Sequential(Conv1d(1, 2, 5, padding="causal"), torch.nn.AvgPool1d(2)).eval()
+    >>> s, x = stream(net), torch.randn(1, 1, 9)
+    >>> parts = [s.push(x[..., :4]), s.push(x[..., 4:]), s.flush()]
+    >>> [p.shape[-1] for p in parts], torch.allclose(torch.cat(parts, -1), net(x), atol=1e-6)
+    ([2, 2, 0], True)
+    """
+
+    def __init__(self, plan: Plan, latency: int, sample_rate: int | None = None):
+        self._plan, self.latency, self._own_rate = plan, latency, sample_rate
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all that was heard; the next chunk begins another stream."""
+        self._states: dict[fx.Node, State] = {}
+        self._like: torch.Tensor | None = None  # a chunk of no samples: batch, channels and dtype
+        self._numpy = self._flushed = False
+        self._rate = self._own_rate
+
+    def push(self, chunk: Any, *, sample_rate: int | None = None) -> Any:
+        """What the chunk makes ready.
+
+        Parameters
+        ----------
+        chunk : array or Tensor [shape=(B, C, T), as the net's input], the net's dtype
+            Any length, 0 too; not kept and not changed.
+        sample_rate : int, optional (Hz)
+            Checked against the stream's.
+
+        Returns
+        -------
+        array of the kind that came
+            The frames that became ready, maybe none; or, of a net that pools over time, the logits of all
+            frames that are ready so far (before the first, what the net makes of none: maybe NaN).
+
+        Raises
+        ------
+        InputError, InputTypeError
+            A chunk of another dtype, shape or rate, or one after `flush`; the stream goes on as if it had
+            not come.
+        """
+        if self._flushed:
+            raise InputError("push must come before flush; call reset() to begin another stream")
+        is_numpy, rate = isinstance(chunk, np.ndarray), self._checked_rate(sample_rate)
+        x = self._entered(chunk)
+        with torch.no_grad(), _as_input_errors(x):
+            states = self._states if self._like is not None else self._begun(x)
+            out, states = run_plan(self._plan, states, x, last=False)
+        self._states, self._rate, self._numpy = states, rate, is_numpy
+        self._like = x[..., :0].clone() if self._like is None else self._like
+        return self._left(out)
+
+    def flush(self) -> Any:
+        """The end of the signal: the frames that waited for it, or the logits of the whole.
+
+        Raises
+        ------
+        InputError
+            Before the first chunk (one of no samples says the shape), after another flush, or where a layer
+            heard fewer frames than its kernel is long; then more may be pushed.
+        """
+        if self._flushed:
+            raise InputError("flush must come once; call reset() to begin another stream")
+        if self._like is None:
+            raise InputError(
+                "flush must come after push, got no chunk yet; push one of 0 samples to say the shape"
+            )
+        with torch.no_grad():
+            out, states = run_plan(self._plan, self._states, self._like, last=True)
+        self._states, self._flushed = states, True
+        return self._left(out)
+
+    @property
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that the stream remembers: tensors by "layer.field", counters as int64 of no axes."""
+        flat = {
+            f"{self._plan.keys[node]}.{field}": _as_tensor(value)
+            for node, state in self._states.items()
+            for field, value in state.items()
+        }
+        flat["stream.flushed"] = torch.tensor(int(self._flushed))
+        flat["stream.numpy"] = torch.tensor(int(self._numpy))
+        flat["stream.sample_rate"] = torch.tensor(self._rate or 0)
+        if self._like is not None:
+            flat["stream.chunk"] = self._like.clone()
+        return flat
+
+    @state.setter
+    def state(self, saved: Mapping[str, Any]) -> None:
+        flat = {
+            name: torch.as_tensor(np.array(v) if isinstance(v, np.ndarray) else v) for name, v in saved.items()
+        }
+        fresh = NetStream(self._plan, self.latency, self._own_rate)
+        if "stream.chunk" in flat:
+            fresh._like = like = flat["stream.chunk"].clone()
+            self._check_chunk(like, first=True)
+            with torch.no_grad(), _as_input_errors(like):
+                fresh._states = fresh._begun(like)
+        expected = fresh.state
+        if set(flat) != set(expected):
+            odd = sorted(set(flat) ^ set(expected))[0]
+            raise InputError(
+                f"state must be that of a stream of the same net, got another set of names: {odd!r}"
+            )
+        for name, value in expected.items():
+            given = flat[name]
+            if given.ndim != value.ndim or given.dtype != value.dtype:
+                raise InputError(
+                    f"state {name!r} must be {value.dtype} with {value.ndim} axes, got {given.dtype} with "
+                    f"shape {tuple(given.shape)}"
+                )
+        for node, state in fresh._states.items():
+            key = self._plan.keys[node]
+            fresh._states[node] = {
+                field: int(flat[f"{key}.{field}"]) if isinstance(value, int) else flat[f"{key}.{field}"].clone()
+                for field, value in state.items()
+            }
+        self._states, self._like = fresh._states, fresh._like
+        self._flushed, self._numpy = bool(flat["stream.flushed"]), bool(flat["stream.numpy"])
+        self._rate = int(flat["stream.sample_rate"]) or None
+
+    def export(self, path: str | os.PathLike, *, chunk: int, batch: int = 1) -> dict[str, np.ndarray]:
+        """Write one step of the stream as ONNX: ("chunk", "state.…") → ("output", "state.….next").
+
+        Parameters
+        ----------
+        path : str or path of the file to write
+        chunk : int >= 1 (samples)
+            Length of every chunk, a multiple of the net's total stride.
+        batch : int >= 1
+
+        Returns
+        -------
+        dict of str to array
+            The states to begin with, by input name: zeros for a convolution, −inf for a maximum.
+
+        Raises
+        ------
+        InputError
+            A net that looks ahead, a layer whose state changes its size from step to step, or a chunk length
+            that is no multiple of the stride. Needs the packages of the extra "export".
+
+        Notes
+        -----
+        A chunk of zeros says the number of channels where the first layer does not: push one chunk before.
+        In onnxruntime: `y, *new = session.run(None, {"chunk": x, **states})`, `new` in the order of `states`.
+        """
+        if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+            raise InputError(f"chunk must be an int >= 1 (samples), got {chunk!r}")
+        if self.latency:
+            raise InputError(f"export takes causal nets, got a latency of {self.latency} samples; pad causally")
+        example = self._example(chunk, batch)
+        with torch.no_grad():
+            return export_step(self._plan, self._begun(example), example, path)
+
+    def _begun(self, x: torch.Tensor) -> dict[fx.Node, State]:
+        """Every form's state before the first frame, found with a chunk of no samples."""
+        values: dict[fx.Node, Any] = {self._plan.source: x[..., :0]}
+        states = {}
+        for node in self._plan.order:
+            form = self._plan.forms[node]
+            xs = inputs_of(node, values)
+            state = form.start(xs)
+            if state:
+                states[node] = state
+            out, _ = form.step(state, xs, False)
+            values[node] = _without_frames(form, out)  # pads longer than a kernel come out with the first chunk
+        return states
+
+    def _example(self, chunk: int, batch: int) -> torch.Tensor:
+        if self._like is not None:
+            shape = (batch, *self._like.shape[1:-1], chunk)
+            return torch.zeros(shape, dtype=self._like.dtype)
+        channels = [] if self._plan.chunk.ndim == 2 else [self._plan.channels]
+        if None in channels or self._plan.chunk.ndim == 4:
+            raise InputError("export must know the number of channels; push one chunk (of 0 samples) before it")
+        return torch.zeros([batch, *channels, chunk], dtype=self._plan.dtype or torch.float32)  # type: ignore[list-item]
+
+    def _entered(self, chunk: Any) -> torch.Tensor:
+        """The chunk as a tensor of our own, checked."""
+        if isinstance(chunk, np.ndarray):
+            if not chunk.dtype.isnative or chunk.dtype.kind not in "fiuc":
+                raise InputError(
+                    f"chunk must be numbers in native byte order, got {chunk.dtype}; use chunk.astype(…)"
+                )
+            x = torch.from_numpy(np.array(chunk, order="C"))
+        elif isinstance(chunk, torch.Tensor):
+            x = chunk.detach().clone()
+        else:
+            raise InputTypeError(f"chunk must be a NumPy array or a torch tensor, got {type(chunk).__name__}")
+        self._check_chunk(x, first=self._like is None)
+        return x
+
+    def _check_chunk(self, x: torch.Tensor, *, first: bool) -> None:
+        plan = self._plan
+        dtype = plan.dtype if first or self._like is None else self._like.dtype
+        if dtype is not None and x.dtype != dtype:
+            raise InputError(f"chunk must be {_short(dtype)}, as the net is, got {_short(x.dtype)}; convert it")
+        if x.ndim != plan.chunk.ndim:
+            names = {2: "(B, T)", 3: "(B, C, T)", 4: "(B, C, F, L)"}[plan.chunk.ndim]
+            raise InputError(f"chunk must be {names}, got shape {tuple(x.shape)}; try chunk[None]")
+        if first and plan.channels is not None and x.shape[1] != plan.channels:
+            raise InputError(
+                f"chunk must have {plan.channels} channels, got {x.shape[1]} in shape {tuple(x.shape)}"
+            )
+        if not first and self._like is not None and x.shape[:-1] != self._like.shape[:-1]:
+            wanted = ", ".join(str(n) for n in self._like.shape[:-1])
+            raise InputError(f"chunk must be ({wanted}, T) as the first one, got shape {tuple(x.shape)}")
+
+    def _checked_rate(self, sample_rate: int | None) -> int | None:
+        if sample_rate is None:
+            return self._rate
+        _check_rate(sample_rate)
+        if self._rate not in (None, sample_rate):
+            raise InputError(
+                f"sample_rate must be the stream's {self._rate} Hz, got {sample_rate}; resample the chunk"
+            )
+        return sample_rate
+
+    def _left(self, out: Any) -> Any:
+        return _as_arrays(out) if self._numpy else out
+
+
+class _as_input_errors:
+    """What torch says of a chunk that does not fit, as one clear line."""
+
+    def __init__(self, x: torch.Tensor):
+        self.shape = tuple(x.shape)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, RuntimeError | IndexError):
+            raise InputError(
+                f"chunk must fit the net, got shape {self.shape}: {str(error).splitlines()[0]}"
+            ) from error
+
+
+def _without_frames(form: Form, out: Any) -> Any:
+    axis = getattr(getattr(form.out, "frames", form.out), "axis", None)
+    if axis is None or not isinstance(out, torch.Tensor | tuple | list):
+        return out
+    if isinstance(out, torch.Size):
+        return out
+    if isinstance(out, torch.Tensor):
+        return frames_of(out, axis, 0, 0)
+    return tuple(frames_of(part, axis, 0, 0) for part in out)
+
+
+def _too_late(plan: Plan, needed: int, allowed: int) -> InputError:
+    """Names the first layer that looks ahead."""
+    form = next(f for f in (plan.forms[n] for n in plan.order) if f.ahead and isinstance(f.out, Frames))
+    frames = f"{form.ahead} frame{'s' if form.ahead > 1 else ''}"
+    return InputError(
+        f"latency must be >= {needed} for this net, got {allowed}: {form.label} looks {frames} of its input "
+        f"ahead; use stream(net, latency={needed}), or pad it causally"
+    )
+
+
+def _as_arrays(out: Any) -> Any:
+    """NumPy for the tensors in whatever a net returns."""
+    if isinstance(out, torch.Tensor):
+        return out.numpy()
+    if isinstance(out, dict):
+        return {key: _as_arrays(value) for key, value in out.items()}
+    return type(out)(_as_arrays(value) for value in out) if isinstance(out, tuple | list) else out
+
+
+def _as_tensor(value: Any) -> torch.Tensor:
+    return torch.tensor(value) if isinstance(value, int) else value.clone().contiguous()
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _check_rate(sample_rate: Any) -> None:
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
+        raise InputError(f"sample_rate must be an int >= 1 (Hz), got {sample_rate!r}")
