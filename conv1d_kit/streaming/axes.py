@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from .call import Call
-from .frames import Form, Frames, Parts, Sizes, State, Summary, frames_of
+from .frames import Detail, Form, Frames, Parts, Sizes, State, Summary, frames_of
 from .window import slide
 
 __all__ = ["FUNCTIONS", "METHODS", "MODULES", "Crop", "Latest"]
@@ -63,7 +63,7 @@ def getitem(call: Call) -> Form:
     if isinstance(x, Sizes):
         if not isinstance(index, int) or index % x.frames.ndim == x.frames.axis:
             raise call.refuse("asks for the length of the whole", "write it with None, ... or flatten")
-        return Form(call.run, Summary(x.frames.rate, x.frames.ahead))
+        return Form(call.run, Detail(x.frames.rate, x.frames.ahead))
     if not isinstance(x, Frames) or len(call.inputs) > 1:
         raise call.refuse("is indexed by what comes with the stream", "use constant indices")
     index = index if isinstance(index, tuple) else (index,)
@@ -99,7 +99,7 @@ def getitem(call: Call) -> Form:
 def moved(call: Call) -> Form:
     """transpose and swapaxes."""
     a = call.bind("input", "dim0", "dim1")
-    x = _input(call)
+    x = call.one()
     order = list(range(x.ndim))
     i, j = a["dim0"] % x.ndim, a["dim1"] % x.ndim
     order[i], order[j] = order[j], order[i]
@@ -108,7 +108,7 @@ def moved(call: Call) -> Form:
 
 def permuted(call: Call) -> Form:
     """permute."""
-    x = _input(call)
+    x = call.one()
     dims = call.kwargs.get("dims", call.args[1:])
     dims = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
     return Form(call.run, replace(x, axis=[d % x.ndim for d in dims].index(x.axis)))
@@ -116,13 +116,13 @@ def permuted(call: Call) -> Form:
 
 def unsqueezed(call: Call) -> Form:
     """unsqueeze."""
-    x, dim = _input(call), call.bind("input", "dim")["dim"] % (_input(call).ndim + 1)
+    x, dim = call.one(), call.bind("input", "dim")["dim"] % (call.one().ndim + 1)
     return Form(call.run, replace(x, ndim=x.ndim + 1, axis=x.axis + (dim <= x.axis)))
 
 
 def squeezed(call: Call) -> Form:
     """squeeze of an axis by its number."""
-    x, dim = _input(call), call.bind("input", ("dim", None))["dim"]
+    x, dim = call.one(), call.bind("input", ("dim", None))["dim"]
     if not isinstance(dim, int) or dim % x.ndim == x.axis:
         raise call.refuse("must name one axis that is not time", "as x.squeeze(1)")
     return Form(call.run, replace(x, ndim=x.ndim - 1, axis=x.axis - (dim % x.ndim < x.axis)))
@@ -142,7 +142,7 @@ def flatten_module(call: Call) -> Form:
 def parts(call: Call) -> Form:
     """chunk, split and unbind along an axis that is not time."""
     name = call.target if isinstance(call.target, str) else call.target.__name__
-    x = _input(call)
+    x = call.one()
     dim = call.kwargs.get("dim", call.args[2] if len(call.args) > 2 else 0)
     if name == "unbind":
         dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else 0)
@@ -158,7 +158,7 @@ def attribute(call: Call) -> Form:
     if isinstance(x, Frames) and name == "shape":
         return Form(call.run, Sizes(x))
     if isinstance(x, Frames) and name in ("dtype", "device"):
-        return Form(call.run, Summary(x.rate, x.ahead))
+        return Form(call.run, Detail(x.rate, x.ahead))
     if isinstance(x, Frames) and name == "mT":
         swapped = {x.ndim - 1: x.ndim - 2, x.ndim - 2: x.ndim - 1}
         return Form(call.run, replace(x, axis=swapped.get(x.axis, x.axis)))
@@ -167,13 +167,13 @@ def attribute(call: Call) -> Form:
 
 def size(call: Call) -> Form:
     """x.size(0) and x.size()."""
-    x = _input(call)
+    x = call.one()
     dim = call.bind("input", ("dim", None))["dim"]
     if dim is None:
         return Form(call.run, Sizes(x))
     if dim % x.ndim == x.axis:
         raise call.refuse("asks for the length of the whole", "write it with None, ... or flatten")
-    return Form(call.run, Summary(x.rate, x.ahead))
+    return Form(call.run, Detail(x.rate, x.ahead))
 
 
 def pad_function(call: Call) -> Form:
@@ -191,15 +191,8 @@ def pad_module(call: Call) -> Form:
     return _padded(call, tuple(m.padding), mode, getattr(m, "value", 0.0))
 
 
-def _input(call: Call) -> Frames:
-    (x,) = call.inputs
-    if not isinstance(x, Frames):
-        raise call.refuse("works on several tensors", "name one of them")
-    return x
-
-
 def _flat(call: Call, start: int, end: int) -> Form:
-    x = _input(call)
+    x = call.one()
     start, end = start % x.ndim, end % x.ndim
     if start <= x.axis <= end and start < end:
         raise call.refuse(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError
-from .frames import Frames, Summary
+from .frames import Detail, Frames, Summary
 
 __all__ = ["Call", "RankError"]
 
@@ -54,11 +54,21 @@ class Call:
         bound.apply_defaults()
         return dict(bound.arguments)
 
-    def frames(self, *, ndim: int | None = None) -> Frames:
-        """The one input along time, whose last axis is time."""
+    @property
+    def streams(self) -> list[Frames]:
+        """The inputs along time."""
+        return [x for x in self.inputs if isinstance(x, Frames)]
+
+    def one(self) -> Frames:
+        """The one input that comes with the stream, its first argument."""
         x = self.args[0] if self.args else next(iter(self.kwargs.values()), None)
         if not isinstance(x, Frames) or len(self.inputs) != 1:
             raise self.refuse("must have one input along time", "compute what else it takes before the stream")
+        return x
+
+    def frames(self, *, ndim: int | None = None) -> Frames:
+        """The one input along time, whose last axis is time."""
+        x = self.one()
         if ndim is not None and x.ndim != ndim:
             raise RankError(
                 f"{self.label} must get {ndim} axes, got {x.ndim}; check the shape of the net's input"
@@ -73,10 +83,7 @@ class Call:
         """What to raise where no stream gives what the whole gives."""
         return InputError(f"{self.label} {why}: it cannot be streamed; {cure}")
 
-    def meets(self, *kinds: type) -> bool:
-        """Whether any input is of these kinds."""
-        return any(isinstance(x, kinds) for x in self.inputs)
-
     def summary(self) -> Summary:
         """What comes of inputs without time: as late as the latest of them."""
-        return Summary(max(x.rate for x in self.inputs), max(x.ahead for x in self.inputs))
+        kind = Detail if all(isinstance(x, Detail) for x in self.inputs) else Summary
+        return kind(max(x.rate for x in self.inputs), max(x.ahead for x in self.inputs))

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Form", "Frames", "Parts", "Sizes", "State", "Summary", "frames_of"]
+__all__ = ["Detail", "Form", "Frames", "Parts", "Sizes", "State", "Summary", "frames_of"]
 
 State = dict[str, Any]  # field → tensor, or int for a counter
 
@@ -52,6 +52,10 @@ class Frames(Summary):
     def last(self) -> bool:
         """Whether time is the last axis."""
         return self.axis == self.ndim - 1
+
+
+class Detail(Summary):
+    """What every chunk says alike: its batch, its channels, its dtype."""
 
 
 @dataclass(frozen=True)

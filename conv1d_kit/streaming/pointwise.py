@@ -22,25 +22,27 @@ nn, functional = torch.nn, torch.nn.functional
 class Join(Form):
     """Branches that meet: `run(xs)` gets as many frames of each as all have, and what is ahead waits."""
 
-    axes: tuple[int, ...] = ()
+    axes: tuple[int | None, ...] = ()  # time's axis an input; None: not frames
 
     def start(self, xs: list[Any]) -> State:
-        return {f"queue{i}": x.clone() for i, x in enumerate(xs)}
+        return {f"queue{i}": xs[i].clone() for i, axis in enumerate(self.axes) if axis is not None}
 
     def step(self, state: State, xs: list[Any], last: bool) -> tuple[Any, State]:
-        lines = []
-        for i, (x, axis) in enumerate(zip(xs, self.axes, strict=True)):
-            waiting = state[f"queue{i}"]
-            lines.append(torch.cat([waiting, x], axis) if waiting.shape[axis] else x)
-        counts = [line.shape[axis] for line, axis in zip(lines, self.axes, strict=True)]
+        lines, ready, rest = {}, list(xs), {}
+        for i, axis in enumerate(self.axes):
+            if axis is not None:
+                waiting = state[f"queue{i}"]
+                lines[i] = axis, torch.cat([waiting, xs[i]], axis) if waiting.shape[axis] else xs[i]
+        counts = [line.shape[axis] for axis, line in lines.values()]
         n = min(counts)
         if last and max(counts) != n:
             raise InputError(
                 f"{self.label} must get branches of one length, got a difference of {max(counts) - n}"
             )
-        pairs = list(zip(lines, self.axes, strict=True))
-        rest = {f"queue{i}": frames_of(line, axis, n).clone() for i, (line, axis) in enumerate(pairs)}
-        return self.run([frames_of(line, axis, 0, n) for line, axis in pairs]), rest
+        for i, (axis, line) in lines.items():
+            ready[i] = frames_of(line, axis, 0, n)
+            rest[f"queue{i}"] = frames_of(line, axis, n).clone()
+        return self.run(ready), rest
 
 
 def pointwise(call: Call) -> Form:
@@ -135,16 +137,14 @@ def matmul(call: Call) -> Form:
 
 def _form(call: Call, out: Frames) -> Form:
     """One stream in: no memory; several: they wait for each other."""
-    if len(call.inputs) == 1:
+    if len(call.streams) == 1:
         return Form(call.run, out)
-    return Join(call.run, out, axes=tuple(x.axis for x in call.inputs))
+    return Join(call.run, out, axes=tuple(x.axis if isinstance(x, Frames) else None for x in call.inputs))
 
 
 def _latest(call: Call) -> Frames:
     """What joined inputs are: as late as the latest."""
-    frames = call.inputs
-    if not all(isinstance(x, Frames) for x in frames):
-        raise call.refuse("joins frames with what was pooled over time", "pool both, or neither")
+    frames = call.streams
     if len({x.rate for x in frames}) > 1:
         rates = " and ".join(str(x.rate) for x in frames)
         raise call.refuse(f"joins branches of {rates} samples a frame", "give both the same total stride")
@@ -154,7 +154,7 @@ def _latest(call: Call) -> Frames:
 
 
 def _from_end(call: Call) -> int:
-    ends = {x.axis - x.ndim for x in call.inputs if isinstance(x, Frames)}
+    ends = {x.axis - x.ndim for x in call.streams}
     if len(ends) != 1:
         raise call.refuse("joins tensors with time on different axes", "transpose one of them")
     return ends.pop()
@@ -163,7 +163,7 @@ def _from_end(call: Call) -> int:
 def _together(call: Call) -> int:
     """Axes after broadcasting; a constant must not have a length along time."""
     end = _from_end(call)
-    dims = max(x.ndim for x in call.inputs if isinstance(x, Frames))
+    dims = max(x.ndim for x in call.streams)
     for value in (*call.args, *call.kwargs.values()):
         if isinstance(value, torch.Tensor):
             dims = max(dims, value.ndim)
@@ -175,8 +175,8 @@ def _together(call: Call) -> int:
 
 
 def _first_input(call: Call, other_than: int | None = None) -> Frames:
-    (x,) = call.inputs
-    if not isinstance(x, Frames) or x.axis == other_than:
+    x = call.one()
+    if x.axis == other_than:
         raise call.refuse(f"finds time on axis {x.axis}", "transpose before it")
     return x
 
@@ -190,8 +190,8 @@ def _along(call: Call, dim: int | None) -> Form:
 
 def _stacked(call: Call, tensors: Any, dim: int, new: int) -> Form:
     x = _latest(call)
-    if len(tensors) != len(call.inputs):
-        raise call.refuse("joins frames and constants, or one tensor twice", "cat different branches only")
+    if not all(isinstance(t, Frames) for t in tensors):
+        raise call.refuse("joins frames and constants", "cat what comes with the stream only")
     _from_end(call)
     dim %= x.ndim + new
     if not new and dim == x.axis:
@@ -208,7 +208,10 @@ NAMES = (  # noqa: SIM905
     "sign silu sin sinh softplus softshrink softsign sqrt square sub tan tanh tanhshrink threshold to "
     "true_divide trunc type_as where"
 ).split()
-OPERATORS = "abs add eq floordiv ge gt le lt mod mul ne neg pow sub truediv and_ or_ invert".split()
+OPERATORS = (
+    "abs", "add", "and_", "eq", "floordiv", "ge", "gt", "invert", "le", "lt", "mod", "mul", "ne", "neg", "or_",
+    "pow", "sub", "truediv",
+)  # fmt: skip
 Row = Callable[[Call], Form]
 
 MODULES: dict[type, Row] = {

@@ -96,7 +96,7 @@ class Running(Form):
     def start(self, xs: list[Any]) -> State:
         x = self.run(xs)
         shape = [size for d, size in enumerate(x.shape) if d != self.axis]
-        state: State = {"frames": torch.zeros(1, dtype=torch.int64)}
+        state: State = {"frames": torch.zeros(1, dtype=torch.int64, device=x.device)}
         for part in self.parts:
             first, _, _ = REDUCTIONS[part]
             # a sum over an hour of frames keeps its digits in float64

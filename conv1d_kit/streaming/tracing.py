@@ -15,7 +15,7 @@ from ..core import conv, pooling, transpose
 from ..errors import InputError
 from . import axes, convolutions, pointwise, pools
 from .call import Call, RankError
-from .frames import Form, Frames, Sizes, State, Summary
+from .frames import Detail, Form, Frames, Sizes, State, Summary
 from .window import slide
 
 __all__ = ["FUNCTIONS", "METHODS", "MODULES", "Plan", "inputs_of", "plan_net", "run_plan"]
@@ -172,10 +172,12 @@ def _form(call: Call) -> Form:
     if isinstance(target, torch.nn.Module):
         if hasattr(target, "stream_window"):
             return _own_window(call)
+        if target._forward_pre_hooks or target._forward_hooks:
+            raise call.refuse("has hooks, which no stream runs", "remove them, as remove_weight_norm does")
         row = _row(target)
     else:
         row = METHODS.get(target) if isinstance(target, str) else FUNCTIONS.get(target)
-    if all(type(x) is Summary for x in call.inputs):
+    if all(type(x) in (Summary, Detail) for x in call.inputs):
         return Form(call.run, call.summary())  # time is gone: everything goes
     if row is None:
         raise call.refuse(
