@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .call import Call
+from .call import Call, RankError
 from .frames import Detail, Form, Frames, Parts, Sizes, State, Summary, frames_of
 from .window import slide
 
@@ -52,7 +52,7 @@ class Latest(Form):
     def step(self, state: State, xs: list[Any], last: bool) -> tuple[Any, State]:
         x = self.run(xs)
         latest = x.select(self.axis, -1).clone() if x.shape[self.axis] else state["latest"]
-        return latest, {"latest": latest}
+        return latest.clone(), {"latest": latest}  # what the caller gets is not what is remembered
 
 
 def getitem(call: Call) -> Form:
@@ -111,6 +111,10 @@ def permuted(call: Call) -> Form:
     x = call.one()
     dims = call.kwargs.get("dims", call.args[1:])
     dims = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+    if len(dims) != x.ndim:
+        raise RankError(
+            f"{call.label} must get {len(dims)} axes, got {x.ndim}; check the shape of the net's input"
+        )
     return Form(call.run, replace(x, axis=[d % x.ndim for d in dims].index(x.axis)))
 
 
@@ -182,6 +186,18 @@ def pad_function(call: Call) -> Form:
     return _padded(call, tuple(a["pad"]), a["mode"], a["value"] or 0.0)
 
 
+def repeated(call: Call) -> Form:
+    """torch.nn.Upsample of time by a whole number, each frame as often."""
+    m: Any = call.target
+    x = call.frames(ndim=3)
+    scale = m.scale_factor[0] if isinstance(m.scale_factor, tuple) else m.scale_factor
+    if m.mode != "nearest" or scale is None or scale != int(scale) or scale < 1:
+        raise call.refuse("mixes frames, or by no whole number", "use mode='nearest' and a whole scale_factor")
+    n = int(scale)
+    out = replace(x, rate=x.rate / n, surplus=x.surplus * n)
+    return Form(lambda xs: xs[0].repeat_interleave(n, -1), out)
+
+
 def pad_module(call: Call) -> Form:
     """torch.nn's pads of one axis."""
     m: Any = call.target
@@ -245,6 +261,7 @@ MODULES: dict[type, Row] = {
     nn.ZeroPad1d: pad_module,
     nn.ReflectionPad1d: pad_module,
     nn.ReplicationPad1d: pad_module,
+    nn.Upsample: repeated,
 }
 FUNCTIONS: dict[Any, Row] = {
     operator.getitem: getitem,

@@ -61,7 +61,7 @@ class _Step(torch.nn.Module):
     def forward(self, chunk: torch.Tensor, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         given = iter(tensors)
         states = {
-            node: {k: next(given) if isinstance(v, torch.Tensor) else v for k, v in state.items()}
+            node: {k: next(given) if _is_carried(v) else v for k, v in state.items()}
             for node, state in self.states.items()
         }
         out, new = run_plan(self.plan, states, chunk, last=False)
@@ -73,8 +73,13 @@ class _Step(torch.nn.Module):
             self.plan.keys[node] if k == "tail" else f"{self.plan.keys[node]}.{k}": states[node][k]
             for node, state in self.states.items()
             for k, v in state.items()
-            if isinstance(v, torch.Tensor)
+            if _is_carried(v)
         }
+
+
+def _is_carried(value: Any) -> bool:
+    """Whether a field of a state goes from step to step: counters stand still, and empty queues stay so."""
+    return isinstance(value, torch.Tensor) and value.numel() > 0
 
 
 def _check_steady(plan: Plan, node: fx.Node, field: str, old: Any, new: Any, length: int) -> None:

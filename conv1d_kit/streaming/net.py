@@ -12,8 +12,8 @@ from torch import fx
 
 from ..errors import InputError, InputTypeError
 from .export import export_step
-from .frames import Form, Frames, State, frames_of
-from .tracing import Plan, inputs_of, plan_net, run_plan
+from .frames import Frames, State
+from .tracing import Plan, begin_plan, plan_net, run_plan
 
 __all__ = ["NetStream", "stream"]
 
@@ -69,15 +69,16 @@ def stream(net: torch.nn.Module, *, latency: int | str = 0, sample_rate: int | N
         raise InputError(f"latency must be an int >= 0 (samples) or 'any', got {latency!r}")
     if sample_rate is not None:
         _check_rate(sample_rate)
-    plan = plan_net(net)
-    needed = max(out.latency for out in plan.outputs())
+    plans = plan_net(net)
+    needed = plans[0].latency
     if latency != "any" and needed > int(latency):
-        raise _too_late(plan, needed, int(latency))
+        raise _too_late(plans[0], needed, int(latency))
+    plans = [plan for plan in plans if plan.latency == needed]
     fronts: list[Any] = [m for m in net.modules() if hasattr(m, "stream_window")]
     own = next((m.sample_rate for m in fronts if hasattr(m, "sample_rate")), None)
     if own is not None and sample_rate not in (None, own):
         raise InputError(f"sample_rate must be the front-end's {own} Hz, got {sample_rate}; leave it away")
-    return NetStream(plan, needed, sample_rate if own is None else int(own))
+    return NetStream(plans, needed, sample_rate if own is None else int(own))
 
 
 class NetStream:
@@ -100,13 +101,14 @@ class NetStream:
     ([2, 2, 0], True)
     """
 
-    def __init__(self, plan: Plan, latency: int, sample_rate: int | None = None):
-        self._plan, self.latency, self._own_rate = plan, latency, sample_rate
+    def __init__(self, plans: list[Plan], latency: int, sample_rate: int | None = None):
+        self._plans, self.latency, self._own_rate = plans, latency, sample_rate
         self.reset()
 
     def reset(self) -> None:
         """Forget all that was heard; the next chunk begins another stream."""
         self._states: dict[fx.Node, State] = {}
+        self._plan = self._plans[0]  # the first chunk's axes choose
         self._like: torch.Tensor | None = None  # a chunk of no samples: batch, channels and dtype
         self._numpy = self._flushed = False
         self._rate = self._own_rate
@@ -137,10 +139,11 @@ class NetStream:
             raise InputError("push must come before flush; call reset() to begin another stream")
         is_numpy, rate = isinstance(chunk, np.ndarray), self._checked_rate(sample_rate)
         x = self._entered(chunk)
+        plan = self._plan_for(x)
         with torch.no_grad(), _as_input_errors(x):
-            states = self._states if self._like is not None else self._begun(x)
-            out, states = run_plan(self._plan, states, x, last=False)
-        self._states, self._rate, self._numpy = states, rate, is_numpy
+            states = self._states if self._like is not None else begin_plan(plan, x)
+            out, states = run_plan(plan, states, x, last=False)
+        self._plan, self._states, self._rate, self._numpy = plan, states, rate, is_numpy
         self._like = x[..., :0].clone() if self._like is None else self._like
         return self._left(out)
 
@@ -184,32 +187,35 @@ class NetStream:
         flat = {
             name: torch.as_tensor(np.array(v) if isinstance(v, np.ndarray) else v) for name, v in saved.items()
         }
-        fresh = NetStream(self._plan, self.latency, self._own_rate)
+        fresh = NetStream(self._plans, self.latency, self._own_rate)
         if "stream.chunk" in flat:
-            fresh._like = like = flat["stream.chunk"].clone()
-            self._check_chunk(like, first=True)
+            like = flat["stream.chunk"].clone()
+            fresh._check_chunk(like, first=True)
+            fresh._plan, fresh._like = fresh._plan_for(like), like
             with torch.no_grad(), _as_input_errors(like):
-                fresh._states = fresh._begun(like)
+                fresh._states = begin_plan(fresh._plan, like)
         expected = fresh.state
         if set(flat) != set(expected):
             odd = sorted(set(flat) ^ set(expected))[0]
             raise InputError(
-                f"state must be that of a stream of the same net, got another set of names: {odd!r}"
+                f"state must be that of a stream of the same net, got other names, as {odd!r}; save it anew"
             )
         for name, value in expected.items():
             given = flat[name]
-            if given.ndim != value.ndim or given.dtype != value.dtype:
+            # only time's length may differ from the beginning's
+            differ = sum(a != b for a, b in zip(given.shape, value.shape, strict=False))
+            if given.ndim != value.ndim or given.dtype != value.dtype or differ > 1:
                 raise InputError(
-                    f"state {name!r} must be {value.dtype} with {value.ndim} axes, got {given.dtype} with "
-                    f"shape {tuple(given.shape)}"
+                    f"state {name!r} must be {_short(value.dtype)} like {tuple(value.shape)} but for time, got "
+                    f"{_short(given.dtype)} {tuple(given.shape)}; save it anew"
                 )
         for node, state in fresh._states.items():
-            key = self._plan.keys[node]
+            key = fresh._plan.keys[node]
             fresh._states[node] = {
                 field: int(flat[f"{key}.{field}"]) if isinstance(value, int) else flat[f"{key}.{field}"].clone()
                 for field, value in state.items()
             }
-        self._states, self._like = fresh._states, fresh._like
+        self._plan, self._states, self._like = fresh._plan, fresh._states, fresh._like
         self._flushed, self._numpy = bool(flat["stream.flushed"]), bool(flat["stream.numpy"])
         self._rate = int(flat["stream.sample_rate"]) or None
 
@@ -245,21 +251,7 @@ class NetStream:
             raise InputError(f"export takes causal nets, got a latency of {self.latency} samples; pad causally")
         example = self._example(chunk, batch)
         with torch.no_grad():
-            return export_step(self._plan, self._begun(example), example, path)
-
-    def _begun(self, x: torch.Tensor) -> dict[fx.Node, State]:
-        """Every form's state before the first frame, found with a chunk of no samples."""
-        values: dict[fx.Node, Any] = {self._plan.source: x[..., :0]}
-        states = {}
-        for node in self._plan.order:
-            form = self._plan.forms[node]
-            xs = inputs_of(node, values)
-            state = form.start(xs)
-            if state:
-                states[node] = state
-            out, _ = form.step(state, xs, False)
-            values[node] = _without_frames(form, out)  # pads longer than a kernel come out with the first chunk
-        return states
+            return export_step(self._plan, begin_plan(self._plan, example), example, path)
 
     def _example(self, chunk: int, batch: int) -> torch.Tensor:
         if self._like is not None:
@@ -286,7 +278,7 @@ class NetStream:
         return x
 
     def _check_chunk(self, x: torch.Tensor, *, first: bool) -> None:
-        plan = self._plan
+        plan = self._plan_for(x) if first else self._plan
         dtype = plan.dtype if first or self._like is None else self._like.dtype
         if dtype is not None and x.dtype != dtype:
             raise InputError(f"chunk must be {_short(dtype)}, as the net is, got {_short(x.dtype)}; convert it")
@@ -300,6 +292,12 @@ class NetStream:
         if not first and self._like is not None and x.shape[:-1] != self._like.shape[:-1]:
             wanted = ", ".join(str(n) for n in self._like.shape[:-1])
             raise InputError(f"chunk must be ({wanted}, T) as the first one, got shape {tuple(x.shape)}")
+
+    def _plan_for(self, x: torch.Tensor) -> Plan:
+        """The plan for a chunk of so many axes; the first one where none fits."""
+        if self._like is not None:
+            return self._plan
+        return next((plan for plan in self._plans if plan.chunk.ndim == x.ndim), self._plan)
 
     def _checked_rate(self, sample_rate: int | None) -> int | None:
         if sample_rate is None:
@@ -329,17 +327,6 @@ class _as_input_errors:
             raise InputError(
                 f"chunk must fit the net, got shape {self.shape}: {str(error).splitlines()[0]}"
             ) from error
-
-
-def _without_frames(form: Form, out: Any) -> Any:
-    axis = getattr(getattr(form.out, "frames", form.out), "axis", None)
-    if axis is None or not isinstance(out, torch.Tensor | tuple | list):
-        return out
-    if isinstance(out, torch.Size):
-        return out
-    if isinstance(out, torch.Tensor):
-        return frames_of(out, axis, 0, 0)
-    return tuple(frames_of(part, axis, 0, 0) for part in out)
 
 
 def _too_late(plan: Plan, needed: int, allowed: int) -> InputError:

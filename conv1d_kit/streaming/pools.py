@@ -112,7 +112,8 @@ class Running(Form):
             _, join, leave = REDUCTIONS[part]
             new[part] = join(state[part], x, self.axis) if x.shape[self.axis] else state[part]
             value = leave(new[part], new["frames"]).to(x.dtype)
-            out.append(torch.where(new["frames"] > 0, value, self.nothing) if part != "sum" else value)
+            # a copy each: what the caller gets is not what is remembered
+            out.append(value.clone() if part == "sum" else torch.where(new["frames"] > 0, value, self.nothing))
         y = torch.cat(out, 1) if len(out) > 1 else out[0]
         return y.unsqueeze(self.axis) if self.keepdim else y, new
 

@@ -15,10 +15,10 @@ from ..core import conv, pooling, transpose
 from ..errors import InputError
 from . import axes, convolutions, pointwise, pools
 from .call import Call, RankError
-from .frames import Detail, Form, Frames, Sizes, State, Summary
+from .frames import Detail, Form, Frames, Sizes, State, Summary, frames_of
 from .window import slide
 
-__all__ = ["FUNCTIONS", "METHODS", "MODULES", "Plan", "inputs_of", "plan_net", "run_plan"]
+__all__ = ["FUNCTIONS", "METHODS", "MODULES", "Plan", "begin_plan", "plan_net", "run_plan"]
 
 CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
 
@@ -41,6 +41,11 @@ class Plan:
     channels: int | None  # of a chunk, where the first layer says it
     dtype: torch.dtype | None  # of a chunk; None: any
 
+    @property
+    def latency(self) -> int:
+        """Samples that the latest output waits for."""
+        return max(out.latency for out in self.outputs())
+
     def outputs(self) -> list[Summary]:
         """What the net returns, value by value."""
         found: list[Any] = []
@@ -50,8 +55,8 @@ class Plan:
         return found
 
 
-def plan_net(net: torch.nn.Module) -> Plan:
-    """Trace the net and give each call its streaming form.
+def plan_net(net: torch.nn.Module) -> list[Plan]:
+    """Trace the net and give each call its streaming form, for every number of axes that its input may have.
 
     Raises
     ------
@@ -61,13 +66,36 @@ def plan_net(net: torch.nn.Module) -> Plan:
     rewrite: Any = getattr(net, "streamable", None)  # a net may say itself how to write it plainly
     outer = _Outer(net if rewrite is None else rewrite())
     graph = _trace(outer)
-    ranks = []
-    for ndim in (3, 4, 2):  # (B, C, T), (B, C, F, L), (B, T) or (B, L)
+    (source,) = [n for n in graph.nodes if n.op == "placeholder"]
+    ids = _reads_ids(outer, source)
+    plans: list[Plan] = []
+    ranks: list[RankError] = []
+    for ndim in (2, 3, 4) if ids else (3, 4, 2):  # (B, L) ids; (B, C, T), (B, C, F, L), (B, T)
         try:
-            return _planned(outer, graph, ndim)
+            plans.append(_planned(outer, graph, ndim))
         except RankError as e:
             ranks.append(e)
-    raise ranks[0]
+        except InputError:
+            if not plans:  # the likeliest number of axes that fits every layer says what is wrong
+                raise
+    if not plans:
+        raise ranks[0]
+    return plans
+
+
+def begin_plan(plan: Plan, x: torch.Tensor) -> dict[fx.Node, State]:
+    """Every form's state before the first frame, found with a chunk of no samples."""
+    values: dict[fx.Node, Any] = {plan.source: x[..., :0]}
+    states = {}
+    for node in plan.order:
+        form = plan.forms[node]
+        xs = _inputs(node, values)
+        state = form.start(xs)
+        if state:
+            states[node] = state
+        out, _ = form.step(state, xs, False)
+        values[node] = _without_frames(form, out)  # pads longer than a kernel come out with the first chunk
+    return states
 
 
 def run_plan(plan: Plan, states: dict[fx.Node, State], x: torch.Tensor, *, last: bool) -> tuple[Any, dict]:
@@ -76,15 +104,26 @@ def run_plan(plan: Plan, states: dict[fx.Node, State], x: torch.Tensor, *, last:
     new = {}
     for node in plan.order:
         state = states.get(node, {})
-        values[node], state = plan.forms[node].step(state, inputs_of(node, values), last)
+        values[node], state = plan.forms[node].step(state, _inputs(node, values), last)
         if state:
             new[node] = state
     return fx.node.map_arg(plan.result, lambda n: values[n]), new
 
 
-def inputs_of(node: fx.Node, values: dict[fx.Node, Any]) -> list[Any]:
+def _inputs(node: fx.Node, values: dict[fx.Node, Any]) -> list[Any]:
     """A node's inputs that come with the stream."""
     return [values[n] for n in node.all_input_nodes if n in values]
+
+
+def _without_frames(form: Form, out: Any) -> Any:
+    axis = getattr(getattr(form.out, "frames", form.out), "axis", None)
+    if axis is None or not isinstance(out, torch.Tensor | tuple | list):
+        return out
+    if isinstance(out, torch.Size):
+        return out
+    if isinstance(out, torch.Tensor):
+        return frames_of(out, axis, 0, 0)
+    return tuple(frames_of(part, axis, 0, 0) for part in out)
 
 
 class _Outer(torch.nn.Module):
@@ -273,11 +312,13 @@ def _untouched(node: fx.Node, source: fx.Node, plan: Plan) -> bool:
     return True
 
 
+def _reads_ids(outer: _Outer, source: fx.Node) -> bool:
+    return any(isinstance(_target(n, outer), torch.nn.Embedding) for n in source.users)
+
+
 def _dtype(net: torch.nn.Module, source: fx.Node) -> torch.dtype | None:
     """The dtype of the net's weights, unless its input is ids."""
-    outer = _Outer(net)
-    users = list(source.users)
-    if any(isinstance(_target(n, outer), torch.nn.Embedding) for n in users):
+    if _reads_ids(_Outer(net), source):
         return torch.int64
     return next((p.dtype for p in net.parameters() if p.dtype.is_floating_point), None)
 

@@ -24,6 +24,12 @@ class Apply(nn.Module):
         return self.function(self.body[0](x))
 
 
+def _hooked() -> nn.Module:
+    layer = Conv1d(2, 2, 3)
+    layer.register_forward_hook(lambda module, given, out: 2 * out)
+    return layer
+
+
 def _causal() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(
@@ -79,6 +85,8 @@ def test_a_pad_on_the_left_makes_up_for_a_look_ahead():
         (nn.LSTM(8, 2), "net (LSTM) has no streaming form"),
         (nn.AdaptiveAvgPool1d(4), "cuts the whole into 4 parts"),
         (nn.MaxPool1d(2, return_indices=True), "returns indices"),
+        (nn.Upsample(scale_factor=2, mode="linear"), "mixes frames"),
+        (_hooked(), "has hooks"),
         (nn.Softmax(-1), "all of time"),
         (Apply(lambda x: x.softmax(-1)), "softmax takes all of time"),
         (Apply(lambda x: x.flip(-1)), "flip has no streaming form"),
@@ -216,3 +224,10 @@ def test_a_signal_shorter_than_the_kernel_may_go_on_after_the_refused_flush():
         s.flush()
     out = s.push(x[..., 4:])
     torch.testing.assert_close(torch.cat([out, s.flush()], -1), net(x).detach())
+
+
+def test_branches_of_different_length_are_found_at_the_flush():
+    s = stream(Apply(lambda x: x + x[..., 2:]).eval(), latency="any")
+    s.push(torch.ones(1, 2, 9))
+    with pytest.raises(InputError, match="add must get branches of one length, got a difference of 2"):
+        s.flush()

@@ -55,8 +55,10 @@ def _net(name: str) -> tuple[nn.Module, int]:
     return nets[name]().eval(), strides.get(name, 1)
 
 
-@pytest.mark.parametrize("name", ["TCN", "strided", "transposed", "logits", "newest"])
-@pytest.mark.parametrize("strides", [1, 5])
+@pytest.mark.parametrize(
+    ("name", "strides"),
+    [("TCN", 1), ("TCN", 5), ("strided", 3), ("transposed", 4), ("logits", 1), ("newest", 3)],
+)
 def test_the_exported_step_gives_the_whole_chunk_by_chunk(name, strides, tmp_path):
     net, stride = _net(name)
     chunk, path = stride * strides, tmp_path / "step.onnx"
@@ -78,7 +80,7 @@ def test_the_exported_step_gives_the_whole_chunk_by_chunk(name, strides, tmp_pat
 def test_states_have_the_layers_names_and_begin_with_zeros(tmp_path):
     net, _ = build("dilated residual TCN")
     states = stream(net).export(tmp_path / "step.onnx", chunk=8)
-    assert {name: value.shape for name, value in states.items() if value.size} == {
+    assert {name: value.shape for name, value in states.items()} == {
         "state.0.conv": (1, 2, 2), "state.1.conv": (1, 2, 4), "state.2.conv": (1, 2, 8)
     }  # fmt: skip
     assert not any(value.any() for value in states.values())

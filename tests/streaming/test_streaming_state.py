@@ -95,8 +95,6 @@ def test_a_state_of_another_net_is_refused_and_nothing_is_lost():
     other.push(x)
     with pytest.raises(InputError, match="state must be that of a stream of the same net"):
         s.state = other.state
-    with pytest.raises(
-        InputError, match=r"state 'net.tail' must be torch.float32 with 3 axes, got torch.float64"
-    ):
+    with pytest.raises(InputError, match=r"state 'net.tail' must be float32 like .* got float64"):
         s.state = s.state | {"net.tail": s.state["net.tail"].double()}
     torch.testing.assert_close(s.push(x), net(torch.cat([x, x], -1))[..., 10:].detach(), rtol=1e-5, atol=1e-6)
