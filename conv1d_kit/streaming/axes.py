@@ -249,7 +249,7 @@ def _padded(call: Call, pads: tuple[int, ...], mode: str, value: float) -> Form:
     lead = pads[2:]
 
     def run(used: torch.Tensor, first: int, size: int | None) -> torch.Tensor:
-        return functional.pad(used, (0, 0, *lead), mode, value) if any(lead) else used
+        return functional.pad(used, (0, 0, *lead), mode, value) if any(lead) else used.clone()
 
     return slide(x, run, span=1, low=pads[0], high=pads[1], mode=value if mode == "constant" else mode)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..core.conv import conv
+from ..core.conv import conv, depthwise_conv
 from ..core.padding import NAMED_PADDINGS, resolve_padding
 from ..core.plan import per_axis
 from ..core.transpose import conv_transpose
@@ -40,6 +40,16 @@ def conv_function(call: Call) -> Form:
     return _convolution(call, lambda: (w, bias), options)
 
 
+def depthwise_function(call: Call) -> Form:
+    """`core.conv.depthwise_conv`: as many groups as channels."""
+    options = call.bind_to(depthwise_conv)
+    options.pop("x")
+    w, bias = options.pop("w"), options.pop("bias")
+    if options["lengths"] is not None or options["nan"] == "omit":
+        raise call.refuse("takes lengths or leaves NaN out", "leave these options away")
+    return _convolution(call, lambda: (w[:, None], bias), options | {"groups": len(w)})
+
+
 def torch_conv(call: Call) -> Form:
     """torch.nn.functional.conv1d and conv2d."""
     options = call.bind(
@@ -57,6 +67,18 @@ def transposed_module(call: Call) -> Form:
         raise call.refuse("asks for an output_size", "give the layer output_padding instead")
     options = {"stride": layer.stride, "dilation": layer.dilation, "groups": layer.groups}
     return _transposed(call, lambda: (layer.weight, layer.bias), options, layer.padding, layer.output_padding)
+
+
+def torch_transposed(call: Call) -> Form:
+    """torch.nn.functional.conv_transpose1d."""
+    options = call.bind(
+        "input", "weight", ("bias", None), ("stride", 1), ("padding", 0), ("output_padding", 0), ("groups", 1),
+        ("dilation", 1),
+    )  # fmt: skip
+    options.pop("input")
+    w, bias = options.pop("weight"), options.pop("bias")
+    padding, extra = options.pop("padding"), options.pop("output_padding")
+    return _transposed(call, lambda: (w, bias), options, padding, extra)
 
 
 def transposed_function(call: Call) -> Form:
@@ -188,6 +210,8 @@ MODULES = {
 FUNCTIONS = {
     conv: conv_function,
     conv_transpose: transposed_function,
+    depthwise_conv: depthwise_function,
+    torch.conv_transpose1d: torch_transposed,
     torch.conv1d: torch_conv,
     torch.conv2d: torch_conv,
 }

@@ -12,7 +12,7 @@ from torch import fx
 
 from ..errors import InputError
 from .frames import Frames, State
-from .tracing import Plan, run_plan
+from .plan import Plan, run_plan
 
 __all__ = ["export_step"]
 

@@ -11,9 +11,11 @@ import torch
 from torch import fx
 
 from ..errors import InputError, InputTypeError
+from .chunks import as_arrays, as_input_errors, check_chunk, check_rate, entered, short
 from .export import export_step
 from .frames import Frames, State
-from .tracing import Plan, begin_plan, plan_net, run_plan
+from .plan import Plan, begin_plan, run_plan
+from .tracing import plan_net
 
 __all__ = ["NetStream", "stream"]
 
@@ -68,7 +70,7 @@ def stream(net: torch.nn.Module, *, latency: int | str = 0, sample_rate: int | N
     if latency != "any" and (isinstance(latency, bool) or not isinstance(latency, int) or latency < 0):
         raise InputError(f"latency must be an int >= 0 (samples) or 'any', got {latency!r}")
     if sample_rate is not None:
-        _check_rate(sample_rate)
+        check_rate(sample_rate)
     plans = plan_net(net)
     needed = plans[0].latency
     if latency != "any" and needed > int(latency):
@@ -138,9 +140,10 @@ class NetStream:
         if self._flushed:
             raise InputError("push must come before flush; call reset() to begin another stream")
         is_numpy, rate = isinstance(chunk, np.ndarray), self._checked_rate(sample_rate)
-        x = self._entered(chunk)
+        x = entered(chunk)
         plan = self._plan_for(x)
-        with torch.no_grad(), _as_input_errors(x):
+        check_chunk(x, plan, self._like)
+        with torch.no_grad(), as_input_errors(x):
             states = self._states if self._like is not None else begin_plan(plan, x)
             out, states = run_plan(plan, states, x, last=False)
         self._plan, self._states, self._rate, self._numpy = plan, states, rate, is_numpy
@@ -190,9 +193,10 @@ class NetStream:
         fresh = NetStream(self._plans, self.latency, self._own_rate)
         if "stream.chunk" in flat:
             like = flat["stream.chunk"].clone()
-            fresh._check_chunk(like, first=True)
-            fresh._plan, fresh._like = fresh._plan_for(like), like
-            with torch.no_grad(), _as_input_errors(like):
+            fresh._plan = fresh._plan_for(like)
+            check_chunk(like, fresh._plan, None)
+            fresh._like = like
+            with torch.no_grad(), as_input_errors(like):
                 fresh._states = begin_plan(fresh._plan, like)
         expected = fresh.state
         if set(flat) != set(expected):
@@ -206,8 +210,8 @@ class NetStream:
             differ = sum(a != b for a, b in zip(given.shape, value.shape, strict=False))
             if given.ndim != value.ndim or given.dtype != value.dtype or differ > 1:
                 raise InputError(
-                    f"state {name!r} must be {_short(value.dtype)} like {tuple(value.shape)} but for time, got "
-                    f"{_short(given.dtype)} {tuple(given.shape)}; save it anew"
+                    f"state {name!r} must be {short(value.dtype)} like {tuple(value.shape)} but for time, got "
+                    f"{short(given.dtype)} {tuple(given.shape)}; save it anew"
                 )
         for node, state in fresh._states.items():
             key = fresh._plan.keys[node]
@@ -262,37 +266,6 @@ class NetStream:
             raise InputError("export must know the number of channels; push one chunk (of 0 samples) before it")
         return torch.zeros([batch, *channels, chunk], dtype=self._plan.dtype or torch.float32)  # type: ignore[list-item]
 
-    def _entered(self, chunk: Any) -> torch.Tensor:
-        """The chunk as a tensor of our own, checked."""
-        if isinstance(chunk, np.ndarray):
-            if not chunk.dtype.isnative or chunk.dtype.kind not in "fiuc":
-                raise InputError(
-                    f"chunk must be numbers in native byte order, got {chunk.dtype}; use chunk.astype(…)"
-                )
-            x = torch.from_numpy(np.array(chunk, order="C"))
-        elif isinstance(chunk, torch.Tensor):
-            x = chunk.detach().clone()
-        else:
-            raise InputTypeError(f"chunk must be a NumPy array or a torch tensor, got {type(chunk).__name__}")
-        self._check_chunk(x, first=self._like is None)
-        return x
-
-    def _check_chunk(self, x: torch.Tensor, *, first: bool) -> None:
-        plan = self._plan_for(x) if first else self._plan
-        dtype = plan.dtype if first or self._like is None else self._like.dtype
-        if dtype is not None and x.dtype != dtype:
-            raise InputError(f"chunk must be {_short(dtype)}, as the net is, got {_short(x.dtype)}; convert it")
-        if x.ndim != plan.chunk.ndim:
-            names = {2: "(B, T)", 3: "(B, C, T)", 4: "(B, C, F, L)"}[plan.chunk.ndim]
-            raise InputError(f"chunk must be {names}, got shape {tuple(x.shape)}; try chunk[None]")
-        if first and plan.channels is not None and x.shape[1] != plan.channels:
-            raise InputError(
-                f"chunk must have {plan.channels} channels, got {x.shape[1]} in shape {tuple(x.shape)}"
-            )
-        if not first and self._like is not None and x.shape[:-1] != self._like.shape[:-1]:
-            wanted = ", ".join(str(n) for n in self._like.shape[:-1])
-            raise InputError(f"chunk must be ({wanted}, T) as the first one, got shape {tuple(x.shape)}")
-
     def _plan_for(self, x: torch.Tensor) -> Plan:
         """The plan for a chunk of so many axes; the first one where none fits."""
         if self._like is not None:
@@ -302,7 +275,7 @@ class NetStream:
     def _checked_rate(self, sample_rate: int | None) -> int | None:
         if sample_rate is None:
             return self._rate
-        _check_rate(sample_rate)
+        check_rate(sample_rate)
         if self._rate not in (None, sample_rate):
             raise InputError(
                 f"sample_rate must be the stream's {self._rate} Hz, got {sample_rate}; resample the chunk"
@@ -310,23 +283,7 @@ class NetStream:
         return sample_rate
 
     def _left(self, out: Any) -> Any:
-        return _as_arrays(out) if self._numpy else out
-
-
-class _as_input_errors:
-    """What torch says of a chunk that does not fit, as one clear line."""
-
-    def __init__(self, x: torch.Tensor):
-        self.shape = tuple(x.shape)
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, RuntimeError | IndexError):
-            raise InputError(
-                f"chunk must fit the net, got shape {self.shape}: {str(error).splitlines()[0]}"
-            ) from error
+        return as_arrays(out) if self._numpy else out
 
 
 def _too_late(plan: Plan, needed: int, allowed: int) -> InputError:
@@ -339,23 +296,5 @@ def _too_late(plan: Plan, needed: int, allowed: int) -> InputError:
     )
 
 
-def _as_arrays(out: Any) -> Any:
-    """NumPy for the tensors in whatever a net returns."""
-    if isinstance(out, torch.Tensor):
-        return out.numpy()
-    if isinstance(out, dict):
-        return {key: _as_arrays(value) for key, value in out.items()}
-    return type(out)(_as_arrays(value) for value in out) if isinstance(out, tuple | list) else out
-
-
 def _as_tensor(value: Any) -> torch.Tensor:
     return torch.tensor(value) if isinstance(value, int) else value.clone().contiguous()
-
-
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _check_rate(sample_rate: Any) -> None:
-    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
-        raise InputError(f"sample_rate must be an int >= 1 (Hz), got {sample_rate!r}")

@@ -92,6 +92,7 @@ class Window(Form):
     most: int = 0  # the largest that `high` may give
     mode: Any = "zeros"  # zeros, a number, or one of the modes below
     counts: bool = False  # whether `run` asks for `first`
+    nothing: tuple[Any, torch.Tensor] | None = None  # the last kind of input → an output of no frames
     before: Callable[[list[Any]], torch.Tensor] = lambda xs: xs[0]  # frame by frame, ahead of the windows
 
     def start(self, xs: list[Any]) -> State:
@@ -147,8 +148,12 @@ class Window(Form):
         return y, new | {"tail": line[..., min(rest, line.shape[-1]) :].clone()}
 
     def _nothing(self, line: torch.Tensor) -> torch.Tensor:
-        """No frames, of the shape and dtype of many."""
-        return self.run(line.new_zeros((*line.shape[:-1], self.span)), 0, None)[..., :0]
+        """No frames, of the shape and dtype of many; remembered, since it costs a window to find out."""
+        key = (line.shape[:-1], line.dtype, line.device)
+        if self.nothing is None or self.nothing[0] != key:
+            empty = self.run(line.new_zeros((*line.shape[:-1], self.span)), 0, None)[..., :0]
+            self.nothing = key, empty
+        return self.nothing[1]
 
 
 # the modes that copy the signal → how many frames must have come before `low` of them can be invented

@@ -16,8 +16,9 @@ from conv1d_kit import Conv1d, Conv2d, ConvTranspose1d, NetStream, stream
 from conv1d_kit.audio.filterbank import FilterBankCNN
 from conv1d_kit.audio.frontends import LogMel, Raw
 from conv1d_kit.audio.nets import SpectrogramCNN, WaveCNN
-from conv1d_kit.core.conv import conv
+from conv1d_kit.core.conv import conv, depthwise_conv
 from conv1d_kit.core.pooling import POOLINGS, pool
+from conv1d_kit.core.transpose import conv_transpose
 from conv1d_kit.text.nets import TextCNN
 
 
@@ -152,6 +153,12 @@ FRAMES = {
     ),
     "crop and skip": (lambda: Heard(lambda x: x[..., 3:][:, 1:, ::3]), (2,)),
     "crop more than comes late": (lambda: Heard(lambda x: x[..., :-3].square() + 1), (2,)),
+    "functions of one kernel": (
+        lambda: Heard(lambda x: functional.conv_transpose1d(
+            conv_transpose(depthwise_conv(x, WEIGHT[0], padding="full"), WEIGHT.reshape(2, 1, 5), stride=2),
+            WEIGHT[:, :1], stride=3, padding=2,
+        )), (2,),
+    ),
     "function": (lambda: Heard(lambda x: conv(x, WEIGHT, padding=((4, 0),), flip=True)), (2,)),
     "stack and softmax": (
         lambda: Heard(lambda x: torch.stack([x, x.relu()], 1).softmax(1)[:, 0].unsqueeze(2).squeeze(2)), (2,),
