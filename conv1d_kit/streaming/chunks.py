@@ -15,6 +15,11 @@ __all__ = ["as_arrays", "as_input_errors", "check_chunk", "check_rate", "entered
 
 def entered(chunk: Any) -> torch.Tensor:
     """The chunk as a tensor of our own."""
+    dense = not isinstance(chunk, torch.Tensor) or (chunk.layout == torch.strided and not chunk.is_nested)
+    if isinstance(chunk, np.ma.MaskedArray) or not dense:
+        raise InputTypeError(
+            f"chunk must be a plain array or tensor, got {_kind(chunk)}; fill or convert it first"
+        )
     if isinstance(chunk, np.ndarray):
         if not chunk.dtype.isnative or chunk.dtype.kind not in "fiuc":
             raise InputError(
@@ -31,7 +36,8 @@ def entered(chunk: Any) -> torch.Tensor:
 def check_chunk(x: torch.Tensor, plan: Plan, like: torch.Tensor | None) -> None:
     """InputError unless the chunk fits the plan and, after the first one, what came before (`like`)."""
     dtype = plan.dtype if like is None else like.dtype
-    if dtype is not None and x.dtype != dtype:
+    ids = like is None and dtype == torch.int64 and x.dtype == torch.int32
+    if dtype is not None and x.dtype != dtype and not ids:
         raise InputError(f"chunk must be {short(dtype)}, as the net is, got {short(x.dtype)}; convert it")
     if x.ndim != plan.chunk.ndim:
         names = {2: "(B, T)", 3: "(B, C, T)", 4: "(B, C, F, L)"}[plan.chunk.ndim]
@@ -79,3 +85,8 @@ def check_rate(sample_rate: Any) -> None:
     """InputError unless it is a rate."""
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
         raise InputError(f"sample_rate must be an int >= 1 (Hz), got {sample_rate!r}")
+
+
+def _kind(chunk: Any) -> str:
+    """What kind of array this is that is not plain."""
+    return "a masked array" if isinstance(chunk, np.ndarray) else f"a tensor of layout {chunk.layout}"

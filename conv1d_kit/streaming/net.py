@@ -187,9 +187,7 @@ class NetStream:
 
     @state.setter
     def state(self, saved: Mapping[str, Any]) -> None:
-        flat = {
-            name: torch.as_tensor(np.array(v) if isinstance(v, np.ndarray) else v) for name, v in saved.items()
-        }
+        flat = {name: _from_saved(name, value) for name, value in dict(saved or {}).items()}
         fresh = NetStream(self._plans, self.latency, self._own_rate)
         if "stream.chunk" in flat:
             like = flat["stream.chunk"].clone()
@@ -251,6 +249,11 @@ class NetStream:
         """
         if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
             raise InputError(f"chunk must be an int >= 1 (samples), got {chunk!r}")
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.path.isdir(folder):
+            raise InputError(
+                f"path must be in a folder that exists, got {os.fspath(path)!r}; make {folder} first"
+            )
         if self.latency:
             raise InputError(f"export takes causal nets, got a latency of {self.latency} samples; pad causally")
         example = self._example(chunk, batch)
@@ -294,6 +297,13 @@ def _too_late(plan: Plan, needed: int, allowed: int) -> InputError:
         f"latency must be >= {needed} for this net, got {allowed}: {form.label} looks {frames} of its input "
         f"ahead; use stream(net, latency={needed}), or pad it causally"
     )
+
+
+def _from_saved(name: str, value: Any) -> torch.Tensor:
+    """A tensor of our own from what was saved."""
+    if not isinstance(value, np.ndarray | np.generic | torch.Tensor):
+        raise InputTypeError(f"state {name!r} must be a tensor or an array, got {type(value).__name__}")
+    return value.clone() if isinstance(value, torch.Tensor) else torch.from_numpy(np.array(value))
 
 
 def _as_tensor(value: Any) -> torch.Tensor:

@@ -86,6 +86,27 @@ def linear(call: Call) -> Form:
     return pointwise(call)
 
 
+def layer_norm_function(call: Call) -> Form:
+    """torch.nn.functional.layer_norm over axes other than time."""
+    x = _first_input(call)
+    shape = call.bind("input", "normalized_shape", ("weight", None), ("bias", None), ("eps", 1e-5))[
+        "normalized_shape"
+    ]
+    if x.axis >= x.ndim - len(shape):
+        raise call.refuse("takes its mean over time", "transpose so that it sees channels only")
+    return Form(call.run, x)
+
+
+def linear_function(call: Call) -> Form:
+    """torch.nn.functional.linear on channels."""
+    x = _first_input(call)
+    if x.last():
+        raise call.refuse(
+            "mixes what stands on the last axis, which is time", "transpose, or use a Conv1d of 1 tap"
+        )
+    return Form(call.run, x)
+
+
 def channelwise(call: Call) -> Form:
     """PReLU: a weight a channel on axis 1."""
     _first_input(call, 1)
@@ -241,6 +262,8 @@ FUNCTIONS: dict[Any, Row] = {
     functional.softmax: along_function,
     functional.log_softmax: along_function,
     functional.glu: along_function,
+    functional.layer_norm: layer_norm_function,
+    functional.linear: linear_function,
     torch.softmax: along_function,
     torch.log_softmax: along_function,
     torch.cat: concatenate,

@@ -86,7 +86,7 @@ def _trace(outer: _Outer) -> fx.Graph:
         raise InputError(
             f"net must be traceable by torch.fx with one input along time, got {type(outer.net).__name__}: "
             f"{str(e).splitlines()[0] if str(e) else type(e).__name__}; "
-            "let nothing in its forward depend on values"
+            "let nothing in its forward depend on values, and give all arguments but the first a default"
         ) from e
     for node in reversed(list(graph.nodes)):
         # what is written in place has an effect without being used: it stays, to be refused

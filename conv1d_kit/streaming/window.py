@@ -72,7 +72,7 @@ def slide(
         low=low,
         high=(lambda size: fixed) if fixed is not None else high,  # type: ignore[arg-type]
         most=most,
-        mode=mode,
+        mode=mode if low or most else "zeros",
         counts=counts,
     )
 
@@ -100,7 +100,7 @@ class Window(Form):
         state: State = {"heard": 0, "skip": 0}
         if self.counts:
             state["first"] = 0
-        if self.mode in COPIES and (self.low or self.most):
+        if self.mode in COPIES:
             state |= {"begun": int(self.low == 0), "edge": x.clone()}
             return state | {"tail": x.clone()}
         fill = 0.0 if self.mode == "zeros" else self.mode

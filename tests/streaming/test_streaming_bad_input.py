@@ -146,6 +146,8 @@ BAD = [
     (np.array([["a"]]), "numbers"),
     ([[1.0, 2.0]], "chunk must be a NumPy array or a torch tensor, got list"),
     (None, "got NoneType"),
+    (np.ma.masked_array(np.zeros((1, 2, 5), np.float32)), "got a masked array"),
+    (torch.zeros(1, 2, 5).to_sparse(), "got a tensor of layout torch.sparse_coo"),
     (torch.zeros(2, 5), r"chunk must be \(B, C, T\), got shape \(2, 5\)"),
     (torch.zeros(1, 3, 5), r"3"),
     (torch.zeros(1, 2, 3, 5), r"chunk must be \(B, C, T\)"),

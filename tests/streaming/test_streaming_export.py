@@ -100,3 +100,8 @@ def test_states_have_the_layers_names_and_begin_with_zeros(tmp_path):
 def test_what_cannot_be_exported_says_so(net, chunk, words, tmp_path):
     with pytest.raises(InputError, match=words):
         stream(net.eval(), latency="any").export(tmp_path / "step.onnx", chunk=chunk)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match="path must be in a folder that exists"):
+        stream(Conv1d(2, 2, 3, padding="causal").eval()).export(tmp_path / "nowhere" / "step.onnx", chunk=4)

@@ -153,6 +153,12 @@ FRAMES = {
     ),
     "crop and skip": (lambda: Heard(lambda x: x[..., 3:][:, 1:, ::3]), (2,)),
     "crop more than comes late": (lambda: Heard(lambda x: x[..., :-3].square() + 1), (2,)),
+    "functions over channels": (
+        lambda: Heard(lambda x: functional.linear(
+            functional.layer_norm(x.transpose(1, 2), (2,), eps=1e-3), WEIGHT[0].T
+        ).swapaxes(1, 2)), (2,),
+    ),
+    "no pads to copy into": (lambda: Conv1d(2, 3, 3, padding_mode="circular"), (2,)),
     "functions of one kernel": (
         lambda: Heard(lambda x: functional.conv_transpose1d(
             conv_transpose(depthwise_conv(x, WEIGHT[0], padding="full"), WEIGHT.reshape(2, 1, 5), stride=2),

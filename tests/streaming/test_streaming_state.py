@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from test_streaming_net import NETS, build, heard, noise
 
 from conv1d_kit import stream
-from conv1d_kit.errors import InputError
+from conv1d_kit.errors import ConvKitError, InputError
 
 ELSEWHERE = """
 import sys
@@ -97,4 +97,7 @@ def test_a_state_of_another_net_is_refused_and_nothing_is_lost():
         s.state = other.state
     with pytest.raises(InputError, match=r"state 'net.tail' must be float32 like .* got float64"):
         s.state = s.state | {"net.tail": s.state["net.tail"].double()}
+    for wrong in ({}, {"stream.flushed": "no"}, None):
+        with pytest.raises(ConvKitError, match="state"):
+            s.state = wrong
     torch.testing.assert_close(s.push(x), net(torch.cat([x, x], -1))[..., 10:].detach(), rtol=1e-5, atol=1e-6)
