@@ -234,7 +234,7 @@ def _cut(call: Call, run: Callable[[list[Any]], Any], x: Frames, time: slice) ->
         if left:
             raise call.refuse("cuts and strides at once", "cut in one step, [a:], and stride in another, [::k]")
         form = slide(x, lambda used, first, size: used[..., ::step], span=1, stride=step)
-        form.before = run
+        form.before, form.may_be_empty = run, True
         return form
     right = -stop if stop is not None else 0
     hold = max(0, right - x.surplus)
@@ -251,7 +251,11 @@ def _padded(call: Call, pads: tuple[int, ...], mode: str, value: float) -> Form:
     def run(used: torch.Tensor, first: int, size: int | None) -> torch.Tensor:
         return functional.pad(used, (0, 0, *lead), mode, value) if any(lead) else used.clone()
 
-    return slide(x, run, span=1, low=pads[0], high=pads[1], mode=value if mode == "constant" else mode)
+    form = slide(
+        x, run, span=1, low=pads[0], high=pads[1], mode=value if mode == "constant" else mode
+    )  # fmt: skip
+    form.may_be_empty = True
+    return form
 
 
 Row = Callable[[Call], Form]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -59,7 +60,7 @@ def stream(net: torch.nn.Module, *, latency: int | str = 0, sample_rate: int | N
     Traceback (most recent call last):
         ...
     conv1d_kit.errors.InputError: latency must be >= 1 for this net, got 0: 1 (Conv1d) looks 1 frame of its
-    input ahead; use stream(net, latency=1), or pad it causally
+    input ahead, 1 sample of the net's; use stream(net, latency=1), or pad it causally
     """
     if not isinstance(net, torch.nn.Module):
         raise InputTypeError(f"net must be a torch.nn.Module, got {type(net).__name__}")
@@ -290,13 +291,20 @@ class NetStream:
 
 
 def _too_late(plan: Plan, needed: int, allowed: int) -> InputError:
-    """Names the first layer that looks ahead."""
-    form = next(f for f in (plan.forms[n] for n in plan.order) if f.ahead and isinstance(f.out, Frames))
-    frames = f"{form.ahead} frame{'s' if form.ahead > 1 else ''}"
+    """Names the first layer that looks ahead, and how far in frames of its input and samples of the net's."""
+    node = next(n for n in plan.order if plan.forms[n].ahead)
+    form = plan.forms[node]
+    before = [plan.forms[n].out if n in plan.forms else plan.chunk for n in node.all_input_nodes]
+    samples = math.ceil(form.ahead * max(x.rate for x in before if isinstance(x, Frames)))
     return InputError(
-        f"latency must be >= {needed} for this net, got {allowed}: {form.label} looks {frames} of its input "
-        f"ahead; use stream(net, latency={needed}), or pad it causally"
+        f"latency must be >= {needed} for this net, got {allowed}: {form.label} looks "
+        f"{_count(form.ahead, 'frame')} of its input ahead, {_count(samples, 'sample')} of the net's; "
+        f"use stream(net, latency={needed}), or pad it causally"
     )
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def _from_saved(name: str, value: Any) -> torch.Tensor:

@@ -92,6 +92,7 @@ class Window(Form):
     most: int = 0  # the largest that `high` may give
     mode: Any = "zeros"  # zeros, a number, or one of the modes below
     counts: bool = False  # whether `run` asks for `first`
+    may_be_empty: bool = False  # whether a signal too short for one window gives none, instead of an error
     nothing: tuple[Any, torch.Tensor] | None = None  # the last kind of input → an output of no frames
     before: Callable[[list[Any]], torch.Tensor] = lambda xs: xs[0]  # frame by frame, ahead of the windows
 
@@ -116,13 +117,13 @@ class Window(Form):
             keep = self.most + 1
             new["edge"] = edge[..., max(0, edge.shape[-1] - keep) :].clone()
             if not state["begun"]:
-                if heard < COPIES[self.mode](self.low) and not (last and heard):
+                if heard < COPIES[self.mode](self.low) and not last:
                     return self._nothing(line), new | {"tail": line.clone()}
                 line = torch.cat([pad(line, ((self.low, 0),), self.mode)[..., : self.low], line], -1)
                 new["begun"] = 1
         if last:
             high = self.high(heard)
-            if heard + self.low + high < self.span:
+            if heard + self.low + high < self.span and not self.may_be_empty:
                 raise InputError(
                     f"{self.label} must hear at least {self.span - self.low - high} frames, got {heard}; "
                     "push more before flush"

@@ -62,6 +62,8 @@ def test_the_first_layer_that_looks_ahead_is_named_and_how_far(net, layer, frame
         f"latency must be >= {needed} for this net, got 0: {layer} looks {frames} frame{plural} "
     )
     assert f"stream(net, latency={needed})" in message
+    if isinstance(net, nn.Sequential) and isinstance(net[0], Conv1d) and net[0].stride == (4,):
+        assert "looks 1 frame of its input ahead, 4 samples of the net's;" in message
     assert stream(net, latency=needed).latency == stream(net, latency="any").latency == needed
     if needed > 1:
         with pytest.raises(InputError, match=f">= {needed} .* got {needed - 1}"):

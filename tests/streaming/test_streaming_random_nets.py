@@ -92,6 +92,7 @@ def _weighted(layers: list[nn.Module]) -> nn.Module:
 @given(STACKS, st.integers(10, 60), st.lists(st.integers(0, 60), max_size=8))
 @example([Conv1d(C, C, 1, padding=((4, 0),), padding_mode="reflect"), nn.MaxPool1d(2)], 20, [1, 2, 3])
 @example([Conv1d(C, C, 2, padding_mode="replicate")], 20, [1, 2, 3])
+@example([nn.MaxPool1d(1, 4), Cut(0, 3, 2), Conv1d(C, C, 2, padding="full")], 10, [])
 def test_random_nets_in_random_chunks(layers, length, cuts):
     net, x = _weighted(layers), noise(1, C, length)
     whole = _offline(net, x)
