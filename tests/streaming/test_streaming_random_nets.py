@@ -10,6 +10,7 @@ from test_streaming_net import heard, noise
 from torch import nn
 
 from conv1d_kit import Conv1d, ConvTranspose1d, stream
+from conv1d_kit.errors import InputError
 
 C = 2  # channels everywhere, so that any layer follows any other
 SIDE = st.integers(0, 4)
@@ -109,6 +110,9 @@ def test_no_frame_of_a_random_net_is_later_than_latency_says(layers):
     whole = _offline(net, x)
     assume(whole.shape[-1] > 0)
     s = stream(net, latency="any")
+    if s.latency:
+        with pytest.raises(InputError, match=rf"looks [1-9].* ahead, .* stream\(net, latency={s.latency}\)"):
+            stream(net)
     rate, ready = s._plan.outputs()[0].rate, 0
     for t in range(x.shape[-1]):
         ready += s.push(x[..., t : t + 1]).shape[-1]
