@@ -292,13 +292,19 @@ class NetStream:
 
 def _too_late(plan: Plan, needed: int, allowed: int) -> InputError:
     """Names the first layer that looks ahead, and how far in frames of its input and samples of the net's."""
-    node = next(n for n in plan.order if plan.forms[n].ahead)
-    form = plan.forms[node]
-    before = [plan.forms[n].out if n in plan.forms else plan.chunk for n in node.all_input_nodes]
-    samples = math.ceil(form.ahead * max(x.rate for x in before if isinstance(x, Frames)))
+    node = next((n for n in plan.order if plan.forms[n].ahead), None)
+    if (
+        node is None
+    ):  # no layer by itself: one gives several frames where another had waited for the whole of one
+        node = next(n for n in plan.order if getattr(plan.forms[n].out, "latency", 0))
+        how = f"{_count(plan.forms[node].out.latency, 'sample')} of the net's input ahead"  # type: ignore[union-attr]
+    else:
+        before = [plan.forms[n].out if n in plan.forms else plan.chunk for n in node.all_input_nodes]
+        frames = plan.forms[node].ahead
+        samples = math.ceil(frames * max(x.rate for x in before if isinstance(x, Frames)))
+        how = f"{_count(frames, 'frame')} of its input ahead, {_count(samples, 'sample')} of the net's"
     return InputError(
-        f"latency must be >= {needed} for this net, got {allowed}: {form.label} looks "
-        f"{_count(form.ahead, 'frame')} of its input ahead, {_count(samples, 'sample')} of the net's; "
+        f"latency must be >= {needed} for this net, got {allowed}: {plan.forms[node].label} looks {how}; "
         f"use stream(net, latency={needed}), or pad it causally"
     )
 
