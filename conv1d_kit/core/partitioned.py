@@ -21,8 +21,9 @@ import scipy.fft
 
 __all__ = ["Layout", "Partitioned", "partition_layout", "partition_seconds"]
 
+DOTS = 40  # terms of a sum from which a dot product is quicker than rows
 FEWEST_BLOCKS = 4  # of the head in one of the tail, below which nothing is left to spread
-CALLS_S, PRODUCT_S = 3.5e-5, 0.65e-9  # a block, a complex product
+CALLS_S, PRODUCT_S, DOT_S = 3.5e-5, 0.65e-9, 0.4e-9  # a block, a complex product, one within a dot product
 POINT_S, DIRECT_S = 7e-9, 1e-10  # ten stages of a transform for a point, a multiply-add of the direct sum
 
 
@@ -63,11 +64,15 @@ def partition_seconds(layout: Layout, samples: int, rows: int = 2, products: int
     """
     block, size = layout.block, layout.ratio * layout.block
     points = block * math.log2(2 * block) + (block * math.log2(2 * size) if size else 0)
-    terms = layout.head * (block + 1) + layout.tail * block
-    a_block = CALLS_S * (1.5 if size else 1) + POINT_S / 5 * rows * points + PRODUCT_S * products * terms
+    terms = layout.head * (block + 1) * _product_s(layout.head) + layout.tail * block * _product_s(layout.tail)
+    a_block = CALLS_S * (1.5 if size else 1) + POINT_S / 5 * rows * points + products * terms
     if samples < block:  # its first taps directly
         return CALLS_S + DIRECT_S * products * samples * block + a_block * samples / block
     return a_block * -(-samples // block)
+
+
+def _product_s(terms: int) -> float:
+    return DOT_S if terms >= DOTS else PRODUCT_S
 
 
 class Partitioned:
@@ -247,7 +252,7 @@ class _Parts:
 
     def __init__(self, w: np.ndarray, groups: int, size: int, count: int):
         n_out, channels, taps = w.shape
-        self.size, self.groups, self.dtype = size, groups, w.dtype
+        self.n_out, self.size, self.groups, self.dtype = n_out, size, groups, w.dtype
         is_complex = np.iscomplexobj(w)
         self._there, self._back = (
             (scipy.fft.fft, scipy.fft.ifft) if is_complex else (scipy.fft.rfft, scipy.fft.irfft)
@@ -256,10 +261,14 @@ class _Parts:
         padded[..., :taps] = w
         spectra = self._there(padded.reshape(n_out, channels, count, size), 2 * size)
         self.n_freq = spectra.shape[-1]
-        # (count · C/groups, 1, groups, O/groups, F): what is summed over comes first
-        spectra = spectra.reshape(groups, n_out // groups, channels, count, -1).transpose(3, 2, 0, 1, 4)
-        self.weights = np.ascontiguousarray(spectra).reshape(-1, 1, groups, n_out // groups, self.n_freq)
-        self._channels, self._at = channels, 0
+        # (F, groups, O/groups, count · C/groups), or that axis first: what is summed over
+        spectra = spectra.reshape(groups, n_out // groups, channels, count, -1).transpose(4, 0, 1, 3, 2)
+        spectra = spectra.reshape(self.n_freq, groups, n_out // groups, -1)
+        self._by_dots = spectra.shape[-1] >= DOTS
+        if not self._by_dots:
+            spectra = spectra.transpose(3, 1, 2, 0)[:, None]
+        self.weights = np.ascontiguousarray(spectra)
+        self._channels, self._terms_count, self._at = channels, count * channels, 0
         self._kept = count + 1  # blocks of the signal: one more than there are parts, for `sums` as they were
 
     def load(self, line: np.ndarray) -> None:
@@ -275,12 +284,16 @@ class _Parts:
 
     def allocate(self, batch: int) -> None:
         """Room for the spectra, each kept twice, so that all lie in a row wherever the newest is."""
-        shape = (2 * self._kept * self._channels, batch, self.groups, 1, self.n_freq)
-        self.spectra = np.zeros(shape, self.weights.dtype)
+        n = 2 * self._kept * self._channels
+        dots = (self.n_freq, self.groups, batch, n)
+        self.spectra = np.zeros(
+            dots if self._by_dots else (n, batch, self.groups, 1, self.n_freq), self.weights.dtype
+        )
         self.spectra.fill(0)  # touches what is as yet only promised
-        terms = np.broadcast_shapes((len(self.weights), *shape[1:]), self.weights.shape)
-        self._terms = np.zeros(terms, self.weights.dtype)
-        self._terms.fill(0)
+        if not self._by_dots:
+            terms = np.broadcast_shapes((self._terms_count, *self.spectra.shape[1:]), self.weights.shape)
+            self._terms = np.zeros(terms, self.weights.dtype)
+            self._terms.fill(0)
 
     def follow(self, other: _Parts) -> None:
         """Take another kernel's spectra of the signal."""
@@ -294,17 +307,27 @@ class _Parts:
     def _put(self, at: int, spectrum: np.ndarray) -> None:
         batch, channels, n_freq = spectrum.shape
         parts = spectrum.reshape(batch, self.groups, channels // self.groups, n_freq)
-        parts = parts.transpose(2, 0, 1, 3)[:, :, :, None]
-        for place in (at * self._channels, (at + self._kept) * self._channels):
-            self.spectra[place : place + self._channels] = parts
+        places = [slice(i * self._channels, (i + 1) * self._channels) for i in (at, at + self._kept)]
+        if self._by_dots:
+            parts = parts.transpose(3, 1, 0, 2)
+            for place in places:
+                self.spectra[..., place] = parts
+        else:
+            parts = parts.transpose(2, 0, 1, 3)[:, :, :, None]
+            for place in places:
+                self.spectra[place] = parts
 
     def products(self, low: int = 0, high: int | None = None, ahead: int = 0) -> np.ndarray:
         """Sums over parts and channels (B, groups, O/groups, F) of all frequencies, or low to high.
 
         `ahead` 1: as they will be but for the block that is to come; −1: as they were before the last one.
+        Many terms are summed as dot products, or products of matrices; few, of many frequencies, row by row.
         """
         skipped, older = max(0, ahead) * self._channels, max(0, -ahead)
-        first, count = (self._at + older) * self._channels, len(self.weights) - skipped
+        first, count = (self._at + older) * self._channels, self._terms_count - skipped
+        if self._by_dots:
+            x = self.spectra[low:high, ..., first : first + count].swapaxes(2, 3)
+            return np.matmul(self.weights[low:high, ..., skipped:], x).transpose(3, 1, 2, 0)
         x = self.spectra[first : first + count, ..., low:high]
         terms = self._terms[:count, ..., low:high]
         return np.multiply(x, self.weights[skipped:, ..., low:high], out=terms).sum(0)
@@ -319,7 +342,7 @@ class _Parts:
 
     def silence(self, batch: int) -> np.ndarray:
         """`sums` of nothing."""
-        return np.zeros((batch, self.groups * self.weights.shape[3], self.size), self.dtype)
+        return np.zeros((batch, self.n_out, self.size), self.dtype)
 
 
 def _first_taps(w: np.ndarray, block: int) -> np.ndarray:
