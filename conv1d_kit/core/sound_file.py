@@ -15,6 +15,7 @@ from ..errors import DataError, InputError
 
 __all__ = [
     "FORMATS",
+    "MAX_RATE",
     "SoundReader",
     "SoundTarget",
     "SoundWriter",
@@ -256,8 +257,8 @@ class SoundWriter:
         # soundfile ends the process at a minute of Ogg Vorbis in one call
         self._most = target.sample_rate if lossy else 1 << 20
         bits = target.bits
-        self._low, self._high = (-1.0, 1.0) if bits is None else (-1 - 2.0**-bits, 1 - 2.0**-bits)
-        self._is_bounded = target.subtype not in ("FLOAT", "DOUBLE", "VORBIS")
+        self._full = None if bits is None else 2.0 ** (bits - 1)  # steps from 0 to full scale
+        self._is_bounded = bits is None and target.subtype not in ("FLOAT", "DOUBLE", "VORBIS")
 
     def write(self, y: np.ndarray) -> None:
         """Frames [shape=(n, C)], float; integers are rounded to the nearest, without dither."""
@@ -266,13 +267,24 @@ class SoundWriter:
             raise DataError(
                 f"dst: {self.target.format} holds at most 4 GB, got more; name it .w64 or give format='RF64'"
             )
-        if self._is_bounded and len(y) and (y.max() > self._high or y.min() < self._low):
-            self.clipped += int(np.count_nonzero(y > self._high) + np.count_nonzero(y < self._low))
+        if self._full is not None:
+            y = self._rounded(y, self._full)
+        elif self._is_bounded and len(y) and (y.max() > 1 or y.min() < -1):
+            self.clipped += int(np.count_nonzero(np.abs(y) > 1))
         for start in range(0, len(y), self._most):
             try:
                 self._file.write(y[start : start + self._most])
             except (RuntimeError, AssertionError) as error:  # soundfile asserts that all went out
                 raise OSError(*_write_error(self.path, error)) from error
+
+    def _rounded(self, y: np.ndarray, full: float) -> np.ndarray:
+        """int32 whose upper bits the subtype takes: libsndfile itself rounds floats down where it limits them."""
+        steps = y * np.float64(full) if full == 2**31 else y * y.dtype.type(full)
+        np.rint(steps, out=steps)
+        if len(y) and (steps.max() >= full or steps.min() < -full):
+            self.clipped += int(np.count_nonzero(steps >= full) + np.count_nonzero(steps < -full))
+            np.clip(steps, -full, full - 1, out=steps)
+        return steps.astype(np.int32) * np.int32(2**31 // int(full))
 
     def close(self) -> None:
         """Write the header's sizes, then look whether all is there: libsndfile does not say so."""
