@@ -11,6 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ConvStream": "core.stream",
     "conv": "core.conv",
     "conv_file": "core.files",
     "conv_transpose": "core.transpose",

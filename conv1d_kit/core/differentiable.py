@@ -26,17 +26,23 @@ Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def spectral_conv(
-    x: torch.Tensor, w: torch.Tensor, g: Geometry, method: str, spectra_w: list[torch.Tensor] | None = None
+    x: torch.Tensor,
+    w: torch.Tensor,
+    g: Geometry,
+    method: str,
+    spectra_w: list[torch.Tensor] | None = None,
+    n_fft: int | None = None,
 ) -> torch.Tensor:
     """Convolution of real or complex x (B, C, *spatial), w by the blocks of `method`, differentiable.
 
     A NaN or Inf reaches exactly the outputs, or gradients, that it is a term of; finite sums of finite terms
-    are finite, however large the terms of the transform would be.
+    are finite, however large the terms of the transform would be. `n_fft`: blocks of so many points, whatever
+    the method would take.
     """
     if torch.compiler.is_compiling():
         pads = [side for both in g.pads for side in both]
         return torch.ops.conv1d_kit.spectral_conv(x, w, g.stride, pads, g.dilation, g.groups, method)
-    n_fft = fft_points(method, g, x.shape, w.shape, x.dtype.itemsize)
+    n_fft = n_fft or fft_points(method, g, x.shape, w.shape, x.dtype.itemsize)
     tensors = (x, w)
     if inside_transform(*tensors) or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
         return _Conv.apply(x, w, g, n_fft)

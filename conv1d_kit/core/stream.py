@@ -1,5 +1,475 @@
-"""Stand-in."""
+"""Convolution of a signal that never ends: chunk in, chunk out, and all of it equal to `conv` on the whole."""
 
-from ._stand_in_stream import ConvStream
+from __future__ import annotations
+
+import math
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from .array import common_dtype, enter, narrow, shown, to_numpy, widen
+from .border import Border
+from .conv import conv
+from .geometry import Geometry
+from .history import History
+from .nonfinite import NAN_RULES
+from .padding import resolve_padding
+from .plan import check_bias, check_flip, check_option, make_plan, per_axis
+from .precision import PRECISIONS
+from .track import PARTITIONS, Setting, Track
 
 __all__ = ["ConvStream"]
+
+MOVING = ("same", "same_lower")  # with a stride, how much is padded before the signal depends on its length
+
+
+class ConvStream:
+    """`conv(x, w, ...)` for x in chunks along its last axis: the outputs joined are what `conv` gives.
+
+    Parameters
+    ----------
+    w : array or Tensor [shape=(C_out, C_in / groups, *kernel)]
+        Copied. An impulse response wants `flip=True`; as w of shape (M, N, K) it is a matrix of N × M responses
+        (true stereo: 2 × 2), as (C, 1, K) with groups=C one for each channel.
+    bias, stride, padding, padding_mode, dilation, groups, flip, nan, precision, method, max_bytes
+        As in `conv`. Where the first output depends on the end of the signal (padding "same" with a stride,
+        circular pads before the signal) nothing can come out before `flush`.
+    block : int >= 1, optional
+        Samples of the grid on which the work is done, a multiple of the stride. However the signal is cut along
+        the grid, not a bit of the output differs; off it, no more than `conv`'s bound on the error. By default
+        what suits the length of the chunks.
+    latency : int >= 0, samples
+        0: an output comes with the last sample it sees. Else outputs come in whole blocks of the grid, at most
+        so many samples later; not a bit depends on how the signal is cut.
+    partition : "auto", "none", "uniform" or "nonuniform"
+        How a long kernel is cut for short chunks: into parts of one block each, or short ones first and longer
+        ones later, whose work is spread over many blocks. "none": `conv` over what each chunk's outputs see.
+        "auto" takes what is predicted to be quickest.
+
+    Notes
+    -----
+    No gradients. Signals on other devices, of integers or half precision, and of more than one spatial axis go
+    by "none". Memory is bounded by the kernel and the longest chunk. One stream serves one thread.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        As `conv`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> stream = ConvStream(np.array([[[1.0, 10.0, 100.0]]]), padding="full", flip=True)
+    >>> stream.push(np.array([[1.0, 2.0]])), stream.push(np.array([[3.0]])), stream.flush()
+    (array([[ 1., 12.]]), array([[123.]]), array([[230., 300.]]))
+    """
+
+    def __init__(
+        self,
+        w: Any,
+        bias: Any = None,
+        *,
+        block: int | None = None,
+        latency: int = 0,
+        partition: str = "auto",
+        stride: int | tuple[int, ...] = 1,
+        padding: int | str | tuple = 0,
+        padding_mode: str | float = "zeros",
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        flip: bool = False,
+        nan: str = "propagate",
+        precision: str = "normwise",
+        method: str = "auto",
+        max_bytes: int | None = None,
+    ):
+        (w, bias), self._leave = enter(w=w, bias=bias)
+        check_flip(flip)
+        check_option("partition", partition, PARTITIONS)
+        check_option("nan", nan, NAN_RULES)
+        check_option("precision", precision, PRECISIONS)
+        if not 3 <= w.ndim <= 5:
+            raise InputError(
+                f"w must be (C_out, C_in/groups, *kernel) with 1 to 3 kernel axes, got {tuple(w.shape)}"
+            )
+        self._axes = w.ndim - 2
+        self._spans = _spans(w, dilation)
+        self._flip = bool(flip)
+        with torch.inference_mode(False):  # what is kept must serve in any mode
+            self._w = self._oriented(w.detach().clone())
+            self._bias = None if bias is None else bias.detach().clone()
+        self._given: dict[str, Any] = {
+            "stride": stride, "padding": padding, "padding_mode": padding_mode, "dilation": dilation,
+            "groups": groups, "nan": nan, "precision": precision, "method": method, "max_bytes": max_bytes,
+        }  # fmt: skip
+        fits = (1, w.shape[1] * groups if _is_whole(groups) else 1, *self._spans)
+        plan = make_plan(fits, w.shape, w.dtype, stride, padding, padding_mode, dilation, groups, method)
+        check_bias(bias, w.shape[0], w.dtype)
+        self._strides, self._groups = plan.geometry.stride, plan.geometry.groups
+        self._stride, self._span = self._strides[-1], self._spans[-1]
+        self._partition = partition
+        self._block = self._checked_block(block)
+        self._asked_latency = self._checked_latency(latency)
+        self.reset()
+
+    @property
+    def block(self) -> int:
+        """Samples of the grid; what suits endless chunks where none was asked for."""
+        if self._block is not None:
+            return self._block
+        return (self._tracks[0].grid if self._tracks else 1) * self._stride
+
+    @property
+    def latency(self) -> float:
+        """Samples that may come after the last one an output sees before it does; inf: all wait for the end."""
+        if self._waits_for_end:
+            return math.inf
+        assert self._block is not None or not self._asked_latency
+        return self._block - self._stride if self._block is not None and self._asked_latency else 0
+
+    def push(self, chunk: Any) -> Any:
+        """The outputs that are ready with this chunk.
+
+        Parameters
+        ----------
+        chunk : array or Tensor [shape=(B, C_in, *spatial) or (C_in, *spatial)]
+            Of w's library, of the first chunk's dtype, and of its shape but for the last axis, which may be of
+            any length >= 0. Never kept: it may be written to afterwards.
+
+        Returns
+        -------
+        array of the kind that came in [shape=(B, C_out, *out) or (C_out, *out)]
+            Memory of its own.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            A chunk of another dtype or shape, or after `flush`. The stream is as it was before.
+        """
+        if self._quick is not None:
+            found = self._at_once(chunk)
+            if found is not None:
+                return found
+        with torch.no_grad():
+            self._refuse_ended("push")
+            (x, _), _ = enter(chunk=chunk, w=self._leave(self._w[:0]))
+            if self._kind is None:
+                self._begin(x)
+            y = self._taken(self._checked_chunk(x.detach()))
+            return self._leave(y if self._batched else y[0])
+
+    def flush(self) -> Any:
+        """The outputs that are left: the signal has ended, and what stands behind it is padding.
+
+        A signal shorter than its kernel, where `conv` would refuse it, gives no output.
+
+        Raises
+        ------
+        InputError
+            If the stream was flushed before, or its signal is too short for its padding mode.
+        """
+        with torch.no_grad():
+            self._refuse_ended("flush")
+            if self._kind is None:
+                nothing = self._w.new_zeros((self._w.shape[1] * self._groups, *self._spans[:-1], 0))
+                self._begin(nothing)
+                self._taken(nothing[None])
+            y = self._whole() if self._history is None else self._rest()
+            self._ended = True
+            return self._leave(y if self._batched else y[0])
+
+    def reset(self) -> None:
+        """Ready for another signal, of any kind, with the kernel that was set last."""
+        self._quick: tuple[tuple[int, ...], np.dtype] | None = (
+            None  # kind of chunks that may take the short way
+        )
+        self._kind: tuple[tuple[int, ...], torch.dtype, torch.device] | None = None
+        self._batched = self._ended = self._waits_for_end = False
+        self._pending: list[torch.Tensor] = []  # samples that came before the first output could be made
+        self._history: History | None = None  # of the padded signal
+        self._received = self._emitted = 0  # samples, outputs
+        self._tracks: list[Track] = []  # more than one while kernels fade into each other
+        self._fades: list[tuple[int, int]] = []  # of each track: outputs that it has faded in for, of how many
+
+    def set_kernel(self, w: Any, *, crossfade: int = 0) -> None:
+        """Another kernel from the next output on, as if it had been there from the start.
+
+        Parameters
+        ----------
+        w : array or Tensor [shape=(C_out, C_in / groups, *kernel)]
+            At most as long as the first one; a shorter last axis counts as zeros at its far end.
+        crossfade : int >= 0, outputs
+            How long both are heard, the old one fading by cos², the new one coming by sin²; 0: a sudden change.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            As `conv`, or if w has other channels or more taps.
+        """
+        (given, _), _ = enter(w=w, like=self._leave(self._w[:0]))
+        if not _is_whole(crossfade) or crossfade < 0:
+            raise InputError(f"crossfade must be an int >= 0, got {shown(crossfade)}")
+        if crossfade and not (self._w.is_floating_point() or self._w.is_complex()):
+            raise InputError(
+                f"crossfade must be 0 for {self._w.dtype}, got {crossfade}; convert w to floating point"
+            )
+        missing = self._w.shape[-1] - given.shape[-1] if given.ndim == self._w.ndim else -1
+        if missing < 0 or given.shape[:-1] != self._w.shape[:-1] or given.dtype != self._w.dtype:
+            raise InputError(
+                f"w must be {_named(self._w)} or shorter, as the stream's kernel, got {_named(given)}; "
+                "begin with the longest, padded with zeros"
+            )
+        with torch.inference_mode(False), torch.no_grad():
+            line = self._oriented(given.detach())
+            self._w = torch.nn.functional.pad(line, (missing, 0)) if missing else line.clone()
+            if not self._tracks:
+                return
+            track = self._new_track(self._w)
+            if crossfade:
+                self._tracks.append(track)
+                self._fades.append((0, int(crossfade)))
+            else:
+                self._tracks, self._fades = [track], [(0, 0)]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that the rest of the signal needs, as arrays of w's library; assign it to go on from there.
+
+        Another stream, in another process, that was made with the same arguments, gives the same outputs.
+        """
+        flags = (self._received, self._emitted, self._kind is not None, self._batched, self._ended)
+        tensors = {"position": torch.tensor([int(v) for v in flags])}
+        if self._kind is not None:
+            if self._history is None:
+                tensors["pending"] = torch.cat(self._pending, -1)
+            else:
+                tensors["history"] = self._history.read(self._history.first, self._history.last).clone()
+                tensors["first"] = torch.tensor([self._history.first])
+            if self._border.state is not None:
+                tensors["border"] = self._border.state.clone()
+            for i, (track, fade) in enumerate(zip(self._tracks, self._fades, strict=True)):
+                tensors[f"kernel{i}"] = track.w.clone()
+                tensors[f"fade{i}"] = torch.tensor(fade)
+                tensors[f"engine{i}"] = torch.tensor(track.state, dtype=torch.int64)
+        return {name: self._leave(t) for name, t in tensors.items()}
+
+    @state.setter
+    def state(self, saved: dict[str, Any]) -> None:
+        t = self._checked_state(saved)
+        self.reset()
+        self._received, self._emitted, known, batched, ended = t["position"].tolist()
+        self._batched, self._ended = bool(batched), bool(ended)
+        if not known:
+            return
+        with torch.inference_mode(False), torch.no_grad():
+            x = t["pending"] if "pending" in t else t["history"]
+            self._begin(x if self._batched else x[0])
+            self._border.state = t.get("border")
+            self._pending = [t["pending"].clone()] if "pending" in t else []
+            if "history" in t:
+                self._history = History(t["history"].clone(), int(t["first"]))
+            count = sum(name.startswith("kernel") for name in t)
+            self._tracks = [self._new_track(t[f"kernel{i}"].clone()) for i in range(count)]
+            self._fades = [tuple(t[f"fade{i}"].tolist()) for i in range(count)]
+            self._w = self._tracks[-1].w
+            for i, track in enumerate(self._tracks):
+                if self._history is not None:
+                    track.restore(t[f"engine{i}"].tolist(), self._history)
+
+    def __repr__(self) -> str:
+        return f"ConvStream(w {_named(self._w)}, {self._received} samples in, {self._emitted} outputs out)"
+
+    def _at_once(self, chunk: Any) -> np.ndarray | None:
+        """What `push` gives where nothing is left to ask: the short way of real time."""
+        assert self._quick is not None
+        shape, dtype = self._quick
+        if type(chunk) is not np.ndarray or chunk.dtype != dtype or chunk.shape[:-1] != shape or self._ended:
+            return None
+        if self._history is None or len(self._tracks) > 1 or not chunk.shape[-1]:
+            return None
+        x = chunk if self._batched else chunk[None]
+        track = self._tracks[0]
+        y = track.at_once(self._history, x, self._emitted)
+        if y is None:
+            return None
+        n = x.shape[-1]
+        self._received += n
+        self._emitted += n
+        self._history.forget(
+            min(self._emitted + self._span - track.reach, self._history.last - self._border.kept)
+        )
+        return y if self._batched else y[0]
+
+    def _taken(self, x: torch.Tensor) -> torch.Tensor:
+        """Outputs that are ready with the next samples x (B, C, *lead, n)."""
+        self._received += x.shape[-1]
+        self._border.see(x)
+        if self._history is None:
+            self._pending.append(x.clone())
+            if self._waits_for_end:
+                return self._nothing
+            seen = self._pending[0] if len(self._pending) == 1 else torch.cat(self._pending, -1)
+            before = self._border.before(seen)
+            if before is None:
+                return self._nothing
+            self._history, self._pending = History(before), []
+            x = seen
+        self._history.append(x)
+        return self._ready(gated=bool(self._asked_latency))
+
+    def _ready(self, *, gated: bool = False, is_end: bool = False) -> torch.Tensor:
+        history, first = self._history, self._emitted
+        assert history is not None
+        last = max(first, (history.last - self._span) // self._stride + 1)
+        if gated:
+            last -= last % self._tracks[0].grid
+        if last <= first:
+            return self._nothing
+        y = self._mixed([t.outputs(history, first, last, is_end=is_end) for t in self._tracks])
+        self._emitted = last
+        due, reach = last * self._stride, max(t.reach for t in self._tracks)
+        history.forget(min(due - max(0, reach - self._span), history.last - self._border.kept))
+        return y
+
+    def _rest(self) -> torch.Tensor:
+        """What the end of the signal leaves."""
+        history, border = self._history, self._border
+        assert history is not None
+        if border.high:
+            kept = min(border.kept, self._received)
+            history.append(border.after(history.read(history.last - kept, history.last), self._received))
+        return self._ready(is_end=True)
+
+    def _whole(self) -> torch.Tensor:
+        """All at once: the signal has ended before its first output could be made."""
+        x = torch.cat(self._pending, -1)
+        pads = resolve_padding(self._given["padding"], x.shape[2:], self._spans, self._strides)[-1]
+        if x.shape[-1] + sum(pads) < self._span:
+            return self._nothing
+        ys = [conv(x, t.w, self._bias, **self._given) for t in self._tracks]
+        return self._mixed(ys)
+
+    def _mixed(self, ys: list[torch.Tensor]) -> torch.Tensor:
+        """The tracks' outputs, each faded over those before it; tracks that are heard no more are dropped."""
+        y = ys[0]
+        for i in range(1, len(ys)):
+            done, total = self._fades[i]
+            n = min(y.shape[-1], total - done)
+            share = torch.ones(y.shape[-1], dtype=torch.float64, device=y.device)
+            steps = torch.arange(done + 1, done + n + 1, dtype=torch.float64, device=y.device)
+            share[:n] = (steps * (math.pi / 2 / (total + 1))).sin() ** 2
+            share = share.to(y.real.dtype if y.is_complex() else y.dtype)
+            y = torch.where(share < 1, y + share * (ys[i] - y), ys[i])
+            self._fades[i] = (done + n, total)
+        heard = max((i for i, (done, total) in enumerate(self._fades) if done == total), default=0)
+        if heard:
+            self._tracks, self._fades = self._tracks[heard:], [(0, 0), *self._fades[heard + 1 :]]
+        return y
+
+    def _begin(self, x: torch.Tensor) -> None:
+        """The first chunk says of what kind the signal is; or an error that changes nothing."""
+        given, dtype = self._given, common_dtype(x, self._w)
+        sizes = (*x.shape[:-1], max(x.shape[-1], self._span)) if x.ndim else ()
+        plan = make_plan(sizes, self._w.shape, dtype, given["stride"], given["padding"], given["padding_mode"],
+                         given["dilation"], given["groups"], given["method"])  # fmt: skip
+        check_bias(self._bias, self._w.shape[0], dtype)
+        self._batched = plan.batched
+        shape = tuple(x.shape[:-1]) if plan.batched else (1, *x.shape[:-1])
+        self._kind = (shape, x.dtype, x.device)
+        pads = resolve_padding(given["padding"], (*shape[2:], sizes[-1]), self._spans, self._strides)
+        self._border = Border(*pads[-1], plan.mode)
+        self._waits_for_end = self._border.needs_end or (self._stride > 1 and given["padding"] in MOVING)
+        geometry = Geometry(self._strides, (*pads[:-1], (0, 0)), plan.geometry.dilation, self._groups)
+        options = {name: given[name] for name in ("nan", "precision", "max_bytes", "method")}
+        grid = None if self._block is None else self._block // self._stride
+        self._setting = Setting(geometry, plan.mode, options, self._partition, grid)
+        self._tracks, self._fades = [self._new_track(self._w)], [(0, 0)]
+        lead = geometry.out_sizes((*shape[2:], self._span), self._w.shape[2:])[:-1]
+        self._nothing = narrow(widen(x.new_zeros((shape[0], self._w.shape[0], *lead, 0)), dtype), dtype)
+        at_once = grid is None and self._stride == 1 and self._axes == 1 and x.dtype == dtype
+        if at_once and self._leave is to_numpy and not self._border.wants_first:
+            self._quick = (shape if plan.batched else shape[1:], to_numpy(x).dtype)
+
+    def _checked_chunk(self, x: torch.Tensor) -> torch.Tensor:
+        """The chunk with its batch axis, if it is of the stream's kind."""
+        assert self._kind is not None
+        shape, dtype, device = self._kind
+        if not self._batched:
+            x = x[None]
+        if tuple(x.shape[:-1]) == shape and x.dtype == dtype and x.device == device:
+            return x
+        wanted, got = ", ".join(map(str, shape if self._batched else shape[1:])), x if self._batched else x[0]
+        raise InputError(
+            f"chunk must be ({wanted}, n) {_dtype_name(dtype)} as the first one was, got {_named(got)}; "
+            "convert it, or begin anew with reset()"
+        )
+
+    def _new_track(self, w: torch.Tensor) -> Track:
+        assert self._kind is not None
+        shape, dtype, device = self._kind
+        return Track(w, self._bias, self._setting, torch.empty((*shape, 0), dtype=dtype, device=device))
+
+    def _oriented(self, w: torch.Tensor) -> torch.Tensor:
+        """For cross-correlation."""
+        return w.flip(tuple(range(2, w.ndim))) if self._flip else w
+
+    def _refuse_ended(self, what: str) -> None:
+        if self._ended:
+            raise InputError(
+                f"{what} must come before flush, and this stream has ended; begin anew with reset()"
+            )
+
+    def _checked_block(self, block: Any) -> int | None:
+        if block is None:
+            return None
+        if not _is_whole(block) or block < 1 or block % self._stride:
+            step = f"a multiple of the stride {self._stride}" if self._stride > 1 else "an int >= 1"
+            raise InputError(f"block must be {step}, got {shown(block)}")
+        return int(block)
+
+    def _checked_latency(self, latency: Any) -> int:
+        """latency as an int; without a block, the longest one that keeps it becomes the block."""
+        if not _is_whole(latency) or latency < 0:
+            raise InputError(f"latency must be an int >= 0, got {shown(latency)}")
+        if self._block is None and latency >= self._stride:
+            self._block = (int(latency) // self._stride + 1) * self._stride
+        if latency and self._block is not None and latency < self._block - self._stride:
+            raise InputError(
+                f"latency must be 0 or at least block − stride = {self._block - self._stride}, got {latency}"
+            )
+        return int(latency) if self._block is not None else 0
+
+    def _checked_state(self, saved: Any) -> dict[str, torch.Tensor]:
+        if not isinstance(saved, dict) or "position" not in saved:
+            raise InputError(f"state must be what another stream's state gave, got {shown(saved)}")
+        tensors = {
+            name: torch.as_tensor(np.asarray(v)) if not isinstance(v, torch.Tensor) else v
+            for name, v in saved.items()
+        }
+        kernel = tensors.get("kernel0")
+        if kernel is not None and (kernel.shape != self._w.shape or kernel.dtype != self._w.dtype):
+            raise InputError(
+                f"state must be of a stream with w {_named(self._w)}, got one with w {_named(kernel)}"
+            )
+        return tensors
+
+
+def _spans(w: torch.Tensor, dilation: Any) -> tuple[int, ...]:
+    """Lengths of the kernel with its dilation."""
+    steps = per_axis("dilation", dilation, w.ndim - 2)
+    return tuple((k - 1) * d + 1 for k, d in zip(w.shape[2:], steps, strict=True))
+
+
+def _named(t: torch.Tensor) -> str:
+    return f"{tuple(t.shape)} {_dtype_name(t.dtype)}"
+
+
+def _dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
