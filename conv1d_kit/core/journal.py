@@ -80,7 +80,7 @@ class WorkFolder:
         if not self.has_journal:
             return None
         try:
-            with np.load(self._journal, allow_pickle=False) as arrays:
+            with open(self._journal, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 record = json.loads(str(arrays["record"]))
                 state = {k.removeprefix("state."): arrays[k] for k in arrays.files if k != "record"}
             kept = record["identity"]

@@ -10,48 +10,13 @@ from typing import Any
 
 __all__ = ["ReadAhead", "WriteBehind"]
 
-_WAIT_S = 0.05  # how often a thread that waits looks whether it is wanted no more
+_WAIT_S = 0.05  # how often a thread at a full queue looks whether the other side is there still
 
 
-class _Thread:
-    """A daemon with a queue of few places: what stands in it is all the memory the overlap takes."""
-
-    def __init__(self, depth: int):
-        self.seconds = 0.0  # that its own work took, waiting left out
-        self.error: BaseException | None = None
-        self._queue: queue.Queue = queue.Queue(depth)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._guarded, daemon=True)
-        self._thread.start()
-
-    def _guarded(self) -> None:
-        try:
-            self._run()
-        except BaseException as error:  # raised where the caller asks next
-            self.error = error
-
-    def _run(self) -> None:
-        raise NotImplementedError
-
-    def _put(self, item: Any) -> bool:
-        """False where the other side has ended."""
-        while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=_WAIT_S)
-                return True
-            except queue.Full:
-                if not self._thread.is_alive():
-                    return False
-        return False
-
-    def stop(self) -> None:
-        """Ends the thread after the piece it is at; what is queued is dropped."""
-        self._stop.set()
-        self._thread.join()
-
-
-class ReadAhead(_Thread):
+class ReadAhead:
     """The items of an iterable, taken by a thread `depth` items before they are asked for.
+
+    `seconds` is the time its own work took, waiting left out.
 
     Examples
     --------
@@ -62,31 +27,51 @@ class ReadAhead(_Thread):
     """
 
     def __init__(self, items: Iterable, depth: int = 2):
+        self.seconds = 0.0
         self._items = iter(items)
-        super().__init__(depth)
-
-    def _run(self) -> None:
-        end = object()
-        while True:
-            start = time.perf_counter()
-            item = next(self._items, end)
-            self.seconds += time.perf_counter() - start
-            if item is end or not self._put((item,)):
-                return
+        self._error: BaseException | None = None
+        self._queue: queue.Queue = queue.Queue(depth)
+        self._unwanted = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def __iter__(self) -> Iterator:
-        while True:
-            try:
-                yield self._queue.get(timeout=_WAIT_S)[0]
-            except queue.Empty:
-                if not self._thread.is_alive() and self._queue.empty():
-                    if self.error is not None:
-                        raise self.error from None
+        while (found := self._queue.get()) is not None:
+            yield found[0]
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """End after the item at hand; what was read ahead is dropped."""
+        self._unwanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            start = time.perf_counter()
+            for item in self._items:
+                self.seconds += time.perf_counter() - start
+                if not self._put((item,)):
                     return
+                start = time.perf_counter()
+        except BaseException as error:  # raised where the next item is asked for
+            self._error = error
+        self._put(None)
+
+    def _put(self, item: Any) -> bool:
+        while not self._unwanted.is_set():
+            try:
+                self._queue.put(item, timeout=_WAIT_S)
+                return True
+            except queue.Full:
+                pass
+        return False
 
 
-class WriteBehind(_Thread):
+class WriteBehind:
     """Calls done in order by a thread; an error of one is raised by the next `call` or by `finish`.
+
+    `seconds` is the time the calls took.
 
     Examples
     --------
@@ -99,32 +84,45 @@ class WriteBehind(_Thread):
     """
 
     def __init__(self, depth: int = 2):
-        super().__init__(depth)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                job = self._queue.get(timeout=_WAIT_S)
-            except queue.Empty:
-                continue
-            if job is None:
-                return
-            function, arguments = job
-            start = time.perf_counter()
-            function(*arguments)
-            self.seconds += time.perf_counter() - start
+        self.seconds = 0.0
+        self._error: BaseException | None = None
+        self._queue: queue.Queue = queue.Queue(depth)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
     def call(self, function: Callable, *arguments: Any) -> None:
         """Queue function(*arguments); waits while the queue is full."""
-        if not self._put((function, arguments)) or self.error is not None:
-            self._raise()
-
-    def finish(self) -> None:
-        """Wait until all is done."""
-        self._put(None)
-        self._thread.join()
+        self._put((function, arguments))
         self._raise()
 
+    def finish(self) -> None:
+        """Wait until all is done, or raise what went wrong."""
+        self.stop()
+        self._raise()
+
+    def stop(self) -> None:
+        """Wait until what is queued is done, whatever went wrong."""
+        self._put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while (job := self._queue.get()) is not None:
+                function, arguments = job
+                start = time.perf_counter()
+                function(*arguments)
+                self.seconds += time.perf_counter() - start
+                del job, function, arguments  # memory that the next wait need not hold
+        except BaseException as error:
+            self._error = error
+
+    def _put(self, item: Any) -> None:
+        while self._thread.is_alive():
+            try:
+                return self._queue.put(item, timeout=_WAIT_S)
+            except queue.Full:
+                pass
+
     def _raise(self) -> None:
-        if self.error is not None:
-            raise self.error
+        if self._error is not None:
+            raise self._error

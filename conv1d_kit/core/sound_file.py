@@ -29,7 +29,6 @@ __all__ = [
 
 MAX_RATE = 10_000_000  # Hz; a header that says more is damaged
 WAV_BYTES = 2**32 - 2**16  # what a WAV, AIFF or AU can hold beside its header
-STEP = 64  # frames; how exactly the place of a fault is found
 _UNKNOWN = 2**62  # libsndfile's "no idea" is the largest int64
 _ADD_PEAK_CHUNK = 0x1050  # libsndfile's SFC_SET_ADD_PEAK_CHUNK; the chunk holds the time of day
 
@@ -45,13 +44,13 @@ class SoundTarget(NamedTuple):
     @property
     def bits(self) -> int | None:
         """Of an integer subtype; None for floats and lossy ones."""
-        found = re.fullmatch(r"(?:PCM_[SU]?|ALAC_|DWVW_)(\d+)", self.subtype)
+        found = re.fullmatch(r"(?:PCM_[SU]?|ALAC_)(\d+)", self.subtype)
         return int(found[1]) if found else None
 
     @property
     def frame_bytes(self) -> int:
         """Of one frame on disk; 0 where the format compresses."""
-        if self.format == "FLAC" or self.subtype.startswith(("ALAC", "DWVW")):
+        if self.format == "FLAC" or self.subtype.startswith("ALAC"):
             return 0
         size = {"FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1}.get(self.subtype)
         return self.channels * (size or (self.bits or 0) // 8)
@@ -200,8 +199,8 @@ class SoundReader:
         self._file = open_sound(self.path)
         self._skip(start, n)
         parts: list[np.ndarray] = []
-        while STEP * len(parts) < n:
-            x, error = self._read(STEP)
+        while len(parts) < n:
+            x, error = self._read(1)
             if error is not None or len(x) == 0:
                 break
             parts.append(x)
@@ -278,7 +277,7 @@ class SoundWriter:
                 raise OSError(*_write_error(self.path, error)) from error
 
     def _rounded(self, y: np.ndarray, full: float) -> np.ndarray:
-        """int32 whose upper bits the subtype takes: libsndfile itself rounds floats down where it limits them."""
+        """int32 whose upper bits the subtype takes: libsndfile rounds floats down where it limits them."""
         steps = y * np.float64(full) if full == 2**31 else y * y.dtype.type(full)
         np.rint(steps, out=steps)
         if len(y) and (steps.max() >= full or steps.min() < -full):
@@ -298,7 +297,7 @@ class SoundWriter:
             if self.frames == 0:
                 return
             raise OSError(*_write_error(self.path, error)) from error
-        if there != self.frames and self.target.subtype in (*_LINEAR, "VORBIS"):
+        if there < self.frames and self.target.subtype in (*_LINEAR, "VORBIS"):
             raise OSError(*_write_error(self.path, f"{there} of {self.frames} frames"))
 
     def abort(self) -> None:
@@ -340,7 +339,8 @@ def choose_target(
     if not isinstance(format, str) or format.upper() not in {*FORMATS.values(), "WAVEX"}:
         raise InputError(f"format must be one of {', '.join(dict.fromkeys(FORMATS.values()))}, got {format!r}")
     format = format.upper()
-    offered = sf.available_subtypes(format)
+    # libsndfile writes DWVW that it cannot read
+    offered = [s for s in sf.available_subtypes(format) if not s.startswith("DWVW")]
     if subtype is None:
         wide = ("DOUBLE", "FLOAT", "PCM_24") if dtype == np.float64 else ("FLOAT", "PCM_24")
         kept = (src_subtype,) if src_subtype in _LINEAR else ()
