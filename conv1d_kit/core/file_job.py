@@ -237,7 +237,8 @@ class FileJob:
         try:
             yield
         except OSError as error:
-            place = shown_place(self.written, self.reader.sample_rate)
+            writer = self._raw or self._encoder
+            place = shown_place(writer.frames if writer else 0, self.reader.sample_rate)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             again = "resume=True (--resume) goes on" if folder.has_journal else "run again"
             raise DataError(

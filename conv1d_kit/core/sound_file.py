@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError, InputError
+from .ogg import has_last_page, set_serial
 
 __all__ = [
     "FORMATS",
@@ -213,7 +215,7 @@ class SoundReader:
         tolerance = 0.98 if self._file.format == "MP3" else 1.0  # whose header may only estimate
         if self.frames is not None and done < tolerance * self.frames:
             return f"truncated, {done} of the {self.frames} samples its header promises"
-        if self._file.format == "OGG" and not _has_last_page(self.path):
+        if self._file.format == "OGG" and not has_last_page(self.path):
             return "truncated, the page that ends the stream is missing"
         return None
 
@@ -251,6 +253,7 @@ class SoundWriter:
 
     def __init__(self, path, target: SoundTarget):
         self.path, self.target, self.clipped, self.frames = path, target, 0, 0
+        self._hash = 0  # of an Ogg stream's samples
         self._file = _created(file_argument(path), target)
         lossy = not target.frame_bytes and target.bits is None
         # soundfile ends the process at a minute of Ogg Vorbis in one call
@@ -261,8 +264,7 @@ class SoundWriter:
 
     def write(self, y: np.ndarray) -> None:
         """Frames [shape=(n, C)], float; integers are rounded to the nearest, without dither."""
-        self.frames += len(y)
-        if self.frames * self.target.frame_bytes > WAV_BYTES and self.target.format in _SMALL:
+        if (self.frames + len(y)) * self.target.frame_bytes > WAV_BYTES and self.target.format in _SMALL:
             raise DataError(
                 f"dst: {self.target.format} holds at most 4 GB, got more; name it .w64 or give format='RF64'"
             )
@@ -275,6 +277,9 @@ class SoundWriter:
                 self._file.write(y[start : start + self._most])
             except (RuntimeError, AssertionError) as error:  # soundfile asserts that all went out
                 raise OSError(*_write_error(self.path, error)) from error
+        self.frames += len(y)
+        if self.target.format == "OGG":
+            self._hash = zlib.crc32(y, self._hash)
 
     def _rounded(self, y: np.ndarray, full: float) -> np.ndarray:
         """int32 whose upper bits the subtype takes: libsndfile rounds floats down where it limits them."""
@@ -290,6 +295,8 @@ class SoundWriter:
         self._file.close()
         if self.target.format == "MP3":
             return
+        if self.target.format == "OGG":
+            set_serial(self.path, self._hash)
         try:
             with open_sound(self.path) as file:
                 there = int(file.frames)
@@ -401,16 +408,6 @@ def _write_error(path, error: Any) -> tuple[int, str]:
     if shutil.disk_usage(os.path.dirname(os.fsdecode(path)) or ".").free < 2**20:
         return errno.ENOSPC, os.strerror(errno.ENOSPC)
     return errno.EIO, f"the encoder could not write ({error})" if str(error) else os.strerror(errno.EIO)
-
-
-def _has_last_page(path) -> bool:
-    """Whether an Ogg file's last page says that it is the last (RFC 3533, section 6)."""
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 2**17))
-        end = file.read()
-    at = end.rfind(b"OggS")
-    return at >= 0 and len(end) > at + 5 and bool(end[at + 5] & 4)
 
 
 _LINEAR = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")

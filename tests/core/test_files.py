@@ -363,6 +363,7 @@ def test_a_killed_run_goes_on_to_identical_bytes(tmp_path):
         "y.wav",
         "y.flac",
         "y.ogg",
+        "y.opus",
         "y.mp3",
         "y.aiff",
         "y.w64",
@@ -391,10 +392,7 @@ def test_a_killed_run_goes_on_to_identical_bytes(tmp_path):
         whole = conv_file(src, tmp_path / f"whole-{name}", kernel, **options)
         assert whole.resumed_at == 0
         assert (result.frames, result.peak, result.clipped) == (whole.frames, whole.peak, whole.clipped)
-        if name == "y.ogg":  # its pages carry a random serial number
-            np.testing.assert_array_equal(sf.read(tmp_path / name)[0], sf.read(tmp_path / f"whole-{name}")[0])
-        else:
-            assert digest(tmp_path / name) == digest(tmp_path / f"whole-{name}"), name
+        assert digest(tmp_path / name) == digest(tmp_path / f"whole-{name}"), name
         assert not (tmp_path / f".{name}.part").exists()
 
 
