@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -203,7 +204,13 @@ class FileJob:
             behind.call(self._write, folder, y[:, early:])
 
     def _write(self, folder: WorkFolder, y: np.ndarray) -> None:
-        self.peak = max(self.peak, _largest(y))
+        largest = _largest(y)
+        if not math.isfinite(largest) and (self.target is not None or self.peak_db is not None):
+            raise DataError(
+                f"{self.reader.name}: its result must be finite to become sound or to be scaled, got {largest} "
+                f"within {y.shape[1]} samples; look for NaN and for values near the largest float"
+            )
+        self.peak = max(self.peak, largest)
         frames = np.ascontiguousarray(y.T)
         with self._writing(folder):
             for writer in (self._raw, self._encoder):

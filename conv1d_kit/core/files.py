@@ -179,11 +179,11 @@ def conv_file(
             kernel, kernel_rate, matrix, channels=reader.channels, sample_rate=reader.sample_rate
         )
         if block is None:
-            block = min(1 << 17, max(1 << 14, BLOCK // reader.channels))
+            block = max(1 << 14, BLOCK // reader.channels)
         at = (response.taps - 1) // 2 if mode == "same" else 0
         response = mixed(response, gain_db=gain_db, wet=wet, dry=dry, at=at, channels=reader.channels)
         dtype = _result_dtype(reader, response)
-        w = np.ascontiguousarray(response.w, dtype)
+        w = _taps(response, dtype)
         frames = None if reader.frames is None else n_out(mode, reader.frames, response.taps)
         if frames is not None and frames < 1:
             raise InputError(
@@ -329,6 +329,18 @@ def _result_dtype(reader: SoundReader | NpyReader, response: Response) -> np.dty
     if dtype.kind in "biu" and response.w.dtype.kind == "f":  # gain, mix or another rate
         return np.dtype(np.float64)
     return dtype
+
+
+def _taps(response: Response, dtype: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore", under="ignore"):
+        w = np.ascontiguousarray(response.w, dtype)
+    if dtype.kind in "fc" and not (np.isfinite(w).all() and w.any()):
+        largest = np.abs(response.w).max()
+        raise InputError(
+            f"kernel with gain_db, wet and dry must be within what {dtype} holds, "
+            f"got a largest tap of {largest:.3g}"
+        )
+    return w
 
 
 def _target(

@@ -98,10 +98,15 @@ class WorkFolder:
 
     def move(self, path: Path) -> None:
         """The finished file to dst, on the disk before it has the name."""
-        _sync(path)
+        with open(path, "r+b") as file:
+            os.fsync(file.fileno())
         os.replace(path, self.dst)
-        if os.name != "nt":
-            _sync(self.dst.parent)
+        if os.name != "nt":  # the name, too
+            descriptor = os.open(self.dst.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def remove(self) -> None:
         """All that is in it, and the folder."""
@@ -125,14 +130,6 @@ def identity_of(path) -> str:
     """What changes when a file does: its size and the time of its last change."""
     status = os.stat(path)
     return f"{status.st_size} bytes of {status.st_mtime_ns} ns"
-
-
-def _sync(path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _locked(folder: Path, dst) -> int | None:

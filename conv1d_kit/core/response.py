@@ -80,6 +80,11 @@ def load_response(
             "kernel_rate (Hz) must be given, an array alone does not say it; "
             "kernel_rate='source' takes the source's own"
         )
+    if sample_rate is None and isinstance(kernel_rate, int):
+        raise InputError(
+            f"sample_rate (Hz) must be given beside kernel_rate, got kernel_rate={kernel_rate} alone: "
+            "a .npy has none of its own"
+        )
     if sample_rate is None or rate in ("source", sample_rate):
         return Response(w, groups, 0, w.shape[-1], dtype)
     if not isinstance(rate, int):
@@ -110,7 +115,8 @@ def mixed(response: Response, *, gain_db: float, wet: float, dry: float, at: int
             )
         for c in range(n_out):
             w[c, c if response.groups == 1 and channels > 1 else 0, response.lead + at] += dry
-    w *= 10 ** (gain_db / 20)
+    with np.errstate(over="ignore"):
+        w *= np.float64(10) ** (gain_db / 20)
     return response._replace(w=w)
 
 

@@ -323,6 +323,22 @@ def test_an_array_becomes_sound_with_a_rate_and_sound_an_array(files):
         conv_file(files / "i.npy", files / "z.wav", np.array([1]), sample_rate=RATE, kernel_rate=RATE)
 
 
+def test_nan_in_an_array_reaches_what_sees_it_and_no_sound(tmp_path):
+    x = np.ones((2, 5000), np.float32)
+    x[1, 3000] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    conv_file(tmp_path / "x.npy", tmp_path / "y.npy", np.ones(300, np.float32), block=700)
+    found = np.argwhere(np.isnan(np.load(tmp_path / "y.npy")))
+    assert (found == [[1, t] for t in range(3000, 3300)]).all()
+    for options in ({"sample_rate": RATE, "kernel_rate": RATE}, {"peak": -1.0}):
+        out = tmp_path / ("z.npy" if "peak" in options else "z.wav")
+        with pytest.raises(
+            DataError, match="its result must be finite to become sound or to be scaled, got nan"
+        ):
+            conv_file(tmp_path / "x.npy", out, np.ones(300, np.float32), block=700, **options)
+        assert not out.exists()
+
+
 def test_a_cut_array_is_read_as_far_as_it_goes(tmp_path):
     np.save(tmp_path / "x.npy", np.arange(1000.0))
     os.truncate(tmp_path / "x.npy", 128 + 8 * 600)
@@ -584,6 +600,9 @@ BAD = [
     ({"kernel_rate": "own"}, InputError, "kernel_rate must be an int >= 1"),
     ({"kernel_rate": True}, InputError, "kernel_rate must be an int >= 1"),
     ({"sample_rate": 8000}, InputError, "sample_rate must be left out for a sound file"),
+    ({"gain_db": 2000}, InputError, "kernel with gain_db, wet and dry must be within what float32 holds"),
+    ({"gain_db": -2000}, InputError, "must be within what float32 holds"),
+    ({"src": "a.npy", "dst": "y.npy"}, InputError, r"sample_rate \(Hz\) must be given beside kernel_rate"),
     ({"mode": "circular"}, InputError, "mode must be one of full, causal, same, valid, got 'circular'"),
     ({"mode": "valid", "kernel": np.ones(6000)}, InputError, "got 6000 taps for 5000 samples"),
     ({"gain_db": np.nan}, InputError, "gain_db must be finite, got nan"),
@@ -634,6 +653,7 @@ def test_what_cannot_be_is_one_line_and_touches_nothing(files, change, error, wo
     np.save(files / "object.npy", np.array([None, 1]), allow_pickle=True)
     np.save(files / "cube.npy", np.zeros((2, 2, 2)))
     np.save(files / "none.npy", np.zeros((2, 0)))
+    np.save(files / "a.npy", np.ones(20))
     before = {p.name: digest(p) for p in files.iterdir()}
     call = {"src": "x.wav", "dst": "y.wav", "kernel": np.ones(9), "kernel_rate": RATE, **change}
     paths = [
