@@ -14,7 +14,7 @@ filter partition for efficient convolution with short input/output delay, AES 11
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -88,15 +88,13 @@ class Partitioned:
     def __init__(self, w: np.ndarray, groups: int, layout: Layout):
         self.layout, self.groups = layout, groups
         self.taps, self.dtype = w.shape[-1], w.dtype
-        block, is_complex = layout.block, np.iscomplexobj(w)
-        self._there = scipy.fft.fft if is_complex else scipy.fft.rfft
-        self._back = scipy.fft.ifft if is_complex else scipy.fft.irfft
-        cut = layout.head * block
+        block, cut = layout.block, layout.head * layout.block
         self._first = torch.from_numpy(np.ascontiguousarray(_first_taps(w, block)[..., ::-1]))
-        self._head = _Parts(w[..., :cut], groups, block, layout.head, self._there)
-        self._tail = None
+        self._head = _Parts(w[..., :cut], groups, block, layout.head)
+        self._tail, self._batch, self.phase = None, 0, 0
+        self._rest: np.ndarray | None = None  # what earlier blocks give to the open one
         if layout.ratio:
-            self._tail = _Parts(w[..., cut:], groups, layout.ratio * block, layout.tail, self._there)
+            self._tail = _Parts(w[..., cut:], groups, layout.ratio * block, layout.tail)
 
     @property
     def reach(self) -> int:
@@ -114,57 +112,88 @@ class Partitioned:
         phase : int
             The value of `phase` at that moment.
         """
+        with np.errstate(all="ignore"):
+            self._load(past, phase)
+
+    def _load(self, past: np.ndarray, phase: int) -> None:
+        self.allocate(len(past))
         block, size = self.layout.block, (self.layout.ratio or 1) * self.layout.block
         done = phase // block * block  # samples of the open block of the tail that the head has seen
         ready = self.reach - self.reach % size
-        line = np.zeros((*past.shape[:2], ready + phase), self.dtype)
+        line = np.zeros((*self._recent.shape[:2], ready + phase), self.dtype)
         n = min(past.shape[-1], line.shape[-1])
         line[..., line.shape[-1] - n :] = past[..., past.shape[-1] - n :]
-        self.phase = phase
-        self._rest: np.ndarray | None = None  # what earlier blocks give to the open one
-        self._recent = np.zeros((*past.shape[:2], 2 * block), self.dtype)
+        self.phase, self._rest = phase, None
         stop = ready + done
         self._recent[..., :block] = line[..., stop - block : stop]
         self._recent[..., block : block + phase - done] = line[..., stop:]
         self._head.load(line[..., :stop])
         if self._tail is not None:
             self._tail.load(line[..., : ready - size])
-            self._now = self._tail.sums(self._back)
-            self._big = np.zeros((*past.shape[:2], 2 * size), self.dtype)
-            self._big[..., :] = line[..., ready - 2 * size : ready]
-            self._next = np.zeros((*past.shape[:2], size), self.dtype)
+            self._now = self._tail.sums() if line.any() else self._tail.silence(len(past))
+            self._big[...] = line[..., ready - 2 * size : ready]
             self._next[..., :phase] = line[..., ready:]
-            self._plan_work()
             for step in range(phase // block):
                 self._work(step)
+
+    def allocate(self, batch: int) -> None:
+        """Memory for signals of so many rows, touched, so that real time does not have to wait for it."""
+        if self._batch == batch:
+            return
+        channels, block = self._first.shape[1] * self.groups, self.layout.block
+        self._batch, self._recent = batch, np.zeros((batch, channels, 2 * block), self.dtype)
+        self._head.allocate(batch)
+        if self._tail is not None:
+            self._tail.allocate(batch)
+            size, points, shares = self.layout.ratio * block, self._tail.n_freq, self.layout.ratio - 2
+            self._big, self._next = (np.zeros((batch, channels, n), self.dtype) for n in (2 * size, size))
+            self._sums = np.zeros_like(self._tail.products())
+            self._now = self._found = self._tail.silence(batch)
+            self._cuts = [points * i // shares for i in range(shares + 1)]  # a share of the products a block
+
+    def follow(self, other: Partitioned) -> None:
+        """Stand where another kernel's engine of the same layout stands, which has heard the same."""
+        self.allocate(len(other._recent))
+        with np.errstate(all="ignore"):
+            self.phase, self._rest = other.phase, None
+            self._recent[...] = other._recent
+            self._head.follow(other._head)
+            if self._tail is not None and other._tail is not None:
+                self._tail.follow(other._tail)
+                self._big[...], self._next[...] = other._big, other._next
+                done = self.phase // self.layout.block
+                self._now = self._tail.sums(ahead=-1 if done else 0)
+                for step in range(1, done):
+                    self._work(step)
 
     def push(self, x: np.ndarray) -> np.ndarray:
         """y (B, C_out, n) for the next n samples x (B, C_in, n)."""
         block, n = self.layout.block, x.shape[-1]
-        if n == block and self.phase % block == 0:
-            return self._whole(x)
-        out, at = [], 0
-        while at < n:
-            filled = self.phase % block
-            count = min(block - filled, n - at)
-            part = x[..., at : at + count]
-            out.append(self._whole(part) if count == block else self._piece(part, filled))
-            at += count
+        with np.errstate(all="ignore"):  # what is not finite is for the caller to see to
+            if n == block and self.phase % block == 0:
+                return self._whole(x)
+            out, at = [], 0
+            while at < n:
+                filled = self.phase % block
+                count = min(block - filled, n - at)
+                part = x[..., at : at + count]
+                out.append(self._whole(part) if count == block else self._piece(part, filled))
+                at += count
         return np.concatenate(out, -1) if len(out) != 1 else out[0]
 
     def _whole(self, x: np.ndarray) -> np.ndarray:
         """A block that comes at once."""
         block, recent = self.layout.block, self._recent
         recent[..., block:] = x
-        self._head.add(self._there(recent))
-        y = self._head.sums(self._back)
+        self._head.add(recent)
+        y = self._head.sums()
         return self._block_done(y, 0, block)
 
     def _piece(self, x: np.ndarray, filled: int) -> np.ndarray:
         """A part of a block: its own samples meet the first taps directly, all before it in the spectrum."""
         block, n = self.layout.block, x.shape[-1]
         if self._rest is None:
-            self._rest = self._head.sums(self._back, ahead=1)
+            self._rest = self._head.sums(ahead=1)
         recent = self._recent
         recent[..., block + filled : block + filled + n] = x
         stop = block + filled + n
@@ -172,7 +201,7 @@ class Partitioned:
         y = to_numpy(conv(torch.from_numpy(seen), self._first, groups=self.groups))
         y = y + self._rest[..., filled : filled + n]
         if filled + n == block:
-            self._head.add(self._there(recent))
+            self._head.add(recent)
             self._rest = None
         return self._block_done(y, filled, n)
 
@@ -201,23 +230,15 @@ class Partitioned:
         self._big[..., :size] = self._big[..., size:]
         self._big[..., size:] = self._next
         self.phase = 0
-        self._plan_work()
-
-    def _plan_work(self) -> None:
-        """Products of one block of the tail in m − 2 shares, between the transform and its inverse."""
-        assert self._tail is not None
-        points, shares = self._tail.n_freq, self.layout.ratio - 2
-        self._cuts = [points * i // shares for i in range(shares + 1)]
-        self._sums = np.empty(self._tail.sum_shape(len(self._next)), self._tail.spectra.dtype)
 
     def _work(self, step: int) -> None:
         """The share of the tail's work that belongs to block `step` of m."""
         tail = self._tail
         assert tail is not None
         if step == 0:
-            tail.add(self._there(self._big))
+            tail.add(self._big)
         elif step == self.layout.ratio - 1:
-            self._found = tail.back(self._sums, self._back)
+            self._found = tail.back(self._sums)
         else:
             low, high = self._cuts[step - 1], self._cuts[step]
             self._sums[..., low:high] = tail.products(low, high)
@@ -226,65 +247,81 @@ class Partitioned:
 class _Parts:
     """Spectra of the parts of a kernel, and of as many blocks of the signal: the newest stands first."""
 
-    def __init__(self, w: np.ndarray, groups: int, size: int, count: int, there: Any):
+    def __init__(self, w: np.ndarray, groups: int, size: int, count: int):
         n_out, channels, taps = w.shape
-        self.size, self.count, self.groups = size, count, groups
+        self.size, self.groups, self.dtype = size, groups, w.dtype
+        is_complex = np.iscomplexobj(w)
+        self._there, self._back = (
+            (scipy.fft.fft, scipy.fft.ifft) if is_complex else (scipy.fft.rfft, scipy.fft.irfft)
+        )
         padded = np.zeros((n_out, channels, count * size), w.dtype)
         padded[..., :taps] = w
-        spectra = there(padded.reshape(n_out, channels, count, size), 2 * size)
+        spectra = self._there(padded.reshape(n_out, channels, count, size), 2 * size)
         self.n_freq = spectra.shape[-1]
         # (count · C/groups, 1, groups, O/groups, F): what is summed over comes first
         spectra = spectra.reshape(groups, n_out // groups, channels, count, -1).transpose(3, 2, 0, 1, 4)
         self.weights = np.ascontiguousarray(spectra).reshape(-1, 1, groups, n_out // groups, self.n_freq)
-        self._channels, self._there, self._at = channels, there, 0
+        self._channels, self._at = channels, 0
+        self._kept = count + 1  # blocks of the signal: one more than there are parts, for `sums` as they were
 
     def load(self, line: np.ndarray) -> None:
-        """Spectra of the last blocks of line (B, C, n·size), each kept twice, so that all lie in a row."""
-        self.spectra = np.zeros(
-            (2 * len(self.weights), len(line), self.groups, 1, self.n_freq), self.weights.dtype
-        )
-        self._terms = np.empty(np.broadcast_shapes(self.spectra[: len(self.weights)].shape, self.weights.shape),
-                               self.weights.dtype)  # fmt: skip
+        """Spectra of the last blocks of line (B, C, n·size)."""
+        self.spectra.fill(0)
         self._at, size = 0, self.size
-        n = min(self.count, line.shape[-1] // size - 1)
+        n = min(self._kept, line.shape[-1] // size - 1)
         for i in range(n):  # one by one, as they come from the stream
             stop = line.shape[-1] - i * size
-            self._put(i, self._there(line[..., stop - 2 * size : stop]))
+            frame = line[..., stop - 2 * size : stop]
+            if frame.any():
+                self._put(i, self._there(frame))
 
-    def add(self, spectrum: np.ndarray) -> None:
-        """The spectrum (B, C, F) of a new block."""
-        self._at = (self._at or self.count) - 1
-        self._put(self._at, spectrum)
+    def allocate(self, batch: int) -> None:
+        """Room for the spectra, each kept twice, so that all lie in a row wherever the newest is."""
+        shape = (2 * self._kept * self._channels, batch, self.groups, 1, self.n_freq)
+        self.spectra = np.zeros(shape, self.weights.dtype)
+        self.spectra.fill(0)  # touches what is as yet only promised
+        terms = np.broadcast_shapes((len(self.weights), *shape[1:]), self.weights.shape)
+        self._terms = np.zeros(terms, self.weights.dtype)
+        self._terms.fill(0)
+
+    def follow(self, other: _Parts) -> None:
+        """Take another kernel's spectra of the signal."""
+        self.spectra[...], self._at = other.spectra, other._at
+
+    def add(self, frame: np.ndarray) -> None:
+        """A new block, the one before it in front: (B, C, 2·size)."""
+        self._at = (self._at or self._kept) - 1
+        self._put(self._at, self._there(frame))
 
     def _put(self, at: int, spectrum: np.ndarray) -> None:
         batch, channels, n_freq = spectrum.shape
         parts = spectrum.reshape(batch, self.groups, channels // self.groups, n_freq)
         parts = parts.transpose(2, 0, 1, 3)[:, :, :, None]
-        for place in (at * self._channels, (at + self.count) * self._channels):
+        for place in (at * self._channels, (at + self._kept) * self._channels):
             self.spectra[place : place + self._channels] = parts
 
     def products(self, low: int = 0, high: int | None = None, ahead: int = 0) -> np.ndarray:
         """Sums over parts and channels (B, groups, O/groups, F) of all frequencies, or low to high.
 
-        `ahead` 1: as they are before a block that is still to come.
+        `ahead` 1: as they will be but for the block that is to come; −1: as they were before the last one.
         """
-        first, count = self._at * self._channels, (self.count - ahead) * self._channels
+        skipped, older = max(0, ahead) * self._channels, max(0, -ahead)
+        first, count = (self._at + older) * self._channels, len(self.weights) - skipped
         x = self.spectra[first : first + count, ..., low:high]
         terms = self._terms[:count, ..., low:high]
-        return np.multiply(x, self.weights[ahead * self._channels :, ..., low:high], out=terms).sum(0)
+        return np.multiply(x, self.weights[skipped:, ..., low:high], out=terms).sum(0)
 
-    def sums(self, back: Any, ahead: int = 0) -> np.ndarray:
-        """(B, C_out, size): what the block gives."""
-        return self.back(self.products(ahead=ahead), back)
+    def sums(self, ahead: int = 0) -> np.ndarray:
+        """(B, C_out, size): what the parts give to the open block."""
+        return self.back(self.products(ahead=ahead))
 
-    def back(self, sums: np.ndarray, back: Any) -> np.ndarray:
+    def back(self, sums: np.ndarray) -> np.ndarray:
         """From the spectrum (B, groups, O/groups, F) to the outputs that do not wrap round."""
-        y = back(sums.reshape(sums.shape[0], -1, sums.shape[-1]), 2 * self.size)
-        return y[..., self.size :]
+        return self._back(sums.reshape(len(sums), -1, self.n_freq), 2 * self.size)[..., self.size :]
 
-    def sum_shape(self, batch: int) -> tuple[int, ...]:
-        """Of `products`."""
-        return (batch, self.groups, self.weights.shape[3], self.n_freq)
+    def silence(self, batch: int) -> np.ndarray:
+        """`sums` of nothing."""
+        return np.zeros((batch, self.groups * self.weights.shape[3], self.size), self.dtype)
 
 
 def _first_taps(w: np.ndarray, block: int) -> np.ndarray:

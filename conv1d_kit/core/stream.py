@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -15,7 +16,7 @@ from .border import Border
 from .conv import conv
 from .geometry import Geometry
 from .history import History
-from .nonfinite import NAN_RULES
+from .nonfinite import NAN_RULES, refuse_nan
 from .padding import resolve_padding
 from .plan import check_bias, check_flip, check_option, make_plan, per_axis
 from .precision import PRECISIONS
@@ -113,6 +114,10 @@ class ConvStream:
         self._partition = partition
         self._block = self._checked_block(block)
         self._asked_latency = self._checked_latency(latency)
+        self._kind: tuple[tuple[int, ...], torch.dtype, torch.device] | None = (
+            None  # shape but for the last axis
+        )
+        self._spare: tuple[Track, Any] | None = None
         self.reset()
 
     @property
@@ -154,12 +159,32 @@ class ConvStream:
             if found is not None:
                 return found
         with torch.no_grad():
-            self._refuse_ended("push")
-            (x, _), _ = enter(chunk=chunk, w=self._leave(self._w[:0]))
-            if self._kind is None:
-                self._begin(x)
-            y = self._taken(self._checked_chunk(x.detach()))
+            x = self._entered(chunk)
+            undo = self._undo()
+            try:
+                y = self._taken(x)
+            except BaseException:  # an option of `conv` refuses what has come, or Ctrl-C
+                undo()
+                raise
             return self._leave(y if self._batched else y[0])
+
+    def prepare(self, chunk: Any) -> None:
+        """Do now what a first chunk like this one would have to wait for; its numbers do not count.
+
+        For real time: after that no push takes longer than those that follow it. Chunks of another length may
+        still come. Nothing happens where the stream has begun.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            As `push`.
+        """
+        with torch.no_grad():
+            x = self._entered(chunk)
+            if self._received or not x.shape[-1]:
+                return
+            for track in self._tracks:
+                track.prepare(-(-x.shape[-1] // self._stride))
 
     def flush(self) -> Any:
         """The outputs that are left: the signal has ended, and what stands behind it is padding.
@@ -177,25 +202,30 @@ class ConvStream:
                 nothing = self._w.new_zeros((self._w.shape[1] * self._groups, *self._spans[:-1], 0))
                 self._begin(nothing)
                 self._taken(nothing[None])
-            y = self._whole() if self._history is None else self._rest()
+            y = self._rest() if self._history is not None else self._whole()
             self._ended = True
             return self._leave(y if self._batched else y[0])
 
     def reset(self) -> None:
         """Ready for another signal, of any kind, with the kernel that was set last."""
+        if self._kind is not None:
+            self._spare = (self._tracks[-1], self._kind)  # its spectra serve once more
         self._quick: tuple[tuple[int, ...], np.dtype] | None = (
             None  # kind of chunks that may take the short way
         )
-        self._kind: tuple[tuple[int, ...], torch.dtype, torch.device] | None = None
+        self._kind = None
         self._batched = self._ended = self._waits_for_end = False
         self._pending: list[torch.Tensor] = []  # samples that came before the first output could be made
         self._history: History | None = None  # of the padded signal
         self._received = self._emitted = 0  # samples, outputs
         self._tracks: list[Track] = []  # more than one while kernels fade into each other
+        self._incoming: tuple[Track, int] | None = None  # the next one, and its crossfade
         self._fades: list[tuple[int, int]] = []  # of each track: outputs that it has faded in for, of how many
 
     def set_kernel(self, w: Any, *, crossfade: int = 0) -> None:
         """Another kernel from the next output on, as if it had been there from the start.
+
+        Another thread may call it while this one pushes: nearly all of its time goes into the kernel's spectra.
 
         Parameters
         ----------
@@ -214,7 +244,7 @@ class ConvStream:
             raise InputError(f"crossfade must be an int >= 0, got {shown(crossfade)}")
         if crossfade and not (self._w.is_floating_point() or self._w.is_complex()):
             raise InputError(
-                f"crossfade must be 0 for {self._w.dtype}, got {crossfade}; convert w to floating point"
+                f"crossfade must be 0 for {_dtype_name(self._w.dtype)}, got {crossfade}; make w floating point"
             )
         missing = self._w.shape[-1] - given.shape[-1] if given.ndim == self._w.ndim else -1
         if missing < 0 or given.shape[:-1] != self._w.shape[:-1] or given.dtype != self._w.dtype:
@@ -228,11 +258,8 @@ class ConvStream:
             if not self._tracks:
                 return
             track = self._new_track(self._w)
-            if crossfade:
-                self._tracks.append(track)
-                self._fades.append((0, int(crossfade)))
-            else:
-                self._tracks, self._fades = [track], [(0, 0)]
+            track.cut_like(self._tracks[-1])
+            self._incoming = (track, int(crossfade))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -240,6 +267,7 @@ class ConvStream:
 
         Another stream, in another process, that was made with the same arguments, gives the same outputs.
         """
+        self._take_incoming()
         flags = (self._received, self._emitted, self._kind is not None, self._batched, self._ended)
         tensors = {"position": torch.tensor([int(v) for v in flags])}
         if self._kind is not None:
@@ -288,8 +316,10 @@ class ConvStream:
         shape, dtype = self._quick
         if type(chunk) is not np.ndarray or chunk.dtype != dtype or chunk.shape[:-1] != shape or self._ended:
             return None
-        if self._history is None or len(self._tracks) > 1 or not chunk.shape[-1]:
+        busy = self._history is None or len(self._tracks) > 1 or self._incoming is not None
+        if busy or not chunk.shape[-1]:
             return None
+        assert self._history is not None
         x = chunk if self._batched else chunk[None]
         track = self._tracks[0]
         y = track.at_once(self._history, x, self._emitted)
@@ -308,7 +338,7 @@ class ConvStream:
         self._received += x.shape[-1]
         self._border.see(x)
         if self._history is None:
-            self._pending.append(x.clone())
+            self._pending = [*self._pending, x.clone()]
             if self._waits_for_end:
                 return self._nothing
             seen = self._pending[0] if len(self._pending) == 1 else torch.cat(self._pending, -1)
@@ -320,7 +350,31 @@ class ConvStream:
         self._history.append(x)
         return self._ready(gated=bool(self._asked_latency))
 
+    def _take_incoming(self) -> None:
+        """The kernel that `set_kernel` left."""
+        while self._incoming is not None:
+            track, crossfade = self._incoming
+            self._incoming = None
+            track.follow(self._tracks[-1])
+            if crossfade:
+                self._tracks, self._fades = [*self._tracks, track], [*self._fades, (0, crossfade)]
+            else:
+                self._tracks, self._fades = [track], [(0, 0)]
+
+    def _undo(self) -> Callable[[], None]:
+        """What brings the stream back to where it stands now."""
+        history, pending, first, received = self._history, self._pending, self._border.state, self._received
+        last = 0 if history is None else history.last
+
+        def undo() -> None:
+            self._history, self._pending, self._border.state, self._received = history, pending, first, received
+            if history is not None:
+                history.last = last
+
+        return undo
+
     def _ready(self, *, gated: bool = False, is_end: bool = False) -> torch.Tensor:
+        self._take_incoming()
         history, first = self._history, self._emitted
         assert history is not None
         last = max(first, (history.last - self._span) // self._stride + 1)
@@ -338,13 +392,14 @@ class ConvStream:
         """What the end of the signal leaves."""
         history, border = self._history, self._border
         assert history is not None
-        if border.high:
+        if border.high and border.low + self._received + border.high >= self._span:
             kept = min(border.kept, self._received)
             history.append(border.after(history.read(history.last - kept, history.last), self._received))
         return self._ready(is_end=True)
 
     def _whole(self) -> torch.Tensor:
         """All at once: the signal has ended before its first output could be made."""
+        self._take_incoming()
         x = torch.cat(self._pending, -1)
         pads = resolve_padding(self._given["padding"], x.shape[2:], self._spans, self._strides)[-1]
         if x.shape[-1] + sum(pads) < self._span:
@@ -386,20 +441,35 @@ class ConvStream:
         options = {name: given[name] for name in ("nan", "precision", "max_bytes", "method")}
         grid = None if self._block is None else self._block // self._stride
         self._setting = Setting(geometry, plan.mode, options, self._partition, grid)
-        self._tracks, self._fades = [self._new_track(self._w)], [(0, 0)]
+        spare = self._spare
+        if (
+            spare is None
+            or spare[0].w is not self._w
+            or (spare[0].setting, spare[1]) != (self._setting, self._kind)
+        ):
+            spare = (self._new_track(self._w), self._kind)
+        spare[0].rest()
+        self._tracks, self._fades = [spare[0]], [(0, 0)]
         lead = geometry.out_sizes((*shape[2:], self._span), self._w.shape[2:])[:-1]
         self._nothing = narrow(widen(x.new_zeros((shape[0], self._w.shape[0], *lead, 0)), dtype), dtype)
         at_once = grid is None and self._stride == 1 and self._axes == 1 and x.dtype == dtype
         if at_once and self._leave is to_numpy and not self._border.wants_first:
             self._quick = (shape if plan.batched else shape[1:], to_numpy(x).dtype)
 
-    def _checked_chunk(self, x: torch.Tensor) -> torch.Tensor:
-        """The chunk with its batch axis, if it is of the stream's kind."""
+    def _entered(self, chunk: Any) -> torch.Tensor:
+        """The chunk as a tensor with its batch axis, if it is of the stream's kind."""
+        self._refuse_ended("push")
+        (x, _), _ = enter(chunk=chunk, w=self._leave(self._w[:0]))
+        x = x.detach()
+        if self._kind is None:
+            self._begin(x)
         assert self._kind is not None
         shape, dtype, device = self._kind
         if not self._batched:
             x = x[None]
         if tuple(x.shape[:-1]) == shape and x.dtype == dtype and x.device == device:
+            if self._given["nan"] == "raise":
+                refuse_nan("chunk", x, batched=self._batched)
             return x
         wanted, got = ", ".join(map(str, shape if self._batched else shape[1:])), x if self._batched else x[0]
         raise InputError(

@@ -30,6 +30,7 @@ LONG = 1 << 20  # outputs of a signal that is as good as endless
 GRID = 1 << 16  # outputs that are worth a call
 PLANS = 4  # lengths whose plans are kept
 SHORTEST, LONGEST = 16, 1 << 14  # samples of a block of a partitioned kernel
+NOWHERE = -(1 << 62)
 WINDOW_S = 2e-5  # seconds a window takes beside its sum
 PARTITIONS = ("auto", "none", "uniform", "nonuniform")
 SPECTRAL = (torch.float32, torch.float64, torch.complex64, torch.complex128)
@@ -68,7 +69,7 @@ class Track:
         self._plans: dict[int, ConvPlan] = {}
         self._layouts: dict[int, Layout | None] = {}
         self._engine: Partitioned | None = None
-        self._fed = 0  # samples that the engine has seen
+        self._fed = NOWHERE  # samples that the engine has seen
         self._exact_from = 0  # the first output that sees nothing but finite numbers
         plain = all(setting.options[name] == value for name, value in PLAIN.items())
         spectral = plain and self._dtype in SPECTRAL and bool(w.isfinite().all())
@@ -88,7 +89,11 @@ class Track:
     @property
     def state(self) -> list[int]:
         """Where the engine stands, to stand there again: samples fed, its phase, its layout; or nothing."""
-        return [] if self._engine is None else [self._fed, self._engine.phase, *self._engine.layout]
+        return (
+            []
+            if self._engine is None or self._fed == NOWHERE
+            else [self._fed, self._engine.phase, *self._engine.layout]
+        )
 
     def restore(self, state: list[int], history: History) -> None:
         """Stand as `state` says."""
@@ -96,6 +101,40 @@ class Track:
         if state:
             fed, phase, *layout = state
             self._start(Layout(*layout), history, fed, phase)
+
+    def rest(self) -> None:
+        """Ready for another signal of the same kind."""
+        self._fed, self._exact_from = NOWHERE, 0
+
+    def prepare(self, n: int) -> None:
+        """Do what the first n outputs would have to wait for: the kernel's spectra, tables, memory."""
+        layout = self._layout(self.setting.grid or n)
+        if layout is None:
+            self._prepared_plan(n)
+            return
+        engine = self._engine = Partitioned(to_numpy(self._response()), self.setting.geometry.groups, layout)
+        nothing = np.zeros((*self._lead, n * self._stride), engine.dtype)
+        engine.load(nothing[..., :0])
+        for _ in range(max(2, layout.ratio) * -(-layout.block // nothing.shape[-1])):
+            engine.push(nothing)
+        self._fed = NOWHERE
+
+    def follow(self, other: Track) -> None:
+        """Stand where the track of another kernel stands."""
+        self._layouts, self._exact_from = other._layouts, other._exact_from
+        engine = self.cut_like(other)
+        if engine is not None and other._engine is not None and other._fed != NOWHERE:
+            engine.follow(other._engine)
+            self._fed = other._fed
+
+    def cut_like(self, other: Track) -> Partitioned | None:
+        """The spectra of this kernel, cut as the other track's, if that one is cut."""
+        theirs = other._engine
+        if theirs is not None and (self._engine is None or self._engine.layout != theirs.layout):
+            self._engine = Partitioned(to_numpy(self._response()), theirs.groups, theirs.layout)
+            self._engine.allocate(self._lead[0])
+            self._fed = NOWHERE
+        return self._engine
 
     def outputs(self, history: History, first: int, last: int, *, is_end: bool = False) -> torch.Tensor:
         """Outputs first to last, in steps of the grid where they reach from line to line of it.
@@ -107,9 +146,9 @@ class Track:
         layout = None if is_end else self._layout(grid if fixed else last - first)
         in_steps = fixed or layout is None
         while at < last:
-            line = (at // grid + 1) * grid
-            stop = min(line, last) if fixed or (in_steps and last - line >= grid) or at % grid == 0 else last
-            stop = stop if in_steps else last
+            line, stop = (at // grid + 1) * grid, last
+            if in_steps and (fixed or at % grid == 0 or last - line >= grid):
+                stop = min(line, last)
             parts.append(self._some(history, at, stop, layout))
             at = stop
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
@@ -127,7 +166,7 @@ class Track:
         history.append(chunk)
         y = engine.push(chunk)
         self._fed += n
-        if math.isfinite(abs(y.sum())):
+        if _is_finite(y):
             return y
         self._refuse_engine()
         return to_numpy(self._by_window(history, first, first + n))
@@ -150,14 +189,19 @@ class Track:
                 x, self.w, self.bias, stride=g.stride, padding=g.pads, padding_mode=self.setting.padding_mode,
                 dilation=g.dilation, groups=g.groups, **self.setting.options,
             )  # fmt: skip
+        return self._prepared_plan(n)(x)
+
+    def _prepared_plan(self, n: int) -> ConvPlan:
+        """`conv` of a window with n outputs, the spectrum of the kernel kept."""
         if n not in self._plans:
             if len(self._plans) >= PLANS:
                 self._plans.clear()
+            g, size = self.setting.geometry, (n - 1) * self._stride + self._span
             self._plans[n] = ConvPlan(
-                tuple(x.shape), self.w, x.dtype, self.bias, g.stride, g.pads, self.setting.padding_mode,
-                g.dilation, g.groups, False, self.setting.options["method"],
+                (*self._lead, size), self.w, self._x_dtype, self.bias, g.stride, g.pads,
+                self.setting.padding_mode, g.dilation, g.groups, False, self.setting.options["method"],
             )  # fmt: skip
-        return self._plans[n](x)
+        return self._plans[n]
 
     def _by_parts(self, history: History, first: int, last: int, layout: Layout) -> torch.Tensor | None:
         """None where something is not finite, which only windows keep to the outputs that see it."""
@@ -166,9 +210,9 @@ class Track:
         if engine is None or engine.layout != layout or not 0 <= due - self._fed < self._stride:
             engine = self._start(layout, history, due, 0)
         skipped = due - self._fed
-        y = engine.push(to_numpy(history.read(self._fed, stop).to(self._dtype)))
+        y = engine.push(self._numbers(history, self._fed, stop))
         self._fed = stop
-        if not math.isfinite(abs(y.sum())):
+        if not _is_finite(y):
             self._refuse_engine()
             return None
         y = np.ascontiguousarray(y if self._stride == 1 else y[..., skipped :: self._stride])
@@ -182,12 +226,17 @@ class Track:
         """An engine that has seen the samples before `fed`."""
         if self._engine is None or self._engine.layout != layout:
             self._engine = Partitioned(to_numpy(self._response()), self.setting.geometry.groups, layout)
-        past = to_numpy(history.read(max(history.first, fed - self._engine.reach), fed).to(self._dtype))
-        if not np.isfinite(past.sum()):
+        past = self._numbers(history, max(history.first, fed - self._engine.reach), fed)
+        if not _is_finite(past):
             past = np.where(np.isfinite(past), past, 0)  # older than anything that an output to come sees
         self._engine.load(past, phase)
         self._fed = fed
         return self._engine
+
+    def _numbers(self, history: History, start: int, stop: int) -> np.ndarray:
+        if self._x_dtype == self._dtype:
+            return history.read_array(start, stop)
+        return to_numpy(history.read(start, stop).to(self._dtype))
 
     def _response(self) -> torch.Tensor:
         """The kernel with its dilation, in the order of mathematics."""
@@ -216,7 +265,9 @@ class Track:
             block = samples
         else:
             most = min(LONGEST, 1 << (self._span - 1).bit_length())
-            block = max(SHORTEST, min(most, 1 << (samples.bit_length() - 1)))
+            block = max(
+                SHORTEST, min(most, samples if _is_smooth(samples) else 1 << (samples.bit_length() - 1))
+            )
         layout = partition_layout(self._span, block, kind)
         if kind != "auto":
             return layout
@@ -247,3 +298,17 @@ class Track:
 
     def _biased(self, y: torch.Tensor) -> torch.Tensor:
         return y if self.bias is None else y.add_(self.bias.reshape(-1, *(1,) * (y.ndim - 2)))
+
+
+def _is_finite(a: np.ndarray) -> bool:
+    """Whether the sum is, which is quicker to ask; False also for finite numbers too large to sum."""
+    with np.errstate(all="ignore"):
+        return math.isfinite(abs(a.sum()))
+
+
+def _is_smooth(n: int) -> bool:
+    """No prime factor above 7: as quick to transform as a power of two."""
+    for factor in (2, 3, 5, 7):
+        while n % factor == 0:
+            n //= factor
+    return n == 1
