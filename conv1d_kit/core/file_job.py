@@ -215,7 +215,7 @@ class FileJob:
         with self._writing(folder):
             for writer in (self._raw, self._encoder):
                 if writer is not None:
-                    writer.write(frames)
+                    writer.write(frames, largest)
 
     def _record(self, identity: dict[str, Any], *, is_done: bool = False) -> dict[str, Any]:
         return {

@@ -173,7 +173,7 @@ class NpyWriter:
         if self._rows is None:
             self._file.truncate(_HEADER + resume_at * channels * self._dtype.itemsize)
 
-    def write(self, y: np.ndarray) -> None:
+    def write(self, y: np.ndarray, largest: float | None = None) -> None:
         """Frames [shape=(n, C)]."""
         y = np.asarray(y, self._dtype)
         if self._rows is None:

@@ -262,15 +262,20 @@ class SoundWriter:
         self._full = None if bits is None else 2.0 ** (bits - 1)  # steps from 0 to full scale
         self._is_bounded = bits is None and target.subtype not in ("FLOAT", "DOUBLE", "VORBIS")
 
-    def write(self, y: np.ndarray) -> None:
-        """Frames [shape=(n, C)], float; integers are rounded to the nearest, without dither."""
+    def write(self, y: np.ndarray, largest: float | None = None) -> None:
+        """Frames [shape=(n, C)], float; integers are rounded to the nearest, without dither.
+
+        `largest` is their largest magnitude where it is known, which saves a look.
+        """
+        if largest is None:
+            largest = float(np.abs(y).max()) if len(y) else 0.0
         if (self.frames + len(y)) * self.target.frame_bytes > WAV_BYTES and self.target.format in _SMALL:
             raise DataError(
                 f"dst: {self.target.format} holds at most 4 GB, got more; name it .w64 or give format='RF64'"
             )
         if self._full is not None:
-            y = self._rounded(y, self._full)
-        elif self._is_bounded and len(y) and (y.max() > 1 or y.min() < -1):
+            y = self._rounded(y, self._full, largest)
+        elif self._is_bounded and largest > 1:
             self.clipped += int(np.count_nonzero(np.abs(y) > 1))
         for start in range(0, len(y), self._most):
             try:
@@ -281,14 +286,18 @@ class SoundWriter:
         if self.target.format == "OGG":
             self._hash = zlib.crc32(y, self._hash)
 
-    def _rounded(self, y: np.ndarray, full: float) -> np.ndarray:
-        """int32 whose upper bits the subtype takes: libsndfile rounds floats down where it limits them."""
+    def _rounded(self, y: np.ndarray, full: float, largest: float) -> np.ndarray:
+        """Integers whose upper bits the subtype takes: libsndfile rounds floats down where it limits them."""
         steps = y * np.float64(full) if full == 2**31 else y * y.dtype.type(full)
         np.rint(steps, out=steps)
-        if len(y) and (steps.max() >= full or steps.min() < -full):
+        if largest * full >= full - 0.5:
             self.clipped += int(np.count_nonzero(steps >= full) + np.count_nonzero(steps < -full))
             np.clip(steps, -full, full - 1, out=steps)
-        return steps.astype(np.int32) * np.int32(2**31 // int(full))
+        if full == 2**15:
+            return steps.astype(np.int16)
+        whole = steps.astype(np.int32)
+        whole *= np.int32(2**31 // int(full))
+        return whole
 
     def close(self) -> None:
         """Write the header's sizes, then look whether all is there: libsndfile does not say so."""
