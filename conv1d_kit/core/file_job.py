@@ -17,7 +17,8 @@ from .journal import WorkFolder
 from .npy_file import NpyReader, NpyWriter
 from .pipeline import ReadAhead, WriteBehind
 from .response import Response
-from .sound_file import SoundReader, SoundTarget, SoundWriter, shown_path
+from .sound_file import SoundReader, shown_path
+from .sound_writer import SoundTarget, SoundWriter
 from .stream import ConvStream
 
 __all__ = ["MODES", "FileJob", "n_out", "shown_place"]
@@ -82,22 +83,20 @@ class FileJob:
         DataError
             For samples that cannot be used, or when writing fails: its cause is then the OSError.
         """
-        raw_path = folder.path / "raw.npy"
-        out_path = folder.path / ("result.npy" if self.target is None else "result")
         is_done = found is not None and self._restore(*found)
         try:
             with self._writing(folder):
-                self._open(raw_path, out_path)
+                self._open(folder)
             if not is_done:
                 self._convolve(folder, identity)
             start = time.perf_counter()
             with self._writing(folder):
                 if self.peak_db is not None:
-                    self._second_pass(raw_path, out_path)
+                    self._second_pass(folder)
                 assert self._encoder is not None
                 self._encoder.close()
                 self.clipped = self._encoder.clipped
-                folder.move(out_path)
+                folder.move()
             self.seconds_write += time.perf_counter() - start
         finally:
             for writer in (self._raw, self._encoder):
@@ -113,14 +112,14 @@ class FileJob:
             self.stream.state = state
         return record["is_done"]
 
-    def _open(self, raw_path: Path, out_path: Path) -> None:
+    def _open(self, folder: WorkFolder) -> None:
         if self.peak_db is None:
-            self._encoder = self._new_encoder(out_path)
+            self._encoder = self._new_encoder(folder.result)
         if self.has_raw:
             if self._encoder is not None and self.written:
-                self._new_raw(raw_path).close()
-                self._replay(raw_path, self._encoder, 1.0)
-            self._raw = self._new_raw(raw_path)
+                self._new_raw(folder.raw).close()
+                self._replay(folder.raw, self._encoder, 1.0)
+            self._raw = self._new_raw(folder.raw)
 
     def _new_raw(self, path: Path) -> NpyWriter:
         return NpyWriter(path, self.dtype, self.n_channels, resume_at=self.written)
@@ -148,15 +147,15 @@ class FileJob:
         finally:
             raw.close()
 
-    def _second_pass(self, raw_path: Path, out_path: Path) -> None:
+    def _second_pass(self, folder: WorkFolder) -> None:
         assert self._raw is not None
         assert self.peak_db is not None
         self._raw.close()
         target = 10 ** (self.peak_db / 20)
         if self.peak > target or (self.normalize and self.peak > 0):
             self.scale = target / self.peak
-        self._encoder = self._new_encoder(out_path)
-        self._replay(raw_path, self._encoder, self.scale)
+        self._encoder = self._new_encoder(folder.result)
+        self._replay(folder.raw, self._encoder, self.scale)
 
     def _convolve(self, folder: WorkFolder, identity: dict[str, Any]) -> None:
         ahead = ReadAhead(self.reader.blocks(self.block, self.n_read))

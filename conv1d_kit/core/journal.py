@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from .sound_file import shown_path
 
 __all__ = ["WorkFolder", "fingerprint", "identity_of"]
 
-_JOURNAL = "journal.npz"
+_JOURNAL, _NEW_JOURNAL = "journal.npz", "journal.new"
+_OURS = (_JOURNAL, _NEW_JOURNAL, "raw.npy", "result")
 
 
 class WorkFolder:
@@ -26,6 +27,11 @@ class WorkFolder:
     Parameters
     ----------
     dst : str or path
+
+    Attributes
+    ----------
+    raw, result : Path
+        Of samples as floats, and of the file that will be dst.
 
     Raises
     ------
@@ -39,6 +45,7 @@ class WorkFolder:
         if len(os.fsencode(name)) > 200:  # names end at 255 bytes
             name = hashlib.sha256(os.fsencode(name)).hexdigest()
         self.path = self.dst.with_name(f".{name}.part")
+        self.raw, self.result = self.path / "raw.npy", self.path / "result"
         self._journal = self.path / _JOURNAL
         try:
             self.path.mkdir(exist_ok=True)
@@ -53,13 +60,13 @@ class WorkFolder:
         return self._journal.exists()
 
     def begin_anew(self) -> None:
-        """Remove what an earlier run left."""
-        for path in self.path.iterdir():
-            path.unlink()
+        """Remove what an earlier run left, and nothing that is not ours."""
+        for name in _OURS:
+            (self.path / name).unlink(missing_ok=True)
 
     def save(self, record: dict[str, Any], state: dict[str, np.ndarray]) -> None:
         """Write the journal whole or not at all."""
-        new = self.path / "journal.new"
+        new = self.path / _NEW_JOURNAL
         with open(new, "wb") as file:
             arrays: dict[str, Any] = {f"state.{k}": v for k, v in state.items()}
             np.savez(file, record=np.array(json.dumps(record)), **arrays)
@@ -96,11 +103,11 @@ class WorkFolder:
                 )
         return record, state
 
-    def move(self, path: Path) -> None:
-        """The finished file to dst, on the disk before it has the name."""
-        with open(path, "r+b") as file:
+    def move(self) -> None:
+        """The finished result to dst, on the disk before it has the name."""
+        with open(self.result, "r+b") as file:
             os.fsync(file.fileno())
-        os.replace(path, self.dst)
+        os.replace(self.result, self.dst)
         if os.name != "nt":  # the name, too
             descriptor = os.open(self.dst.parent, os.O_RDONLY)
             try:
@@ -109,8 +116,10 @@ class WorkFolder:
                 os.close(descriptor)
 
     def remove(self) -> None:
-        """All that is in it, and the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """What is in it, and the folder."""
+        with contextlib.suppress(OSError):  # something of another's is in it, say
+            self.begin_anew()
+            self.path.rmdir()
 
     def close(self) -> None:
         """Let another run in."""

@@ -14,9 +14,10 @@ import soundfile as sf
 from scipy.signal import fftconvolve
 
 from conv1d_kit import Clip, conv_file
-from conv1d_kit.core import file_job, sound_file
+from conv1d_kit.core import file_job, sound_writer
 from conv1d_kit.core.npy_file import NpyReader
-from conv1d_kit.core.sound_file import FORMATS
+from conv1d_kit.core.sound_file import SoundReader
+from conv1d_kit.core.sound_writer import FORMATS
 from conv1d_kit.errors import DataError, InputError, InputTypeError
 
 RATE = 8000
@@ -129,7 +130,7 @@ def test_every_format_and_subtype_is_read_and_written(tmp_path, format, subtype,
 
 def decoded(path):
     """In sequence: seeking in an MP3 misses its place."""
-    reader = sound_file.SoundReader(path)
+    reader = SoundReader(path)
     parts = list(reader.blocks(1000))
     reader.close()
     return np.concatenate(parts, 1).T.astype(float)
@@ -233,6 +234,17 @@ def test_a_resampled_unit_sample_changes_nothing(tmp_path):
     np.testing.assert_allclose(sf.read(tmp_path / "y.wav")[0][: len(x)], x, atol=2e-6)
 
 
+@pytest.mark.parametrize(("ending", "channels"), [("w64", 13), ("flac", 8), ("ogg", 6), ("aiff", 3)])
+def test_any_number_of_channels(tmp_path, ending, channels):
+    sf.write(tmp_path / f"x.{ending}", sound(channels=channels), 48000)
+    conv_file(tmp_path / f"x.{ending}", tmp_path / "y.wav", response(9).T, kernel_rate=48000, subtype="FLOAT")
+    x = sf.read(tmp_path / f"x.{ending}")[0]
+    np.testing.assert_allclose(sf.read(tmp_path / "y.wav")[0], convolved(x, response(9)), atol=3e-7)
+    if channels > 8:
+        with pytest.raises(InputError, match=r"y.flac: FLAC PCM_16 cannot hold 13 channels at 48000 Hz"):
+            conv_file(tmp_path / f"x.{ending}", tmp_path / "y.flac", response(9).T, kernel_rate=48000)
+
+
 def test_gain_wet_and_dry(files):
     x, h = (sf.read(files / name, always_2d=True)[0] for name in ("x.wav", "h.wav"))
     conv_file(files / "x.wav", files / "y.wav", files / "h.wav", gain_db=-6, wet=0.3, dry=0.7)
@@ -278,7 +290,7 @@ def test_limited_samples_are_counted_and_the_rest_is_rounded(files, subtype, bit
 
 
 def test_a_wav_beyond_four_gigabytes_becomes_rf64(files, monkeypatch):
-    monkeypatch.setattr(sound_file, "WAV_BYTES", 10_000)
+    monkeypatch.setattr(sound_writer, "WAV_BYTES", 10_000)
     result = conv_file(files / "x.wav", files / "y.wav", files / "h.wav")
     assert result.format == "RF64"
     assert sf.info(files / "y.wav").format == "RF64"
@@ -493,7 +505,7 @@ def test_a_cut_source_gives_what_was_decoded_and_says_where_it_ends(tmp_path, fo
     with sf.SoundFile(path, "w", rate, 2, format=format.upper()) as file:
         file.write(sound(40_000))
     os.truncate(path, path.stat().st_size * 6 // 10)
-    reader = sound_file.SoundReader(path)
+    reader = SoundReader(path)
     there = np.concatenate(list(reader.blocks(64)), 1).T.astype(float)
     reader.close()
     assert 10_000 < len(there) < 30_000
