@@ -1,8 +1,7 @@
 """A room in real time: a sound, a file or a microphone through a response of two seconds, block by block.
 
 python audio_demos/06_live.py [FOLDER]   writes live.png there, ./out by default: what each block took
-    --file SOUND     instead of a made-up one
-    --microphone     hears and plays: wear headphones (pip install sounddevice)
+    --file SOUND, or --microphone (hears and plays: wear headphones; pip install sounddevice)
     --block 64       samples; --seconds 3
 """
 
@@ -77,5 +76,5 @@ ax.axvspan(args.seconds / 2, args.seconds / 2 + 0.25, color="0.9", label="one ro
 ax.set(xlabel="time (s)", ylabel="time to the answer (ms)", title="a room of two seconds in real time")
 ax.legend(loc="upper right", fontsize=8, ncols=3)
 args.folder.mkdir(parents=True, exist_ok=True)
-figure.savefig(args.folder / "live.png")
-print(args.folder / "live.png")
+figure.savefig(picture := args.folder / "live.png")
+print(picture)

@@ -14,7 +14,7 @@ __all__ = ["conditions"]
 
 LIBRARIES = {
     "NumPy": "numpy", "SciPy": "scipy", "torch": "torch", "julius": "julius",
-    "fft-conv-pytorch": "fft-conv-pytorch", "conv1d_kit": "conv1d_kit",
+    "fft-conv-pytorch": "fft-conv-pytorch", "pedalboard": "pedalboard", "conv1d_kit": "conv1d_kit",
 }  # fmt: skip
 
 

@@ -11,8 +11,8 @@ import conv1d_kit
 
 from .cell import Run
 from .clock import in_turn
-from .page import shown_time
 from .peers import whole_fft
+from .table import shown_time
 
 F = torch.nn.functional
 PAGE = Path(__file__).parent / "RESULTS-gpu.md"

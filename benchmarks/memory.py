@@ -18,7 +18,7 @@ import numpy as np
 
 import conv1d_kit
 
-__all__ = ["memory_rows"]
+__all__ = ["memory_rows", "resident", "start_watching"]
 
 LIMIT_S = 20.0
 START_S = 15.0  # for the fresh process to import and make its arrays
@@ -59,14 +59,12 @@ def watch(case: Case) -> dict:
     x, w = (rng.standard_normal(shape).astype(case.dtype) for shape in (case.x_shape, case.w_shape))
     call = conv1d_kit.convolve if x.ndim == 1 else conv1d_kit.conv
     call(x[..., :9_000], w[..., :3_000], method=case.method)  # starts threads and loads libraries
-    ctypes.CDLL(None).malloc_trim(0)  # else what that call has given back would be used again, unseen
-    Path("/proc/self/clear_refs").write_text("5")
-    before, start = _kilobytes("VmRSS"), time.perf_counter()
+    before, start = start_watching(), time.perf_counter()
     y = call(x, w, method=case.method)
-    took, peak = time.perf_counter() - start, _kilobytes("VmHWM")
+    took, peak = time.perf_counter() - start, resident("VmHWM")
     arrays = x.nbytes + w.nbytes + y.nbytes
     return {
-        "seconds": took, "arrays": arrays, "extra": max(0, (peak - before) * 1024 - y.nbytes),
+        "seconds": took, "arrays": arrays, "extra": max(0, peak - before - y.nbytes),
         "allowed": 3 * arrays + 64 * MB,
     }  # fmt: skip
 
@@ -84,11 +82,19 @@ def _row(number: int) -> dict:
     return row
 
 
-def _kilobytes(field: str) -> int:
+def start_watching() -> int:
+    """Forget the highest mark; resident bytes now."""
+    ctypes.CDLL(None).malloc_trim(0)  # else what was given back would be used again, unseen
+    Path("/proc/self/clear_refs").write_text("5")
+    return resident("VmRSS")
+
+
+def resident(field: str) -> int:
+    """Bytes of this process in memory: "VmRSS" now, "VmHWM" at most."""
     found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     if found is None:
         raise OSError(f"/proc/self/status has no {field}")
-    return int(found[1])
+    return int(found[1]) * 1024
 
 
 if __name__ == "__main__":

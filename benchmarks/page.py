@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from .growth import growth
+from .page_streams import files, streams
 from .planner import CLOSE
 from .signals import GRID as SIGNALS
+from .table import bold, shown_bytes, shown_time, table
 
-__all__ = ["page", "shown_bytes", "shown_time"]
+__all__ = ["page"]
 
 CELL_TARGET = 0.95  # of the counted ratio in the worst cell
 MEAN_TARGETS = {"1-D": 4.0, "layers": 2.0, "2-D": 1.3}  # of its geometric mean, by how the grid's name begins
@@ -47,34 +49,6 @@ def page(results: dict, charts: list[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def shown_time(seconds: float) -> str:
-    """Three digits and a unit.
-
-    Examples
-    --------
-    >>> [shown_time(s) for s in (1.23e-8, 1.2345e-5, 0.00456, 0.9999, 12.0)]
-    ['12.3 ns', '12.3 µs', '4.56 ms', '1.00 s', '12.0 s']
-    """
-    for unit, scale in (("ns", 1e9), ("µs", 1e6), ("ms", 1e3)):
-        if abs(seconds) * scale < 999.5:
-            return f"{_three_digits(seconds * scale)} {unit}"
-    return f"{_three_digits(seconds)} s"
-
-
-def shown_bytes(n: float) -> str:
-    """Megabytes."""
-    return f"{_three_digits(n / 1e6)} MB"
-
-
-def _three_digits(value: float) -> str:
-    size = abs(value)
-    return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
-
-
-def _table(head: str, rules: str, lines: list[list[str]]) -> str:
-    return "\n".join([f"| {head} |", rules] + ["| " + " | ".join(line) + " |" for line in lines])
-
-
 def _summary(results: dict) -> str:
     rows = results["rows"]
     grids = list(dict.fromkeys(row["grid"] for row in rows))
@@ -87,12 +61,14 @@ def _summary(results: dict) -> str:
         mean, worst = math.exp(sum(map(math.log, ratios)) / len(ratios)), min(ratios)
         lines.append(
             [
-                grid, str(len(ratios)), _bold(f"{mean:.2f}", mean < target), f"{target:.2f}",
-                _bold(f"{worst:.2f}", worst < CELL_TARGET), f"{CELL_TARGET:.2f}",
+                grid, str(len(ratios)), bold(f"{mean:.2f}", mean < target), f"{target:.2f}",
+                bold(f"{worst:.2f}", worst < CELL_TARGET), f"{CELL_TARGET:.2f}",
                 str(sum(ratio < CELL_TARGET for ratio in ratios)),
             ]
         )  # fmt: skip
-    table = _table(
+    if not lines:
+        return ""
+    text = table(
         "grid | cells | geometric mean | target | worst cell | target | cells below",
         "|---|--:|--:|--:|--:|--:|--:|",
         lines,
@@ -102,7 +78,7 @@ def _summary(results: dict) -> str:
     sentence = (
         f"The planner's choice is within {CLOSE - 1:.0%} of the best method in {within} of {len(judged)} cells."
     )
-    return f"{table}\n\n{sentence}" if judged else table
+    return f"{text}\n\n{sentence}" if judged else text
 
 
 def _conditions(told: dict, seconds: dict) -> str:
@@ -123,12 +99,12 @@ def _grid(rows) -> str:
         plain = "" if row["ratio"] == row["plain_ratio"] else f" ({row['plain_ratio']:.2f})"
         lines.append(
             [
-                _bold(row["cell"], missed), row["method"], shown_time(row["ours"]),
-                f"{shown_time(row['best_s'])} {row['best']}", _bold(f"{row['ratio']:.2f}", missed) + plain,
+                bold(row["cell"], missed), row["method"], shown_time(row["ours"]),
+                f"{shown_time(row['best_s'])} {row['best']}", bold(f"{row['ratio']:.2f}", missed) + plain,
                 f"{row['error']:.0e}",
             ]
         )  # fmt: skip
-    return _table(
+    return table(
         "cell | method | ours | best peer | ratio (plain) | relative error", "|---|---|--:|--:|--:|--:|", lines
     )
 
@@ -140,15 +116,15 @@ def _overhead(results: dict) -> str:
         [
             row["what"],
             f"{row['peer']} {shown_time(row['peer_s'])}", f"{row['call']} {shown_time(row['ours'])}",
-            _bold(shown_time(row["ours"] - row["peer_s"]), not row["within"]), shown_time(row["bound"]),
+            bold(shown_time(row["ours"] - row["peer_s"]), not row["within"]), shown_time(row["bound"]),
         ]
         for row in results["overhead"]
     ]  # fmt: skip
-    table = _table("call | peer | ours | ours − peer | at most", "|---|--:|--:|--:|--:|", lines)
+    text = table("call | peer | ours | ours − peer | at most", "|---|--:|--:|--:|--:|", lines)
     told = results["imports"]
     after = {True: "torch is loaded", False: "torch is not loaded"}
     return (
-        f"{table}\n\n`import conv1d_kit` takes {shown_time(told['seconds'])}: "
+        f"{text}\n\n`import conv1d_kit` takes {shown_time(told['seconds'])}: "
         f"{after[told['torch_after_import']]}.\n"
         f"After a script that convolves two short NumPy arrays {after[told['torch_after_short_numpy_call']]}."
     )
@@ -159,8 +135,8 @@ def _planner(results: dict) -> str:
         return ""
     lines = [
         [
-            _bold(f"{row['grid']}: {row['cell']}", not row["within"]), row["choice"], shown_time(row["auto"]),
-            f"{shown_time(row['best_s'])} {row['best']}", _bold(f"{row['slower']:.2f}", not row["within"]),
+            bold(f"{row['grid']}: {row['cell']}", not row["within"]), row["choice"], shown_time(row["auto"]),
+            f"{shown_time(row['best_s'])} {row['best']}", bold(f"{row['slower']:.2f}", not row["within"]),
         ]
         for row in results["planner"]
     ]  # fmt: skip
@@ -170,7 +146,7 @@ def _planner(results: dict) -> str:
         "the best needs less than 50 µs, also more than 2 µs slower."
     )
     head = "cell | planner's choice | auto | best method | auto ÷ best"
-    return f"{intro}\n\n{_table(head, '|---|---|--:|--:|--:|', lines)}"
+    return f"{intro}\n\n{table(head, '|---|---|--:|--:|--:|', lines)}"
 
 
 def _growth(results: dict) -> str:
@@ -187,7 +163,7 @@ def _growth(results: dict) -> str:
     ]  # fmt: skip
     head = " | ".join(["kernel", *(f"{n:,} samples" for n in lengths), "last ÷ first", "exponent"])
     intro = "Time an output sample, float32 NumPy input, and the exponent of the time in the length."
-    return f"{intro}\n\n{_table(head, '|--:' * (len(lengths) + 3) + '|', lines)}"
+    return f"{intro}\n\n{table(head, '|--:' * (len(lengths) + 3) + '|', lines)}"
 
 
 def _memory(results: dict) -> str:
@@ -200,7 +176,7 @@ def _memory(results: dict) -> str:
             continue
         over = row["extra"] > row["allowed"]
         sizes = [
-            _bold(shown_bytes(row["extra"]), over),
+            bold(shown_bytes(row["extra"]), over),
             shown_bytes(row["arrays"]),
             shown_bytes(row["allowed"]),
         ]
@@ -210,11 +186,7 @@ def _memory(results: dict) -> str:
         "3·(input + output) + 64 MB."
     )
     head = "call | extra | input + output | allowed | first call"
-    return f"{intro}\n\n{_table(head, '|---|--:|--:|--:|--:|', lines)}"
-
-
-def _bold(text: str, is_bold: bool) -> str:
-    return f"**{text}**" if is_bold else text
+    return f"{intro}\n\n{table(head, '|---|--:|--:|--:|--:|', lines)}"
 
 
 def _alt(file: str) -> str:
@@ -226,4 +198,7 @@ ALTS = {
     "time-kernel": "Time of a convolution against the length of the kernel, ours and peers",
     "ratios": "Best peer's time divided by ours, a dot for every layer",
 }
-SECTIONS = {"Call overhead": _overhead, "Planner": _planner, "Growth": _growth, "Memory": _memory}
+SECTIONS = {
+    "Call overhead": _overhead, "Planner": _planner, "Growth": _growth, "Memory": _memory,
+    "Real time": streams, "Files": files,
+}  # fmt: skip

@@ -3,7 +3,8 @@
 python -m benchmarks.run                   everything, under a quarter of an hour on two cores
 python -m benchmarks.run --quick           a sample, under two minutes, into RESULTS-quick.md and so on
 python -m benchmarks.run --only PATTERN    what has the pattern in its title, into RESULTS-only.md and so on:
-                                           '1-D signals: 1,000 ', 'forward: .*text', 'Call overhead', Memory
+                                           '1-D signals: 1,000 ', 'forward: .*text', 'Call overhead', Memory,
+                                           'Real time', Files
 python -m benchmarks.run --redraw          page and charts from results.json once more, nothing measured
 """
 
@@ -21,14 +22,17 @@ from typing import Any
 
 from .charts import draw
 from .conditions import conditions
+from .files import file_rows
 from .layers import layer_cells
 from .measure import measure
 from .memory import memory_rows
 from .overhead import call_overhead, import_cost
-from .page import page, shown_bytes, shown_time
+from .page import page
 from .pictures import picture_cells
 from .planner import judge
 from .signals import signal_cells
+from .streams import long_stream, stream_rows
+from .table import shown_bytes, shown_time
 
 HERE = Path(__file__).parent
 BUDGET_S, QUICK_BUDGET_S = 0.8, 0.25  # of a cell's turns
@@ -77,10 +81,22 @@ def gather(quick: bool, pattern: str, command: str) -> dict:
         memory = section("Memory", "Memory", partial(memory_rows, quick), [])
         for row in memory:
             _say(f"Memory: {row['case']}: {row.get('error') or shown_bytes(row['extra'])}")
+    streams, files = {}, []
+    if wanted("Real time"):
+        title = "Real time"
+        streams = section(title, title, lambda: {"rows": stream_rows(quick), "long": long_stream(quick)}, {})
+        for row in streams.get("rows", []):
+            peer = shown_time(row["peer_mean"]) if "peer_mean" in row else "no peer"
+            _say(f"{title}: blocks of {row['block']}: {shown_time(row['mean'])}, {peer}, {row['late']} late")
+    if wanted("Files"):
+        files = section("Files", "Files", partial(file_rows, quick), [])
+        for row in files:
+            _say(f"Files: {row['case']}: {row.get('error') or shown_time(row['seconds'])}")
     spent["all"] = time.perf_counter() - start
     return {
         "conditions": told, "seconds": spent, "failures": failures, "rows": rows,
         "planner": planner, "overhead": overhead, "imports": imports, "memory": memory,
+        "streams": streams, "files": files,
     }  # fmt: skip
 
 

@@ -18,10 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
-import torch
-
-from .array import to_numpy
-from .conv import conv
 
 __all__ = ["Layout", "Partitioned", "partition_layout", "partition_seconds"]
 
@@ -89,7 +85,7 @@ class Partitioned:
         self.layout, self.groups = layout, groups
         self.taps, self.dtype = w.shape[-1], w.dtype
         block, cut = layout.block, layout.head * layout.block
-        self._first = torch.from_numpy(np.ascontiguousarray(_first_taps(w, block)[..., ::-1]))
+        self._first = np.ascontiguousarray(_first_taps(w, block)[..., ::-1])
         self._head = _Parts(w[..., :cut], groups, block, layout.head)
         self._tail, self._batch, self.phase = None, 0, 0
         self._rest: np.ndarray | None = None  # what earlier blocks give to the open one
@@ -191,6 +187,8 @@ class Partitioned:
 
     def _piece(self, x: np.ndarray, filled: int) -> np.ndarray:
         """A part of a block: its own samples meet the first taps directly, all before it in the spectrum."""
+        from .conv import conv  # torch, which whole blocks do without
+
         block, n = self.layout.block, x.shape[-1]
         if self._rest is None:
             self._rest = self._head.sums(ahead=1)
@@ -198,7 +196,7 @@ class Partitioned:
         recent[..., block + filled : block + filled + n] = x
         stop = block + filled + n
         seen = recent[..., stop - n - self._first.shape[-1] + 1 : stop]
-        y = to_numpy(conv(torch.from_numpy(seen), self._first, groups=self.groups))
+        y = conv(seen, self._first, groups=self.groups)
         y = y + self._rest[..., filled : filled + n]
         if filled + n == block:
             self._head.add(recent)

@@ -328,9 +328,7 @@ class ConvStream:
         n = x.shape[-1]
         self._received += n
         self._emitted += n
-        self._history.forget(
-            min(self._emitted + self._span - track.reach, self._history.last - self._border.kept)
-        )
+        self._forget()
         return y if self._batched else y[0]
 
     def _taken(self, x: torch.Tensor) -> torch.Tensor:
@@ -384,9 +382,15 @@ class ConvStream:
             return self._nothing
         y = self._mixed([t.outputs(history, first, last, is_end=is_end) for t in self._tracks])
         self._emitted = last
-        due, reach = last * self._stride, max(t.reach for t in self._tracks)
-        history.forget(min(due - max(0, reach - self._span), history.last - self._border.kept))
+        self._forget()
         return y
+
+    def _forget(self) -> None:
+        """What no output to come, no engine and no pad will read."""
+        assert self._history is not None
+        older = max(0, max(t.reach for t in self._tracks) - self._span)
+        kept = self._history.last - self._border.kept
+        self._history.forget(min(self._emitted * self._stride - older, kept))
 
     def _rest(self) -> torch.Tensor:
         """What the end of the signal leaves."""

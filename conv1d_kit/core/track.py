@@ -88,18 +88,15 @@ class Track:
 
     @property
     def state(self) -> list[int]:
-        """Where the engine stands, to stand there again: samples fed, its phase, its layout; or nothing."""
-        return (
-            []
-            if self._engine is None or self._fed == NOWHERE
-            else [self._fed, self._engine.phase, *self._engine.layout]
-        )
+        """The first output that sees only finite numbers; an engine's samples fed, phase and layout."""
+        engine = [] if self._engine is None or self._fed == NOWHERE else [self._fed, self._engine.phase]
+        return [self._exact_from, *engine, *(self._engine.layout if self._engine and engine else ())]
 
     def restore(self, state: list[int], history: History) -> None:
         """Stand as `state` says."""
-        self._engine = None
-        if state:
-            fed, phase, *layout = state
+        self._engine, (self._exact_from, *engine) = None, state
+        if engine:
+            fed, phase, *layout = engine
             self._start(Layout(*layout), history, fed, phase)
 
     def rest(self) -> None:
@@ -209,6 +206,8 @@ class Track:
         engine = self._engine
         if engine is None or engine.layout != layout or not 0 <= due - self._fed < self._stride:
             engine = self._start(layout, history, due, 0)
+            if engine is None:
+                return None
         skipped = due - self._fed
         y = engine.push(self._numbers(history, self._fed, stop))
         self._fed = stop
@@ -222,8 +221,11 @@ class Track:
         """Something that is not finite has gone in: no engine before the last output that sees it."""
         self._engine, self._exact_from = None, -(-self._fed // self._stride)
 
-    def _start(self, layout: Layout, history: History, fed: int, phase: int) -> Partitioned:
-        """An engine that has seen the samples before `fed`."""
+    def _start(self, layout: Layout, history: History, fed: int, phase: int) -> Partitioned | None:
+        """An engine that has seen the samples before `fed`; None if some of those that count are not finite."""
+        if not _is_finite(self._numbers(history, max(history.first, fed - self._span + 1), fed)):
+            self._engine, self._exact_from = None, -(-fed // self._stride)
+            return None
         if self._engine is None or self._engine.layout != layout:
             self._engine = Partitioned(to_numpy(self._response()), self.setting.geometry.groups, layout)
         past = self._numbers(history, max(history.first, fed - self._engine.reach), fed)

@@ -12,8 +12,9 @@ from benchmarks.cell import Cell, Contest
 from benchmarks.clock import in_turn
 from benchmarks.growth import growth
 from benchmarks.measure import counted_ratio, measure
-from benchmarks.page import page, shown_time
+from benchmarks.page import page
 from benchmarks.run import to_json
+from benchmarks.table import shown_time
 
 
 def contest(**peers) -> Contest:
@@ -117,7 +118,26 @@ def test_the_page_is_drawn_from_json_alone_and_marks_what_misses_its_target():
         "rows": [row],
         "imports": {},
     } | empty
+    spread = {"lasts": 1e-3, "median": 1e-4, "mean": 1e-4, "p99": 3e-4, "longest": 2e-3}
+    results["streams"] = {
+        "rows": [{"block": 64, "late": 1, **spread}],
+        "long": {"block": 64, "seconds": 600.0, "blocks": 9, "late": 0, **spread},
+    }
+    parts = {"seconds": 30.0, "read": 5.0, "convolve": 20.0, "write": 10.0, "bytes": 7e9}
+    results["files"] = [
+        {"case": "WAV", "sound_s": 36_000.0, "speed": 1_200.0, "resident": 300e6, **parts},
+        {"case": "map", "samples": 10, "in_memory": 20.0, "ratio": 1.5, "extra": 50e6, **parts},
+        {"case": "FLAC", "error": "over 5 s"},
+    ]
     text = page(json.loads(to_json(results)), [])
+    assert "| 300 µs = **30.0%** | **1** | not installed" in text
+    assert "600 s of blocks of 64 through our stream alone: 0 of 9 blocks late" in text
+    assert (
+        "| 10 h, stereo WAV | 7.00 GB | 30.0 s | 1200× | 5.00 s / 20.0 s / 10.0 s | **300 MB** | 250 MB |"
+        in text
+    )
+    assert "| 10 float32 | 30.0 s | 20.0 s | **1.50** | 5.00 s / 20.0 s / 10.0 s | 50.0 MB | 100 MB |" in text
+    assert "| FLAC | over 5 s |" in text
     assert "| **3 ∗ 1** | direct | 2.00 ms | 1.00 ms np.convolve | **0.50** | 1e-07 |" in text
 
 

@@ -249,6 +249,24 @@ def test_what_is_not_finite_reaches_the_outputs_that_see_it_and_no_others(bad, p
     np.testing.assert_allclose(got, wanted, atol=1e-11)
 
 
+@pytest.mark.parametrize("chunk", [64, 70_000])
+def test_nan_is_not_forgotten_when_ways_change_or_a_state_is_restored(chunk):
+    rng = np.random.default_rng(15)
+    x, w = rng.standard_normal((1, 80_000)), np.abs(rng.standard_normal((1, 1, 9_000))) + 0.1
+    x[0, 69_000] = np.nan
+    stream, parts = ConvStream(w, padding="causal"), []
+    for i in range(0, 70_000, chunk):
+        parts.append(stream.push(x[:, i : min(70_000, i + chunk)]))
+    other = ConvStream(w, padding="causal")
+    other.state = stream.state
+    for i in range(70_000, 80_000, 64):
+        parts.append(stream.push(x[:, i : i + 64]))
+        np.testing.assert_array_equal(other.push(x[:, i : i + 64]), parts[-1])
+    got, wanted = np.concatenate(parts, -1), conv(x, w, padding="causal")
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(wanted))
+    np.testing.assert_allclose(got, wanted, atol=1e-9)
+
+
 def test_finite_sums_stay_finite_however_large_the_transform_would_be():
     x, w = np.full((1, 4_000), 1e37, np.float32), np.full((1, 1, 600), 1e-3, np.float32)
     got = run(ConvStream(w, padding="causal", partition="uniform"), x, [64] * 30)
