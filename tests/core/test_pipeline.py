@@ -1,4 +1,4 @@
-"""The two threads beside the caller: order, errors raised where one asks next, an end that leaves none behind."""
+"""The two threads beside the caller: order, errors raised where one asks next, and no thread left behind."""
 
 from __future__ import annotations
 
