@@ -71,9 +71,12 @@ class FileJob:
     def bytes_needed(self) -> int:
         """Of disk at the worst moment, as far as it is known: a compressed result is not counted."""
         frames = self.frames or 0
-        raw = self.n_channels * self.dtype.itemsize * frames
-        result = raw if self.target is None else self.target.frame_bytes * frames
-        return result + raw * self.has_raw
+        samples = self.n_channels * frames
+        result = samples * self.dtype.itemsize if self.target is None else self.target.frame_bytes * frames
+        size = self.dtype.itemsize
+        if self.target is not None and self.target.bits and self.peak_db is None:
+            size = 2 if self.target.bits == 16 else 4
+        return result + samples * size * self.has_raw
 
     def run(self, folder: WorkFolder, identity: dict[str, Any], found: tuple[dict, dict] | None) -> None:
         """From the start, or from what the folder's journal said.
@@ -107,6 +110,7 @@ class FileJob:
         """Whether all was convolved."""
         self.n_read = self.resumed_at = record["n_read"]
         self.n_seen, self.written, self.peak = record["n_seen"], record["written"], record["peak"]
+        self.clipped = record["clipped"]
         self.reader.fault = record["fault"] or self.reader.fault
         if not record["is_done"]:
             self.stream.state = state
@@ -119,10 +123,12 @@ class FileJob:
             if self._encoder is not None and self.written:
                 self._new_raw(folder.raw).close()
                 self._replay(folder.raw, self._encoder, 1.0)
+                self._encoder.clipped = self.clipped  # what is rounded already shows it no more
             self._raw = self._new_raw(folder.raw)
 
     def _new_raw(self, path: Path) -> NpyWriter:
-        return NpyWriter(path, self.dtype, self.n_channels, resume_at=self.written)
+        dtype = self._encoder.dtype if isinstance(self._encoder, SoundWriter) else None
+        return NpyWriter(path, dtype or self.dtype, self.n_channels, resume_at=self.written)
 
     def _new_encoder(self, path: Path) -> NpyWriter | SoundWriter:
         if self.target is not None:
@@ -159,7 +165,7 @@ class FileJob:
 
     def _convolve(self, folder: WorkFolder, identity: dict[str, Any]) -> None:
         ahead = ReadAhead(self.reader.blocks(self.block, self.n_read))
-        behind = WriteBehind()
+        behind, keeper = WriteBehind(), WriteBehind()
         saved = time.perf_counter()
         try:
             for x in ahead:
@@ -168,7 +174,7 @@ class FileJob:
                 self._give(behind, folder, y)
                 if self.journal and time.perf_counter() - saved >= JOURNAL_S:
                     state = {k: np.array(v) for k, v in self.stream.state.items()}  # of this moment
-                    behind.call(self._save, folder, self._record(identity), state)
+                    behind.call(self._save, keeper, folder, self._record(identity), state)
                     saved = time.perf_counter()
                 self._tell(self.n_read)
             total = n_out(self.mode, self.n_read, self.taps)
@@ -181,11 +187,16 @@ class FileJob:
             y = self._timed(self.stream.flush)
             self._give(behind, folder, y[:, : max(0, self.begin + total - self.n_seen)])
             if self.peak_db is not None and folder.has_journal:  # the second pass may be long, too
-                behind.call(self._save, folder, self._record(identity, is_done=True), {})
+                behind.finish()
+                keeper.call(
+                    self._keep, folder, {**self._record(identity, is_done=True), **self._measured()}, {}
+                )
             behind.finish()
+            keeper.finish()
         finally:
             ahead.stop()
             behind.stop()
+            keeper.stop()
             self.seconds_read, self.seconds_write = ahead.seconds, behind.seconds
 
     def _timed(self, function: Callable, *arguments: Any) -> np.ndarray:
@@ -212,6 +223,8 @@ class FileJob:
         self.peak = max(self.peak, largest)
         frames = np.ascontiguousarray(y.T)
         with self._writing(folder):
+            if self._raw is not None and isinstance(self._encoder, SoundWriter) and self._encoder.dtype:
+                frames = self._encoder.rounded(frames, largest)  # 16 bits take half the room of a float
             for writer in (self._raw, self._encoder):
                 if writer is not None:
                     writer.write(frames, largest)
@@ -222,13 +235,21 @@ class FileJob:
             "is_done": is_done, "fault": self.reader.fault,
         }  # fmt: skip
 
-    def _save(self, folder: WorkFolder, record: dict[str, Any], state: dict[str, np.ndarray]) -> None:
-        """In the writing thread, after all that the record counts."""
+    def _save(self, keeper: WriteBehind, folder: WorkFolder, record: dict[str, Any], state: Any) -> None:
+        """In the writing thread, after all that the record counts; a slow disk's journals come less often."""
+        keeper.offer(self._keep, folder, {**record, **self._measured()}, state)
+
+    def _measured(self) -> dict[str, Any]:
+        """What only the writing thread knows."""
+        return {"peak": self.peak, "clipped": 0 if self._encoder is None else self._encoder.clipped}
+
+    def _keep(self, folder: WorkFolder, record: dict[str, Any], state: dict[str, np.ndarray]) -> None:
+        """In a thread of its own: until all is on the disk takes seconds, in which the work goes on."""
         kept = self._raw or self._encoder
         with self._writing(folder):
             assert isinstance(kept, NpyWriter)
             kept.flush()
-            folder.save({**record, "peak": self.peak}, state)
+            folder.save(record, state)
 
     def _tell(self, done: int) -> None:
         if self.progress is None:

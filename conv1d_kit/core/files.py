@@ -142,7 +142,7 @@ def conv_file(
         Go on where an ended run with the same source, kernel and options was; from the start where none was.
         The bytes are those of a run without a break, by every format.
     journal : bool
-        Keep every 5 s what resume needs. A sound then also takes 4 or 8 bytes of disk a sample until done.
+        Keep every 5 s what resume needs. A sound then also takes 2 to 8 bytes of disk a sample until done.
     progress : function(done, total), optional
         Frames of work; total None where src does not say its length.
     block : int >= 1, optional

@@ -95,6 +95,12 @@ class WriteBehind:
         self._put((function, arguments))
         self._raise()
 
+    def offer(self, function: Callable, *arguments: Any) -> None:
+        """As `call` where nothing is queued or under way; else nothing is done."""
+        self._raise()
+        if not self._queue.unfinished_tasks:
+            self.call(function, *arguments)
+
     def finish(self) -> None:
         """Wait until all is done, or raise what went wrong."""
         self.stop()
@@ -113,6 +119,7 @@ class WriteBehind:
                 function(*arguments)
                 self.seconds += time.perf_counter() - start
                 del job, function, arguments  # memory that the next wait need not hold
+                self._queue.task_done()
         except BaseException as error:
             self._error = error
 

@@ -77,20 +77,23 @@ class SoundWriter:
         self._full = None if bits is None else 2.0 ** (bits - 1)  # steps from 0 to full scale
         self._is_bounded = bits is None and target.subtype not in ("FLOAT", "DOUBLE", "VORBIS")
 
+    @property
+    def dtype(self) -> np.dtype | None:
+        """What `rounded` gives: int16 or int32; None where the subtype takes floats."""
+        return None if self._full is None else np.dtype(np.int16 if self._full == 2**15 else np.int32)
+
     def write(self, y: np.ndarray, largest: float | None = None) -> None:
-        """Frames [shape=(n, C)], float; integers are rounded to the nearest, without dither.
+        """Frames [shape=(n, C)]: float, integers then rounded to the nearest, without dither; or `rounded` already.
 
         `largest` is their largest magnitude where it is known, which saves a look.
         """
-        if largest is None:
-            largest = float(np.abs(y).max()) if len(y) else 0.0
         if (self.frames + len(y)) * self.target.frame_bytes > WAV_BYTES and self.target.format in _SMALL:
             raise DataError(
                 f"dst: {self.target.format} holds at most 4 GB, got more; name it .w64 or give format='RF64'"
             )
-        if self._full is not None:
-            y = self._rounded(y, self._full, largest)
-        elif self._is_bounded and largest > 1:
+        if self._full is not None and y.dtype.kind == "f":
+            y = self.rounded(y, largest)
+        elif self._is_bounded and _magnitude(y, largest) > 1:
             self.clipped += int(np.count_nonzero(np.abs(y) > 1))
         for start in range(0, len(y), self._most):
             try:
@@ -101,17 +104,18 @@ class SoundWriter:
         if self.target.format == "OGG":
             self._hash = zlib.crc32(y, self._hash)
 
-    def _rounded(self, y: np.ndarray, full: float, largest: float) -> np.ndarray:
+    def rounded(self, y: np.ndarray, largest: float | None = None) -> np.ndarray:
         """Integers whose upper bits the subtype takes: libsndfile rounds floats down where it limits them."""
+        full = self._full
+        assert full is not None
         steps = y * np.float64(full) if full == 2**31 else y * y.dtype.type(full)
         np.rint(steps, out=steps)
-        if largest * full >= full - 0.5:
+        if _magnitude(y, largest) * full >= full - 0.5:
             self.clipped += int(np.count_nonzero(steps >= full) + np.count_nonzero(steps < -full))
             np.clip(steps, -full, full - 1, out=steps)
-        if full == 2**15:
-            return steps.astype(np.int16)
-        whole = steps.astype(np.int32)
-        whole *= np.int32(2**31 // int(full))
+        whole = steps.astype(self.dtype)
+        if full != 2**15:
+            whole *= np.int32(2**31 // int(full))
         return whole
 
     def close(self) -> None:
@@ -203,6 +207,10 @@ def _created(file: Any, target: SoundTarget) -> Any:
     sound = sf.SoundFile(file, "w", target.sample_rate, target.channels, target.subtype, format=target.format)
     sf._snd.sf_command(sound._file, _ADD_PEAK_CHUNK, sf._ffi.NULL, 0)
     return sound
+
+
+def _magnitude(y: np.ndarray, known: float | None) -> float:
+    return known if known is not None else float(np.abs(y).max()) if len(y) else 0.0
 
 
 def _write_error(path, error: Any) -> tuple[int, str]:

@@ -376,7 +376,8 @@ def end(done, total):
 for name in names:
     source = "x.npy" if name.endswith("npy") else "x.wav"
     options = {"kernel_rate": 48000} if source == "x.wav" else {}
-    peak = {"peak": -12.0} if "peak" in name else {}
+    subtype = None if name == "loud.ogg" else "PCM_16"
+    peak = {"peak": -12.0} if "peak" in name else {"gain_db": 30.0, "subtype": subtype} if "loud" in name else {}
     for where in (1, 30_000) if name == "y.flac" else (95_000,) if "late" in name else (30_000,):
         if os.fork() == 0:
             conv_file(f"{folder}/{source}", f"{folder}/{name}", f"{folder}/h.npy", block=4096, progress=end,
@@ -395,6 +396,9 @@ def test_a_killed_run_goes_on_to_identical_bytes(tmp_path):
         "y.mp3",
         "y.aiff",
         "y.w64",
+        "loud.wav",
+        "loud.flac",
+        "loud.ogg",
         "y.npy",
         "peak.wav",
         "peaklate.wav",
@@ -413,12 +417,15 @@ def test_a_killed_run_goes_on_to_identical_bytes(tmp_path):
         assert (tmp_path / f".{name}.part").is_dir()
         options = {} if is_array else {"kernel_rate": 48000}
         options |= {"peak": -12.0} if "peak" in name else {}
+        if "loud" in name:
+            options |= {"gain_db": 30.0, "subtype": None if name == "loud.ogg" else "PCM_16"}
         options |= {"block": 4096}
         src, kernel = tmp_path / ("x.npy" if is_array else "x.wav"), tmp_path / "h.npy"
         result = conv_file(src, tmp_path / name, kernel, resume=True, **options)
         assert result.resumed_at >= (50_000 if "late" in name else 1)
         whole = conv_file(src, tmp_path / f"whole-{name}", kernel, **options)
         assert whole.resumed_at == 0
+        assert whole.clipped > 0 or "loud" not in name or name == "loud.ogg"
         assert (result.frames, result.peak, result.clipped) == (whole.frames, whole.peak, whole.clipped)
         assert digest(tmp_path / name) == digest(tmp_path / f"whole-{name}"), name
         assert not (tmp_path / f".{name}.part").exists()
