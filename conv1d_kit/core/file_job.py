@@ -188,9 +188,8 @@ class FileJob:
             self._give(behind, folder, y[:, : max(0, self.begin + total - self.n_seen)])
             if self.peak_db is not None and folder.has_journal:  # the second pass may be long, too
                 behind.finish()
-                keeper.call(
-                    self._keep, folder, {**self._record(identity, is_done=True), **self._measured()}, {}
-                )
+                record = {**self._record(identity, is_done=True), **self._measured()}
+                keeper.call(self._keep, folder, record, {})
             behind.finish()
             keeper.finish()
         finally:
@@ -267,7 +266,7 @@ class FileJob:
             writer = self._raw or self._encoder
             place = shown_place(writer.frames if writer else 0, self.reader.sample_rate)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            again = "resume=True (--resume) goes on" if folder.has_journal else "run again"
+            again = "resume=True (--resume) goes on" if self.journal else "run again"
             raise DataError(
                 f"{shown_path(folder.dst)}: cannot be written beyond {place} ({error.strerror or error}); "
                 f"{'make room, then' if full else 'mend that, then'} {again}"

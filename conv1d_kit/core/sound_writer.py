@@ -83,7 +83,7 @@ class SoundWriter:
         return None if self._full is None else np.dtype(np.int16 if self._full == 2**15 else np.int32)
 
     def write(self, y: np.ndarray, largest: float | None = None) -> None:
-        """Frames [shape=(n, C)]: float, integers then rounded to the nearest, without dither; or `rounded` already.
+        """Frames [shape=(n, C)]: floats, for integers rounded to nearest without dither; or `rounded` already.
 
         `largest` is their largest magnitude where it is known, which saves a look.
         """

@@ -59,3 +59,16 @@ def test_what_is_queued_is_done_at_the_end_and_no_thread_is_left():
     assert done == list(range(50))
     assert behind.seconds >= 0.05
     assert threading.active_count() == before
+
+
+def test_an_offer_is_taken_only_where_nothing_is_under_way():
+    done, go = [], threading.Event()
+    behind = WriteBehind()
+    behind.offer(go.wait)
+    behind.offer(done.append, 1)
+    go.set()
+    while behind._queue.unfinished_tasks:
+        time.sleep(0.001)
+    behind.offer(done.append, 2)
+    behind.finish()
+    assert done == [2]
