@@ -83,7 +83,7 @@ class Partitioned:
 
     def __init__(self, w: np.ndarray, groups: int, layout: Layout):
         self.layout, self.groups = layout, groups
-        self.taps, self.dtype = w.shape[-1], w.dtype
+        self.n_out, self.taps, self.dtype = w.shape[0], w.shape[-1], w.dtype
         block, cut = layout.block, layout.head * layout.block
         self._first = np.ascontiguousarray(_first_taps(w, block)[..., ::-1])
         self._head = _Parts(w[..., :cut], groups, block, layout.head)
