@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from .block_stream import BlockStream
 from .journal import WorkFolder
 from .npy_file import NpyReader, NpyWriter
 from .pipeline import ReadAhead, WriteBehind
 from .response import Response
 from .sound_file import SoundReader, shown_path
 from .sound_writer import SoundTarget, SoundWriter
-from .stream import ConvStream
 
 __all__ = ["MODES", "FileJob", "n_out", "shown_place"]
 
@@ -59,7 +59,7 @@ class FileJob:
         self.block, self.progress = block, progress
         self.dtype, self.n_channels, self.taps = w.dtype, len(w), response.taps
         self.begin = response.lead + MODES[mode][0](response.taps)  # the stream's first output that is wanted
-        self.stream = ConvStream(w, groups=response.groups, padding="full", flip=True)
+        self.stream = _stream(w, response.groups, isinstance(reader, SoundReader))
         # a sound's encoder cannot go back: what it was given is kept until it is done
         self.has_raw = peak_db is not None or (journal and target is not None)
         self.n_read = self.n_seen = self.written = self.clipped = self.resumed_at = 0
@@ -102,6 +102,8 @@ class FileJob:
                 folder.move()
             self.seconds_write += time.perf_counter() - start
         finally:
+            if isinstance(self.stream, BlockStream):
+                self.stream.close()
             for writer in (self._raw, self._encoder):
                 if writer is not None:
                     writer.abort()
@@ -271,6 +273,15 @@ class FileJob:
                 f"{shown_path(folder.dst)}: cannot be written beyond {place} ({error.strerror or error}); "
                 f"{'make room, then' if full else 'mend that, then'} {again}"
             ) from error
+
+
+def _stream(w: np.ndarray, groups: int, is_sound: bool) -> Any:
+    """Sound is finite floats: blocks without torch, whose import takes 190 MB. Arrays may hold anything."""
+    if is_sound:
+        return BlockStream(w, groups)
+    from .stream import ConvStream
+
+    return ConvStream(w, groups=groups, padding="full", flip=True)
 
 
 def n_out(mode: str, frames: int, taps: int) -> int:

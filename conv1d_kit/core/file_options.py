@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, InputTypeError
-from .array import shown
 from .file_job import MODES
-from .sound_file import shown_path
+from .sound_file import shown, shown_path
 
 __all__ = ["check_options", "check_paths"]
 

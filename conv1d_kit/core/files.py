@@ -12,14 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ConvKitError, DataError, InputError, InputTypeError
-from .array import shown
-from .conv import conv
 from .file_job import FileJob, n_out, shown_place
 from .file_options import check_options, check_paths
 from .journal import WorkFolder, fingerprint, identity_of
 from .npy_file import NpyReader, is_npy
 from .response import Response, load_response, mixed
-from .sound_file import SoundReader, shown_path
+from .sound_file import SoundReader, shown, shown_path
 from .sound_writer import SoundTarget, choose_target
 
 __all__ = ["FileResult", "conv_file"]
@@ -265,6 +263,8 @@ def _result_dtype(reader: SoundReader | NpyReader, response: Response) -> np.dty
         if response.w.dtype.kind == "c":
             raise InputTypeError(f"kernel must be real for a sound, got {response.w.dtype}; try kernel.real")
         return reader.dtype
+    from .conv import conv
+
     dtype = conv(np.zeros((1, 1), reader.dtype), np.zeros((1, 1, 1), response.dtype)).dtype
     if dtype.kind in "biu" and response.w.dtype.kind == "f":  # gain, mix or another rate
         return np.dtype(np.float64)

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError, InputError, InputTypeError
-from .array import shown
 from .npy_file import is_npy, read_header
-from .sound_file import SoundReader, shown_path
+from .sound_file import SoundReader, shown, shown_path
 
 __all__ = ["Response", "load_response", "mixed"]
 

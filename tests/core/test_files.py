@@ -761,3 +761,13 @@ def test_a_long_array_takes_no_more_memory_than_a_short_one(tmp_path):
     reader.close()
     y = np.load(tmp_path / "y.npy", mmap_mode="r")
     np.testing.assert_allclose(y[-6:], np.arange(0.0, 6.0), atol=1e-5)
+
+
+def test_a_sound_is_convolved_without_torch(files):
+    """Whose import alone would take most of the memory that a file of ten hours may."""
+    code = (
+        "import sys; from conv1d_kit import conv_file; d = sys.argv[1]; "
+        "conv_file(d + '/x.wav', d + '/y.wav', d + '/h.wav'); print('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(files)], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
