@@ -31,6 +31,8 @@ _HOMES = {
     "Conv1d": "layers",
     "Conv2d": "layers",
     "ConvTranspose1d": "layers",
+    "NetStream": "streaming.net",
+    "stream": "streaming.net",
     "Clip": "audio.clip",
     "AudioClassifier": "audio.classifier",
     "TextClassifier": "text.classifier",

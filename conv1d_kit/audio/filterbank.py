@@ -68,21 +68,25 @@ class FilterBankCNN(nn.Module):
         return self.weight * self.window
 
     def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        if lengths is None:
-            lengths = torch.full((len(x),), x.shape[-1])
-        x = torch.where(length_mask(lengths, x.shape[-1])[:, None], self.input(x), 0.0)
-        n_frames = -(-x.shape[-1] // FRAME)
-        x = nn.functional.pad(x, (0, n_frames * FRAME - x.shape[-1]))
-        x = conv(x, self.filters(), stride=HOP, padding=self.weight.shape[-1] // 2)
-        x = x[..., : n_frames * FRAME // HOP].square()  # (B, n_filters, T / HOP): power
-        x = nn.functional.avg_pool1d(x, FRAME // HOP).add(1e-4).log()
-        lengths = -(-lengths // FRAME)
+        x = self.input(x)
+        x = x if lengths is None else torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)
+        # the last frame is filled up with zeros; what the convolution gives beyond it fills no frame
+        n_taps = self.weight.shape[-1]
+        x = conv(
+            x, self.filters(), stride=HOP, padding=((n_taps // 2, n_taps - 1 - n_taps // 2 + FRAME - HOP),)
+        )
+        x = (
+            nn.functional.avg_pool1d(x.square(), FRAME // HOP).add(1e-4).log()
+        )  # (B, n_filters, T / FRAME): power
+        lengths = None if lengths is None else -(-lengths // FRAME)
         x = self._normed(0, x, lengths)
         for i, layer in enumerate(self.convs):
             x = self._normed(i + 1, layer(x), lengths).relu()
         return self.head(self.dropout(pool(x, lengths, kind="mean_max")))
 
-    def _normed(self, i: int, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def _normed(self, i: int, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
         """Batch norm over the valid frames; beyond them zeros, as the next convolution's padding."""
+        if lengths is None:
+            return self.norms[i](x[:, :, None])[:, :, 0]
         mask = length_mask(lengths, x.shape[-1])[:, None].float()
         return self.norms[i](x[:, :, None], mask[:, None])[:, :, 0] * mask

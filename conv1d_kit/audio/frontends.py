@@ -170,8 +170,21 @@ class LogMel(Frontend):
             raise InputError(f"x must be (B, T), got shape {tuple(x.shape)}; try x[None]")
         if method not in ("fft", "conv"):
             raise InputError(f"method must be 'fft' or 'conv', got {method!r}")
-        power = self._power_by_fft(x) if method == "fft" else self._power_by_conv(x)
-        return torch.log(self.mel.to(x.dtype) @ power + self.floor)
+        if method == "conv":
+            return self._log_mel(self._power_by_conv(x))
+        half = self.n_fft // 2
+        return self._log_mel(self._power_by_fft(torch.nn.functional.pad(x, (half, self.n_fft - half))))
+
+    def stream_window(self) -> dict:
+        """How a stream computes it: a window of n_fft samples every hop, the first centred on sample 0."""
+        half = self.n_fft // 2
+        return {
+            "axes": (2, 3), "span": self.n_fft, "stride": self.hop_length, "low": half,
+            "high": self.n_fft - half, "run": lambda x: self._log_mel(self._power_by_fft(x)),
+        }  # fmt: skip
+
+    def _log_mel(self, power: torch.Tensor) -> torch.Tensor:
+        return torch.log(self.mel.to(power.dtype) @ power + self.floor)
 
     def kernels(self) -> torch.Tensor:
         """Windowed cosines, then sines, one a bin [shape=(2 · bins, 1, n_fft)]."""
@@ -189,11 +202,9 @@ class LogMel(Frontend):
         real, imaginary = parts.chunk(2, 1)
         return real**2 + imaginary**2
 
-    def _power_by_fft(self, x: torch.Tensor) -> torch.Tensor:
-        half = self.n_fft // 2
-        padded = torch.nn.functional.pad(x, (half, self.n_fft - half))
-        frames = padded.unfold(1, self.n_fft, self.hop_length)[:, : 1 + x.shape[1] // self.hop_length]
-        spectrum = torch.fft.rfft(frames * self.window.to(x.dtype))  # (B, L, bins)
+    def _power_by_fft(self, padded: torch.Tensor) -> torch.Tensor:
+        frames = padded.unfold(1, self.n_fft, self.hop_length)
+        spectrum = torch.fft.rfft(frames * self.window.to(padded.dtype))  # (B, L, bins)
         return (spectrum.real**2 + spectrum.imag**2).transpose(1, 2)
 
 
@@ -217,6 +228,10 @@ class Raw(Frontend):
 
     def lengths(self, n_samples: torch.Tensor) -> torch.Tensor:
         return n_samples
+
+    def stream_window(self) -> dict:
+        """How a stream computes it: every sample is a frame."""
+        return {"axes": (2, 3), "span": 1, "run": lambda x: x[:, None]}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.ndim != 2:

@@ -58,8 +58,8 @@ class BlockStream:
                 self._shares.append((Partitioned(w[outputs], 1 if whole else high - low, layout), inputs))
         self._pool = ThreadPoolExecutor(len(self._shares)) if len(self._shares) > 1 else None
         self.block, self._reach = block, self._shares[0][0].reach
-        nothing = np.zeros((groups * per_group, 0), w.dtype)
-        self._start(nothing, nothing)
+        self._past = self._pending = np.zeros((groups * per_group, 0), w.dtype)
+        self._start(self._past, self._pending)
 
     def push(self, x: np.ndarray) -> np.ndarray:
         """Outputs (C_out, m) that make whole blocks with the next samples x (C_in, n)."""
@@ -96,9 +96,7 @@ class BlockStream:
             self._pool = None
 
     def _start(self, past: np.ndarray, pending: np.ndarray) -> None:
-        self._past: np.ndarray = past
-        self._pending: np.ndarray = pending
-        self._heard = past.shape[-1] > 0
+        self._past, self._pending, self._heard = past, pending, past.shape[-1] > 0
         for engine, inputs in self._shares:
             engine.load(past[None, inputs])
 

@@ -82,6 +82,10 @@ class TextCNN(torch.nn.Module):
         """Logits [shape=(B, n_classes)] from ids [shape=(B, L), int64] and lengths [shape=(B,), int64]."""
         return self.out(self.dropout(self.features(ids, lengths)))
 
+    def streamable(self) -> torch.nn.Module:
+        """The same net in eval mode as plain layers over the whole text, which `stream` takes apart."""
+        return _Plain(self).eval()
+
     @property
     def layers(self) -> list[Conv1d]:
         """The convolutions, one a width."""
@@ -122,6 +126,22 @@ class TextCNN(torch.nn.Module):
             bound = layer.weight[0].numel() ** -0.5
             for tensor in layer.parameters():
                 tensor.uniform_(-bound, bound, generator=generator)
+
+
+class _Plain(torch.nn.Module):
+    """TextCNN on texts that fill their batch, its filters sliding over every token."""
+
+    def __init__(self, net: TextCNN):
+        super().__init__()
+        self.embedding, self.convs, self.out = net.embedding, net.convs, net.out
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        x = self.embedding(ids).transpose(1, 2)  # (B, E, L)
+        responses = []
+        for layer in self.convs:
+            w: torch.Tensor = layer.weight  # type: ignore[assignment]
+            responses.append(max_pool(conv(x, w, layer.bias, padding=w.shape[-1] - 1)))
+        return self.out(torch.relu(torch.cat(responses, 1)))
 
 
 def tap_responses(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
