@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import __version__
 from ..errors import ConvKitError, DataError, InputError, InputTypeError
 from .file_job import FileJob, n_out, shown_place
 from .file_options import check_options, check_paths
@@ -193,7 +194,7 @@ def conv_file(
         identity = {
             "source": identity_of(src), "kernel": fingerprint(w), "mode": mode, "peak": peak,
             "normalize": normalize, "target": "NPY" if target is None else " ".join(map(str, target)),
-            "block": int(block),
+            "block": int(block), "version": __version__,
         }  # fmt: skip
         job = FileJob(
             reader, response, w, target, mode=mode, peak_db=peak, normalize=normalize, frames=frames,
