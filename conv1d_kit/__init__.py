@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ConvStream": "core.stream",
     "conv": "core.conv",
+    "conv_file": "core.files",
     "conv_transpose": "core.transpose",
     "conv_vjp": "core.conv",
     "depthwise_conv": "core.conv",

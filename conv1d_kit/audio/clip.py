@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..core.sound_file import MAX_RATE, file_argument, open_sound, promised, reason, shown_path
 from ..errors import DataError, InputError, InputTypeError
 
 __all__ = ["AUDIO_ENDINGS", "MAX_RATE", "Clip", "file_argument", "read_blocks"]
 
-MAX_RATE = 10_000_000  # Hz; a header that says more is damaged
 _MAX_BLOCK = 2**24  # values of one block over all channels, whatever rate the header says
 
 AUDIO_ENDINGS = (
@@ -133,32 +130,9 @@ def read_blocks(path, *, block_s: float = 60.0, max_duration_s: float | None = N
     """
     import soundfile as sf
 
-    argument = os.fspath(path)
-    name = _shown(os.fsdecode(argument))
-    try:
-        status = os.stat(argument)
-    except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{name}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{name}: cannot be opened ({error.strerror})") from error
-    except ValueError as error:  # a NUL in the name
-        raise DataError(f"{name!r}: not the name of a file ({error})") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise DataError(f"{name}: a folder, not an audio file")
-    if not stat.S_ISREG(status.st_mode):
-        raise DataError(f"{name}: not a regular file; copy its sound into one")
-    if status.st_size == 0:
-        raise DataError(f"{name}: zero-length file (0 bytes)")
-    try:
-        file = _in_sequence(argument)
-    except (sf.LibsndfileError, TypeError) as error:
-        raise DataError(f"{name}: not a readable audio file ({_reason(error)})") from error
-    with file:
+    name = shown_path(path)
+    with open_sound(path) as file:
         rate = int(file.samplerate)
-        if not 0 < rate <= MAX_RATE:
-            raise DataError(
-                f"{name}: its header says {rate} Hz, a rate must be 1 to {MAX_RATE} Hz; write the file again"
-            )
         _refuse_truncated(file, name)
         limit = None if max_duration_s is None else max(1, round(max_duration_s * rate))
         expected, done = file.frames, 0
@@ -168,7 +142,7 @@ def read_blocks(path, *, block_s: float = 60.0, max_duration_s: float | None = N
                 x = file.read(n if limit is None else min(n, limit - done), dtype="float32", always_2d=True)
             except sf.LibsndfileError as error:
                 where = done / rate
-                raise DataError(f"{name}: damaged after {where:.2f} s ({_reason(error)})") from error
+                raise DataError(f"{name}: damaged after {where:.2f} s ({reason(error)})") from error
             if len(x) == 0:
                 break
             _refuse_not_finite(x, name, done, rate)
@@ -238,37 +212,11 @@ def _joined(blocks: list[Clip]) -> Clip:
     return _fresh(np.concatenate([b.samples for b in blocks], 1), blocks[0].sample_rate)
 
 
-def file_argument(path) -> Any:
-    """The path as soundfile takes it: bytes where the system's names are bytes, which need not be UTF-8."""
-    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
-
-
-def _shown(name: str) -> str:
-    return name if len(name) <= 400 else f"{name[:200]}…{name[-100:]}"
-
-
-def _in_sequence(path) -> Any:
-    """A SoundFile that never seeks: soundfile seeks after each read, and in an MP3 that misses its place."""
-    import soundfile as sf
-
-    class InSequence(sf.SoundFile):
-        def seekable(self) -> bool:
-            return False
-
-    return InSequence(file_argument(path))
-
-
 def _refuse_truncated(file: Any, name: str) -> None:
-    """WAV and AIFF say their size: fewer bytes than promised is a cut file (0 and −1 mean: unknown)."""
-    if file.format not in ("WAV", "WAVEX", "AIFF", "RF64", "W64"):
-        return
-    found = re.search(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", file.extra_info)
-    if found is None:
-        return
-    promised, there = int(found[1]), int(found[2])
-    if there < promised and promised < 2**31 - 64:
+    cut = promised(file)
+    if cut is not None:
         raise DataError(
-            f"{name}: truncated file ({there} of the {promised} data bytes its header promises); "
+            f"{name}: truncated file ({cut[1]} of the {cut[0]} data bytes its header promises); "
             "fetch or write it again"
         )
 
@@ -281,8 +229,3 @@ def _refuse_not_finite(x: np.ndarray, name: str, offset: int, rate: int) -> None
             f"{name}: holds {x[t, c]} (NaN or infinite samples) first at sample {offset + t} "
             f"({(offset + t) / rate:.3f} s), channel {c}; repair it or leave it out"
         )
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "error_string", None) or str(error)
-    return text.removeprefix("Error : ").rstrip(".")

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from ..errors import ConvKitError
-from . import audio, bench, demo, text
+from . import audio, bench, convolve, demo, text
 from .output import JsonFlag, emit, note, visible
 
 __all__ = ["app", "main"]
@@ -20,7 +20,7 @@ _UsageError: Any = typer.BadParameter.__mro__[2]  # typer brings its own click s
 
 app = typer.Typer(
     name="conv1d-kit",
-    help="Convolution for audio and text: train, predict and cross-validate classifiers.",
+    help="Convolution for audio and text: files with responses; train, predict and cross-validate classifiers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
@@ -29,6 +29,7 @@ app.add_typer(audio.app, name="audio")
 app.add_typer(text.app, name="text")
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
+app.command("convolve")(convolve.convolve)
 
 
 @app.command()

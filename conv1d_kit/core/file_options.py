@@ -1,0 +1,79 @@
+"""What `conv_file` may be asked for, looked at before a file is opened."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, InputTypeError
+from .file_job import MODES
+from .sound_file import shown, shown_path
+
+__all__ = ["check_options", "check_paths"]
+
+
+def check_options(
+    mode, gain_db, wet, dry, peak, normalize, resume, journal, overwrite, progress, block
+) -> None:
+    """InputError or InputTypeError for the first option that cannot be."""
+    if not isinstance(mode, str) or mode not in MODES:
+        raise InputError(f"mode must be one of {', '.join(MODES)}, got {shown(mode)}")
+    for name, value in (("gain_db", gain_db), ("wet", wet), ("dry", dry)):
+        _check_number(name, value)
+    if wet == 0 and dry == 0:
+        raise InputError("wet and dry must not both be 0, got 0 and 0: all would be silence")
+    if peak is not None:
+        _check_number("peak", peak)
+        if peak > 0:
+            raise InputError(f"peak must be <= 0 (dBFS), got {peak}")
+    options = {"normalize": normalize, "resume": resume, "journal": journal, "overwrite": overwrite}
+    for name, value in options.items():
+        if not isinstance(value, bool | np.bool_):
+            raise InputError(f"{name} must be True or False, got {shown(value)}")
+    if normalize and peak is None:
+        raise InputError("normalize must come with peak (dBFS), got peak=None; peak=-1.0 leaves 1 dB")
+    if resume and not journal:
+        raise InputError(
+            "resume must come with journal=True, got False: without one there is nothing to go on from"
+        )
+    if progress is not None and not callable(progress):
+        raise InputTypeError(f"progress must be a function(done, total) or None, got {type(progress).__name__}")
+    if block is not None and (isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 1):
+        raise InputError(f"block must be an int >= 1 (frames), got {shown(block)}")
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise InputTypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not math.isfinite(value):
+        raise InputError(f"{name} must be finite, got {value}")
+
+
+def check_paths(src: Any, dst: Any, kernel: Any, overwrite: bool) -> None:
+    """InputError for a dst that must not or cannot be written; src and kernel stay as they are."""
+    for name, path in (("src", src), ("dst", dst)):
+        if not isinstance(path, str | bytes | os.PathLike):
+            raise InputTypeError(f"{name} must be a path, got {type(path).__name__}; save an array as .npy")
+    name = shown_path(dst)
+    place = Path(os.fsdecode(dst))
+    if "\0" in os.fsdecode(dst):
+        raise InputError(f"dst must be a name that can be written, got {name!r}")
+    try:
+        for role, path in (("src", src), ("kernel", kernel)):
+            is_path = isinstance(path, str | bytes | os.PathLike)
+            if is_path and os.path.exists(path) and os.path.exists(dst) and os.path.samefile(path, dst):
+                raise InputError(f"dst must be another file than {role}, got {name} for both; name a new file")
+        if place.is_dir() or not place.name:
+            raise InputError(f"dst must name a file, got the folder {name}")
+        if place.exists() and not overwrite:
+            raise InputError(f"dst must not exist, got {name}; overwrite=True (--overwrite) replaces it")
+        if not place.parent.is_dir():
+            raise InputError(f"dst must be in a folder that exists, got {name}; make {place.parent} first")
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"dst must be a name that can be written, got {name!r} ({error})") from error
