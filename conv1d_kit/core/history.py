@@ -37,17 +37,21 @@ class History:
 
     def append(self, samples: torch.Tensor | np.ndarray) -> None:
         """More samples at the end; arrays where `read_array` gives them."""
-        n, place = samples.shape[-1], self.last - self._offset
+        n = samples.shape[-1]
         if n == 0:
             return
-        if place + n > self._memory.shape[-1]:
+        if not self.has_room(n):
             self._make_room(n)
-            place = self.last - self._offset
+        place = self.last - self._offset
         if isinstance(samples, np.ndarray):
             self._array[..., place : place + n] = samples
         else:
             self._memory[..., place : place + n] = samples
         self.last += n
+
+    def has_room(self, n: int) -> bool:
+        """Whether n more samples fit without a move of those that are kept."""
+        return self.last - self._offset + n <= self._memory.shape[-1]
 
     def read(self, start: int, stop: int) -> torch.Tensor:
         """Samples start to stop, a view that the next `append` may overwrite."""

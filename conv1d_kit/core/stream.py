@@ -313,22 +313,19 @@ class ConvStream:
     def _at_once(self, chunk: Any) -> np.ndarray | None:
         """What `push` gives where nothing is left to ask: the short way of real time."""
         assert self._quick is not None
-        shape, dtype = self._quick
-        if type(chunk) is not np.ndarray or chunk.dtype != dtype or chunk.shape[:-1] != shape or self._ended:
+        (shape, dtype), history = self._quick, self._history
+        if type(chunk) is not np.ndarray or chunk.dtype != dtype or chunk.shape[:-1] != shape:
             return None
-        busy = self._history is None or len(self._tracks) > 1 or self._incoming is not None
-        if busy or not chunk.shape[-1]:
+        if history is None or self._ended or self._incoming is not None or len(self._tracks) > 1:
             return None
-        assert self._history is not None
-        x = chunk if self._batched else chunk[None]
-        track = self._tracks[0]
-        y = track.at_once(self._history, x, self._emitted)
+        n = chunk.shape[-1]
+        if not history.has_room(n):
+            self._forget()
+        y = self._tracks[0].at_once(history, chunk if self._batched else chunk[None], self._emitted)
         if y is None:
             return None
-        n = x.shape[-1]
         self._received += n
         self._emitted += n
-        self._forget()
         return y if self._batched else y[0]
 
     def _taken(self, x: torch.Tensor) -> torch.Tensor:

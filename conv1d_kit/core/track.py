@@ -70,6 +70,7 @@ class Track:
         self._layouts: dict[int, Layout | None] = {}
         self._engine: Partitioned | None = None
         self._fed = NOWHERE  # samples that the engine has seen
+        self._block = -1  # samples of the chunks that came last, if they are its blocks
         self._exact_from = 0  # the first output that sees nothing but finite numbers
         plain = all(setting.options[name] == value for name, value in PLAIN.items())
         spectral = plain and self._dtype in SPECTRAL and bool(w.isfinite().all())
@@ -151,19 +152,19 @@ class Track:
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
     def at_once(self, history: History, chunk: np.ndarray, first: int) -> np.ndarray | None:
-        """Outputs of a chunk (B, C, n) for an engine that stands ready; None where there is more to ask.
+        """Outputs of a chunk (B, C, n) that is a block of an engine which stands ready; None: ask `outputs`.
 
-        With a stride of 1 and no grid asked for. The chunk is kept as `History.append` does.
+        With a stride of 1, no bias and no grid asked for. The chunk is kept as `History.append` does.
         """
         engine, n = self._engine, chunk.shape[-1]
-        if engine is None or self.bias is not None or self._fed != history.last or n not in self._layouts:
+        if n != self._block or self._fed != history.last or first + self._span - 1 != self._fed:
             return None
-        if first + self._span - 1 != self._fed or self._layout(n) != engine.layout:
+        if engine is None or not engine.is_between_blocks:
             return None
         history.append(chunk)
         y = engine.push(chunk)
         self._fed += n
-        if _is_finite(y):
+        if math.isfinite(abs(y[..., -1].sum())):  # what is not finite spoils all of a block
             return y
         self._refuse_engine()
         return to_numpy(self._by_window(history, first, first + n))
@@ -214,12 +215,13 @@ class Track:
         if not _is_finite(y):
             self._refuse_engine()
             return None
+        self._block = stop - due if self.bias is None and stop - due == layout.block else -1
         y = np.ascontiguousarray(y if self._stride == 1 else y[..., skipped :: self._stride])
         return self._biased(torch.from_numpy(y))
 
     def _refuse_engine(self) -> None:
         """Something that is not finite has gone in: no engine before the last output that sees it."""
-        self._engine, self._exact_from = None, -(-self._fed // self._stride)
+        self._engine, self._block, self._exact_from = None, -1, -(-self._fed // self._stride)
 
     def _start(self, layout: Layout, history: History, fed: int, phase: int) -> Partitioned | None:
         """An engine that has seen the samples before `fed`; None if some of those that count are not finite."""
