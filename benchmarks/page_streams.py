@@ -33,8 +33,9 @@ def streams(results: dict) -> str:
     intro = (
         "A response of 2 s at 48 kHz (96,000 taps), mono, float32, a second of it in turn with one of\n"
         f"pedalboard's Convolution. At most: median {shown_time(MEDIAN_S)} for blocks of 64, 99th percentile\n"
-        f"{SHARE:.0%} of what a block lasts; from {THROUGHPUT_BLOCK:,} on the mean at most pedalboard's, which\n"
-        "scales responses to an energy of its own: the difference, beside the largest sample, is without that."
+        f"{SHARE:.0%} of what a block lasts; from {THROUGHPUT_BLOCK:,} on the mean at most pedalboard's,\n"
+        "which scales responses to an energy of its own: the difference, beside the largest\n"
+        "sample, is without that. The garbage collector is off, as in a host of real time."
     )
     head = "block | lasts | median | mean | 99th percentile | late | pedalboard | ratio | difference"
     parts = [intro, table(head, "|--:" * 9 + "|", lines)]

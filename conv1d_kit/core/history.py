@@ -53,6 +53,11 @@ class History:
         """Whether n more samples fit without a move of those that are kept."""
         return self.last - self._offset + n <= self._memory.shape[-1]
 
+    def reserve(self, n: int) -> None:
+        """Room for n more, touched, so that no later call has to wait for the memory."""
+        self._make_room(n)
+        self._memory[..., self.last - self._offset :] = 0
+
     def read(self, start: int, stop: int) -> torch.Tensor:
         """Samples start to stop, a view that the next `append` may overwrite."""
         return self._memory[..., start - self._offset : stop - self._offset]

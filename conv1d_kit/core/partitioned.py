@@ -94,6 +94,7 @@ class Partitioned:
         self._first = np.ascontiguousarray(_first_taps(w, block)[..., ::-1])
         self._head = _Parts(w[..., :cut], groups, block, layout.head)
         self._tail, self._batch, self.phase = None, 0, 0
+        self._is_new = False  # nothing was ever heard
         self._rest: np.ndarray | None = None  # what earlier blocks give to the open one
         if layout.ratio:
             self._tail = _Parts(w[..., cut:], groups, layout.ratio * block, layout.tail)
@@ -119,8 +120,11 @@ class Partitioned:
         phase : int
             The value of `phase` at that moment.
         """
+        if self._is_new and len(past) == self._batch and not phase and not past.any():
+            return
         with np.errstate(all="ignore"):
             self._load(past, phase)
+        self._is_new = not phase and not past.any()
 
     def _load(self, past: np.ndarray, phase: int) -> None:
         self.allocate(len(past))
@@ -161,6 +165,7 @@ class Partitioned:
     def follow(self, other: Partitioned) -> None:
         """Stand where another kernel's engine of the same layout stands, which has heard the same."""
         self.allocate(len(other._recent))
+        self._is_new = False
         with np.errstate(all="ignore"):
             self.phase, self._rest = other.phase, None
             self._recent[...] = other._recent
@@ -170,12 +175,12 @@ class Partitioned:
                 self._big[...], self._next[...] = other._big, other._next
                 done = self.phase // self.layout.block
                 self._now = self._tail.sums(ahead=-1 if done else 0)
-                for step in range(1, done):
-                    self._work(step)
+                if done > 1:  # all shares of the products at once
+                    self._sums[..., : self._cuts[done - 1]] = self._tail.products(0, self._cuts[done - 1])
 
     def push(self, x: np.ndarray) -> np.ndarray:
         """y (B, C_out, n) for the next n samples x (B, C_in, n)."""
-        block, n = self.layout.block, x.shape[-1]
+        block, n, self._is_new = self.layout.block, x.shape[-1], False
         with np.errstate(all="ignore"):  # what is not finite is for the caller to see to
             if n == block and self.phase % block == 0:
                 return self._whole(x)

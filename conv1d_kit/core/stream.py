@@ -183,6 +183,9 @@ class ConvStream:
             x = self._entered(chunk)
             if self._received or not x.shape[-1]:
                 return
+            self._taken(x[..., :0])
+            if self._history is not None:
+                self._history.reserve(x.shape[-1])
             for track in self._tracks:
                 track.prepare(-(-x.shape[-1] // self._stride))
 
@@ -219,8 +222,10 @@ class ConvStream:
         self._history: History | None = None  # of the padded signal
         self._received = self._emitted = 0  # samples, outputs
         self._tracks: list[Track] = []  # more than one while kernels fade into each other
-        self._incoming: tuple[Track, int] | None = None  # the next one, and its crossfade
-        self._fades: list[tuple[int, int]] = []  # of each track: outputs that it has faded in for, of how many
+        self._incoming: tuple[Track, torch.Tensor] | None = None  # the next one, and its `_share`
+        self._fades: list[
+            tuple[int, torch.Tensor]
+        ] = []  # outputs each track has faded in for, and its `_share`
 
     def set_kernel(self, w: Any, *, crossfade: int = 0) -> None:
         """Another kernel from the next output on, as if it had been there from the start.
@@ -259,7 +264,7 @@ class ConvStream:
                 return
             track = self._new_track(self._w)
             track.cut_like(self._tracks[-1])
-            self._incoming = (track, int(crossfade))
+            self._incoming = (track, self._share(int(crossfade)))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -280,7 +285,7 @@ class ConvStream:
                 tensors["border"] = self._border.state.clone()
             for i, (track, fade) in enumerate(zip(self._tracks, self._fades, strict=True)):
                 tensors[f"kernel{i}"] = track.w.clone()
-                tensors[f"fade{i}"] = torch.tensor(fade)
+                tensors[f"fade{i}"] = torch.tensor([fade[0], len(fade[1])])
                 tensors[f"engine{i}"] = torch.tensor(track.state, dtype=torch.int64)
         return {name: self._leave(t) for name, t in tensors.items()}
 
@@ -301,7 +306,8 @@ class ConvStream:
                 self._history = History(t["history"].clone(), int(t["first"]))
             count = sum(name.startswith("kernel") for name in t)
             self._tracks = [self._new_track(t[f"kernel{i}"].clone()) for i in range(count)]
-            self._fades = [tuple(t[f"fade{i}"].tolist()) for i in range(count)]
+            fades = [t[f"fade{i}"].tolist() for i in range(count)]
+            self._fades = [(done, self._share(total)) for done, total in fades]
             self._w = self._tracks[-1].w
             for i, track in enumerate(self._tracks):
                 if self._history is not None:
@@ -348,13 +354,13 @@ class ConvStream:
     def _take_incoming(self) -> None:
         """The kernel that `set_kernel` left."""
         while self._incoming is not None:
-            track, crossfade = self._incoming
+            track, share = self._incoming
             self._incoming = None
             track.follow(self._tracks[-1])
-            if crossfade:
-                self._tracks, self._fades = [*self._tracks, track], [*self._fades, (0, crossfade)]
+            if len(share):
+                self._tracks, self._fades = [*self._tracks, track], [*self._fades, (0, share)]
             else:
-                self._tracks, self._fades = [track], [(0, 0)]
+                self._tracks, self._fades = [track], [(0, share)]
 
     def _undo(self) -> Callable[[], None]:
         """What brings the stream back to where it stands now."""
@@ -411,19 +417,24 @@ class ConvStream:
     def _mixed(self, ys: list[torch.Tensor]) -> torch.Tensor:
         """The tracks' outputs, each faded over those before it; tracks that are heard no more are dropped."""
         y = ys[0]
-        for i in range(1, len(ys)):
-            done, total = self._fades[i]
-            n = min(y.shape[-1], total - done)
-            share = torch.ones(y.shape[-1], dtype=torch.float64, device=y.device)
-            steps = torch.arange(done + 1, done + n + 1, dtype=torch.float64, device=y.device)
-            share[:n] = (steps * (math.pi / 2 / (total + 1))).sin() ** 2
-            share = share.to(y.real.dtype if y.is_complex() else y.dtype)
-            y = torch.where(share < 1, y + share * (ys[i] - y), ys[i])
-            self._fades[i] = (done + n, total)
-        heard = max((i for i, (done, total) in enumerate(self._fades) if done == total), default=0)
+        for i, (new, (done, share)) in enumerate(zip(ys, self._fades, strict=True)):
+            if i:
+                part = share[done : done + new.shape[-1]]
+                n = len(part)
+                mixed = y[..., :n] + part * (new[..., :n] - y[..., :n])
+                y = mixed if n == new.shape[-1] else torch.cat([mixed, new[..., n:]], -1)
+                self._fades[i] = (done + n, share)
+        heard = max((i for i, (done, share) in enumerate(self._fades) if done == len(share)), default=0)
         if heard:
-            self._tracks, self._fades = self._tracks[heard:], [(0, 0), *self._fades[heard + 1 :]]
+            self._tracks, self._fades = self._tracks[heard:], self._fades[heard:]
         return y
+
+    def _share(self, n: int) -> torch.Tensor:
+        """How much of a new track is heard in each of the n outputs of a crossfade: sin² from 0 to 1."""
+        assert self._kind is not None
+        angle = torch.arange(1, n + 1, dtype=torch.float64) * (math.pi / 2 / (n + 1))
+        dtype = self._nothing.real.dtype if self._nothing.is_complex() else self._nothing.dtype
+        return (angle.sin() ** 2).to(dtype).to(self._kind[2])
 
     def _begin(self, x: torch.Tensor) -> None:
         """The first chunk says of what kind the signal is; or an error that changes nothing."""
@@ -442,6 +453,8 @@ class ConvStream:
         options = {name: given[name] for name in ("nan", "precision", "max_bytes", "method")}
         grid = None if self._block is None else self._block // self._stride
         self._setting = Setting(geometry, plan.mode, options, self._partition, grid)
+        lead = geometry.out_sizes((*shape[2:], self._span), self._w.shape[2:])[:-1]
+        self._nothing = narrow(widen(x.new_zeros((shape[0], self._w.shape[0], *lead, 0)), dtype), dtype)
         spare = self._spare
         if (
             spare is None
@@ -450,9 +463,7 @@ class ConvStream:
         ):
             spare = (self._new_track(self._w), self._kind)
         spare[0].rest()
-        self._tracks, self._fades = [spare[0]], [(0, 0)]
-        lead = geometry.out_sizes((*shape[2:], self._span), self._w.shape[2:])[:-1]
-        self._nothing = narrow(widen(x.new_zeros((shape[0], self._w.shape[0], *lead, 0)), dtype), dtype)
+        self._tracks, self._fades = [spare[0]], [(0, self._share(0))]
         at_once = grid is None and self._stride == 1 and self._axes == 1 and x.dtype == dtype
         if at_once and self._leave is to_numpy and not self._border.wants_first:
             self._quick = (shape if plan.batched else shape[1:], to_numpy(x).dtype)

@@ -115,6 +115,7 @@ class Track:
         engine.load(nothing[..., :0])
         for _ in range(max(2, layout.ratio) * -(-layout.block // nothing.shape[-1])):
             engine.push(nothing)
+        engine.load(nothing[..., :0])
         self._fed = NOWHERE
 
     def follow(self, other: Track) -> None:
