@@ -7,6 +7,7 @@ python audio_demos/06_live.py [FOLDER]   writes live.png there, ./out by default
 
 import argparse
 import gc
+import sys
 import threading
 import time
 from pathlib import Path
@@ -19,31 +20,28 @@ from conv1d_kit.audio.synth import siren
 
 parser = argparse.ArgumentParser()
 parser.add_argument("folder", nargs="?", type=Path, default=Path("out"))
-parser.add_argument("--file", type=Path)
 parser.add_argument("--microphone", action="store_true")
-parser.add_argument("--block", type=int, default=64)
-parser.add_argument("--seconds", type=float, default=3.0)
+for name, kind, default in (("--file", Path, None), ("--block", int, 64), ("--seconds", float, 3.0)):
+    parser.add_argument(name, type=kind, default=default)
 args = parser.parse_args()
 
 rng, block = np.random.default_rng(0), args.block
-clip = Clip.load(args.file) if args.file else Clip(np.tile(siren(rng, 1.0), 60)[None], 48_000)
+clip = Clip.read(args.file) if args.file else Clip(np.tile(siren(rng, 1.0, 48_000), 60), 48_000)
 rate, duration = clip.sample_rate, args.block / clip.sample_rate
-sound = clip.samples.mean(0).astype(np.float32)[: round(args.seconds * rate)]
+sound = clip.mono().samples[0, : round(args.seconds * rate)]
 
 
 def room(decay_s):
     """Noise that dies away by 60 dB: what a room answers to a clap."""
     t = np.arange(2 * rate) / rate
-    response = rng.standard_normal(len(t)) * 10 ** (-3 * t / decay_s)
-    return (response / np.linalg.norm(response)).astype(np.float32)[None, None]
+    return (rng.standard_normal(len(t)) * 10 ** (-3 * t / decay_s) / 99).astype(np.float32)[None, None]
 
 
-small, large = room(0.3), room(2.0)
-stream, took, gaps = ConvStream(small, padding="causal", flip=True), [], 0
+stream, took, gaps = ConvStream(room(0.3), padding="causal", flip=True), [], 0
 stream.prepare(np.zeros((1, block), np.float32))
-threading.Timer(args.seconds / 2, lambda: stream.set_kernel(large, crossfade=rate // 4)).start()
-gc.collect()
 gc.freeze()  # nothing that is there by now is looked at again while blocks are due
+sys.setswitchinterval(1e-4)  # seconds that the other thread, which brings the second room, may be waited for
+threading.Timer(args.seconds / 2, lambda: stream.set_kernel(room(2.0), crossfade=rate // 4)).start()
 
 if args.microphone:
     import sounddevice
@@ -71,10 +69,12 @@ print("median, 99th percentile, longest (ms):", *np.percentile(took, (50, 99, 10
 print(f"late: {late} blocks" + f", {gaps} gaps that the sound card reports" * args.microphone)
 figure, ax = plt.subplots(figsize=(9, 4), layout="constrained", dpi=110)
 ax.semilogy(np.arange(len(took)) * duration, took, ".", ms=2, color="C0", label="each block")
+ax.yaxis.set_major_formatter("{x:g}")
+ax.yaxis.set_minor_formatter("")
 ax.axhline(1e3 * duration, color="C3", label="what it may take")
 ax.axvspan(args.seconds / 2, args.seconds / 2 + 0.25, color="0.9", label="one room fades into another")
 ax.set(xlabel="time (s)", ylabel="time to the answer (ms)", title="a room of two seconds in real time")
 ax.legend(loc="upper right", fontsize=8, ncols=3)
 args.folder.mkdir(parents=True, exist_ok=True)
-figure.savefig(picture := args.folder / "live.png")
-print(picture)
+figure.savefig(args.folder / "live.png")
+print(args.folder / "live.png")
