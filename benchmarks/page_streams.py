@@ -82,6 +82,6 @@ def files(results: dict) -> str:
     head = "sound | file | time | real time | read / convolve / write | resident | at most"
     text = [intro, table(head, "|---|--:|--:|--:|--:|--:|--:|", sounds)]
     if maps:
-        head = "`.npy` map | time | in memory | ratio | read / convolve / write | extra memory | at most"
+        head = "`.npy` | time | load, convolve, save | ratio | read / convolve / write | extra memory | at most"
         text.append(table(head, "|---|--:|--:|--:|--:|--:|--:|", maps))
     return "\n\n".join(text)

@@ -109,7 +109,7 @@ def _round_of_rows(
             met = [spectra[at][..., part : part + count, :] for at in layout.taps for part in range(n_parts)]
             y = _mix(met[0], spectra_w[0], g.groups)
             for other, weights in zip(met[1:], spectra_w[1:], strict=True):
-                y += _mix(other, weights, g.groups)
+                _mix_in(y, other, weights, g.groups)
         if layout.folds > 1:
             return inverse(_folded(y, n_fft, layout.folds, x.is_complex()), n_fft // layout.folds)
         z = inverse(y, n_fft)
@@ -311,6 +311,14 @@ def _mix(x: torch.Tensor, w: torch.Tensor, groups: int, may_overwrite: bool = Fa
     xf = xf.contiguous()  # as a view, if it is one still, the product would take eight times as long
     y = torch.matmul(w, xf).unflatten(-1, (batch, -1))  # (F, G, O/G, B, N)
     return y.permute(3, 1, 2, 4, 0).reshape(batch, -1, *middle, n_freq)
+
+
+def _mix_in(y: torch.Tensor, x: torch.Tensor, w: torch.Tensor, groups: int) -> None:
+    """y += _mix(x, w, groups)"""
+    if x.shape[1] == groups == w.shape[0]:
+        y.addcmul_(x, w.reshape(groups, *(1,) * (x.ndim - 3), w.shape[-1]))
+    else:
+        y += _mix(x, w, groups)
 
 
 def _contract(gy: torch.Tensor, x: torch.Tensor, groups: int, total: torch.Tensor | None) -> torch.Tensor:

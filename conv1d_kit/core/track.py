@@ -28,6 +28,7 @@ __all__ = ["PARTITIONS", "Setting", "Track"]
 
 LONG = 1 << 20  # outputs of a signal that is as good as endless
 GRID = 1 << 16  # outputs that are worth a call
+WORTH = 12  # blocks for each that is transformed only for those after it
 PLANS = 4  # lengths whose plans are kept
 SHORTEST, LONGEST = 16, 1 << 14  # samples of a block of a partitioned kernel
 NOWHERE = -(1 << 62)
@@ -296,8 +297,8 @@ class Track:
         """The blocks of an endless signal as the grid, their transforms, and the kernel's spectra."""
         x_shape, w_shape, g = long.work.x_shape, self.w.shape, long.geometry
         self._n_fft = fft_points("overlap_add", g, x_shape, w_shape, self._dtype.itemsize)
-        _, per = cut(g, w_shape[2:], x_shape[-1], self._n_fft)
-        self.grid = per * max(2, -(-GRID // per))
+        parts, per = cut(g, w_shape[2:], x_shape[-1], self._n_fft)
+        self.grid = per * max(2, -(-GRID // per), (parts - 1) * WORTH)
         if x_shape[0] * x_shape[1] * w_shape[0] > 1:  # a lone row takes its kernel through the same transforms
             self._spectra = kernel_spectra(self.w.to(self._dtype), g, x_shape[-1], self._n_fft)
 
