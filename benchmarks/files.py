@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ import soundfile
 import conv1d_kit
 
 from .memory import resident, start_watching
+from .process import in_fresh_process
 
 __all__ = ["file_rows"]
 
@@ -34,7 +34,12 @@ MAP_BYTES, MAP_RATIO = 100e6, 1.3  # extra bytes, and times the time in memory, 
 
 def file_rows(quick: bool) -> list[dict]:
     """What each case took, or why it did not end."""
-    return [_row(case, seconds) for case, seconds in (QUICK if quick else CASES).items()]
+    found = []
+    for case, seconds in (QUICK if quick else CASES).items():
+        found.append(
+            {"case": case, **in_fresh_process("benchmarks.files", case, str(seconds), limit_s=LIMIT_S)}
+        )
+    return found
 
 
 def watch(case: str, seconds: float) -> dict:
@@ -104,19 +109,6 @@ def _response() -> np.ndarray:
     t = np.arange(round(RESPONSE_S * RATE)) / RATE
     h = np.random.default_rng(0).standard_normal(len(t)) * 10 ** (-3 * t / RESPONSE_S)
     return (h / np.linalg.norm(h)).astype(np.float32)
-
-
-def _row(case: str, seconds: float) -> dict:
-    command = [sys.executable, "-m", "benchmarks.files", case, str(seconds)]
-    row: dict = {"case": case}
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT_S)
-        row |= json.loads(run.stdout)
-    except subprocess.TimeoutExpired:
-        row["error"] = f"over {LIMIT_S:.0f} s"
-    except subprocess.CalledProcessError as error:
-        row["error"] = (error.stderr.strip().splitlines() or ["failed"])[-1][:200]
-    return row
 
 
 if __name__ == "__main__":

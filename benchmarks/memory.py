@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import json
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 import conv1d_kit
+
+from .process import in_fresh_process
 
 __all__ = ["memory_rows", "resident", "start_watching"]
 
@@ -50,7 +51,13 @@ QUICK = (0, 2)
 
 def memory_rows(quick: bool) -> list[dict]:
     """Bytes beside input and output, and what is allowed: 3·(input + output) + 64 MB."""
-    return [_row(number) for number in (QUICK if quick else range(len(CASES)))]
+    found = []
+    for number in QUICK if quick else range(len(CASES)):
+        limit_s = LIMIT_S + START_S
+        found.append(
+            {"case": str(CASES[number]), **in_fresh_process("benchmarks.memory", str(number), limit_s=limit_s)}
+        )
+    return found
 
 
 def watch(case: Case) -> dict:
@@ -67,19 +74,6 @@ def watch(case: Case) -> dict:
         "seconds": took, "arrays": arrays, "extra": max(0, peak - before - y.nbytes),
         "allowed": 3 * arrays + 64 * MB,
     }  # fmt: skip
-
-
-def _row(number: int) -> dict:
-    command = [sys.executable, "-m", "benchmarks.memory", str(number)]
-    row: dict = {"case": str(CASES[number])}
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT_S + START_S)
-        row |= json.loads(run.stdout)
-    except subprocess.TimeoutExpired:
-        row["error"] = f"over {LIMIT_S:.0f} s"
-    except subprocess.CalledProcessError as error:
-        row["error"] = (error.stderr.strip().splitlines() or ["failed"])[-1][:200]
-    return row
 
 
 def start_watching() -> int:
