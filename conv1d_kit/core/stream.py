@@ -20,6 +20,7 @@ from .nonfinite import NAN_RULES, refuse_nan
 from .padding import resolve_padding
 from .plan import check_bias, check_flip, check_option, make_plan, per_axis
 from .precision import PRECISIONS
+from .rate import checked_rate
 from .track import PARTITIONS, Setting, Track
 
 __all__ = ["ConvStream"]
@@ -135,7 +136,7 @@ class ConvStream:
         assert self._block is not None or not self._asked_latency
         return self._block - self._stride if self._block is not None and self._asked_latency else 0
 
-    def push(self, chunk: Any) -> Any:
+    def push(self, chunk: Any, *, sample_rate: int | None = None) -> Any:
         """The outputs that are ready with this chunk.
 
         Parameters
@@ -143,6 +144,8 @@ class ConvStream:
         chunk : array or Tensor [shape=(B, C_in, *spatial) or (C_in, *spatial)]
             Of w's library, of the first chunk's dtype, and of its shape but for the last axis, which may be of
             any length >= 0. Never kept: it may be written to afterwards.
+        sample_rate : int, optional (Hz)
+            Of the chunk; refused if it is not that of the chunks before it. Nothing is resampled.
 
         Returns
         -------
@@ -152,11 +155,13 @@ class ConvStream:
         Raises
         ------
         InputError, InputTypeError
-            A chunk of another dtype or shape, or after `flush`. The stream is as it was before.
+            A chunk of another dtype, shape or rate, or after `flush`. The stream is as it was before.
         """
+        rate = self._rate if sample_rate is None else checked_rate(sample_rate, self._rate)
         if self._quick is not None:
             found = self._at_once(chunk)
             if found is not None:
+                self._rate = rate
                 return found
         with torch.no_grad():
             x = self._entered(chunk)
@@ -166,6 +171,7 @@ class ConvStream:
             except BaseException:  # an option of `conv` refuses what has come, or Ctrl-C
                 undo()
                 raise
+            self._rate = rate
             return self._leave(y if self._batched else y[0])
 
     def prepare(self, chunk: Any) -> None:
@@ -218,6 +224,7 @@ class ConvStream:
         )
         self._kind = None
         self._batched = self._ended = self._waits_for_end = False
+        self._rate: int | None = None  # Hz, where a chunk said it
         self._pending: list[torch.Tensor] = []  # samples that came before the first output could be made
         self._history: History | None = None  # of the padded signal
         self._received = self._emitted = 0  # samples, outputs
@@ -273,7 +280,8 @@ class ConvStream:
         Another stream, in another process, that was made with the same arguments, gives the same outputs.
         """
         self._take_incoming()
-        flags = (self._received, self._emitted, self._kind is not None, self._batched, self._ended)
+        known = self._kind is not None
+        flags = (self._received, self._emitted, known, self._batched, self._ended, self._rate or 0)
         tensors = {"position": torch.tensor([int(v) for v in flags])}
         if self._kind is not None:
             if self._history is None:
@@ -293,8 +301,8 @@ class ConvStream:
     def state(self, saved: dict[str, Any]) -> None:
         t = self._checked_state(saved)
         self.reset()
-        self._received, self._emitted, known, batched, ended = t["position"].tolist()
-        self._batched, self._ended = bool(batched), bool(ended)
+        self._received, self._emitted, known, batched, ended, rate = t["position"].tolist()
+        self._batched, self._ended, self._rate = bool(batched), bool(ended), rate or None
         if not known:
             return
         with torch.inference_mode(False), torch.no_grad():

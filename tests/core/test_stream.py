@@ -495,6 +495,23 @@ def test_a_chunk_of_another_kind_is_refused_and_nothing_is_lost(chunk, error, me
     close(np.concatenate([*first, *rest], -1), conv(x, w, padding="causal"))
 
 
+@pytest.mark.parametrize("taps", [4, 900])
+def test_a_chunk_of_another_rate_is_refused_and_nothing_is_lost(taps):
+    x, w = np.random.default_rng(16).standard_normal((1, 640)), np.ones((1, 1, taps))
+    stream, other = (ConvStream(w, padding="causal") for _ in range(2))
+    parts = [stream.push(x[:, i : i + 64], sample_rate=48_000) for i in range(0, 320, 64)]
+    other.state = stream.state
+    for refused in (stream, other):
+        with pytest.raises(InputError, match="sample_rate must be the stream's 48000 Hz, got 44100; resample"):
+            refused.push(x[:, 320:384], sample_rate=44_100)
+        with pytest.raises(InputError, match=r"sample_rate must be an int >= 1 \(Hz\), got 0"):
+            refused.push(x[:, 320:384], sample_rate=0)
+    parts += [stream.push(x[:, i : i + 64]) for i in range(320, 640, 64)]
+    close(np.concatenate(parts, -1), conv(x, w, padding="causal"))
+    stream.reset()
+    stream.push(x, sample_rate=44_100)
+
+
 def test_a_first_chunk_that_does_not_fit_may_be_followed_by_one_that_does():
     stream = ConvStream(np.ones((1, 2, 3)))
     with pytest.raises(InputError, match="C_in = 3"):
