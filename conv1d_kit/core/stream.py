@@ -119,6 +119,7 @@ class ConvStream:
             None  # shape but for the last axis
         )
         self._spare: tuple[Track, Any] | None = None
+        self._rate: int | None = None  # Hz, where a chunk said it
         self.reset()
 
     @property
@@ -224,7 +225,7 @@ class ConvStream:
         )
         self._kind = None
         self._batched = self._ended = self._waits_for_end = False
-        self._rate: int | None = None  # Hz, where a chunk said it
+        self._rate = None
         self._pending: list[torch.Tensor] = []  # samples that came before the first output could be made
         self._history: History | None = None  # of the padded signal
         self._received = self._emitted = 0  # samples, outputs
