@@ -23,6 +23,7 @@ from .block_fft import block_transforms
 __all__ = ["Layout", "Partitioned", "partition_layout", "partition_seconds"]
 
 DOTS = 40  # terms of a sum from which a dot product is quicker than rows
+TOGETHER = 4  # blocks whose transforms share a call, where as many have come
 FEWEST_BLOCKS = 4  # of the head in one of the tail, below which nothing is left to spread
 CALLS_S, PRODUCT_S, DOT_S = 2e-5, 0.65e-9, 0.4e-9  # a block, a complex product, one within a dot product
 POINT_S, DIRECT_S = 7e-9, 1e-10  # ten stages of a transform for a point, a multiply-add of the direct sum
@@ -187,6 +188,10 @@ class Partitioned:
             out, at = [], 0
             while at < n:
                 filled = self.phase % block
+                if not filled and self._tail is None and n - at >= TOGETHER * block:
+                    out.append(self._several(x[..., at : at + TOGETHER * block]))
+                    at += TOGETHER * block
+                    continue
                 count = min(block - filled, n - at)
                 part = x[..., at : at + count]
                 out.append(self._whole(part) if count == block else self._piece(part, filled))
@@ -200,6 +205,19 @@ class Partitioned:
         self._head.add(recent)
         y = self._head.sums()
         return self._block_done(y, 0, block)
+
+    def _several(self, x: np.ndarray) -> np.ndarray:
+        """Blocks that come together, without a tail: transformed in one call, which takes half the time."""
+        block, batch, n = self.layout.block, len(x), x.shape[-1]
+        line = np.concatenate([self._recent[..., :block], x], -1)
+        frames = np.lib.stride_tricks.sliding_window_view(line, 2 * block, -1)[..., ::block, :]  # a view
+        spectra, sums = self._head.transformed(frames), []
+        for i in range(TOGETHER):
+            self._head.put(spectra[:, :, i])
+            sums.append(self._head.products())
+        y = self._head.back(np.concatenate(sums)).reshape(TOGETHER, batch, self.n_out, block)
+        self._recent[..., :block] = x[..., n - block :]
+        return y.transpose(1, 2, 0, 3).reshape(batch, self.n_out, n)
 
     def _piece(self, x: np.ndarray, filled: int) -> np.ndarray:
         """A part of a block: its own samples meet the first taps directly, all before it in the spectrum."""
@@ -264,13 +282,13 @@ class _Parts:
     def __init__(self, w: np.ndarray, groups: int, size: int, count: int):
         n_out, channels, taps = w.shape
         self.n_out, self.size, self.groups, self.dtype = n_out, size, groups, w.dtype
-        self._there, self._back = block_transforms(2 * size, np.iscomplexobj(w))
+        self.transformed, self._back = block_transforms(2 * size, np.iscomplexobj(w))
         frames = np.zeros((n_out, channels, count, 2 * size), w.dtype)
         whole = taps // size
         frames[:, :, :whole, :size] = w[..., : whole * size].reshape(n_out, channels, whole, size)
         if whole < count:
             frames[:, :, whole, : taps - whole * size] = w[..., whole * size :]
-        spectra = self._there(frames)
+        spectra = self.transformed(frames)
         self.n_freq = spectra.shape[-1]
         # (F, groups, O/groups, count · C/groups), or that axis first: what is summed over
         spectra = spectra.reshape(groups, n_out // groups, channels, count, -1).transpose(4, 0, 1, 3, 2)
@@ -291,7 +309,7 @@ class _Parts:
             stop = line.shape[-1] - i * size
             frame = line[..., stop - 2 * size : stop]
             if frame.any():
-                self._put(i, self._there(frame))
+                self._put(i, self.transformed(frame))
 
     def allocate(self, batch: int) -> None:
         """Room for the spectra, each kept twice, so that all lie in a row wherever the newest is."""
@@ -312,8 +330,12 @@ class _Parts:
 
     def add(self, frame: np.ndarray) -> None:
         """A new block, the one before it in front: (B, C, 2·size)."""
+        self.put(self.transformed(frame))
+
+    def put(self, spectrum: np.ndarray) -> None:
+        """The spectrum (B, C, F) of a new block."""
         self._at = (self._at or self._kept) - 1
-        self._put(self._at, self._there(frame))
+        self._put(self._at, spectrum)
 
     def _put(self, at: int, spectrum: np.ndarray) -> None:
         batch, channels, n_freq = spectrum.shape
