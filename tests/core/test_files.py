@@ -462,6 +462,21 @@ def test_an_exception_leaves_what_resume_needs_and_nothing_else(stopped):
     assert not (stopped / ".y.flac.part").exists()
 
 
+@pytest.mark.parametrize("ending", ["ogg", "opus", "mp3", "caf"])
+@pytest.mark.parametrize("mode", ["full", "same"])
+def test_a_lossy_result_goes_on_to_identical_bytes_whatever_came_at_a_time(files, monkeypatch, ending, mode):
+    """An encoder's first portion decides its bytes: in a run as it comes, in a resumed one as it was kept."""
+    monkeypatch.setattr(file_job, "JOURNAL_S", 0)
+    sf.write(files / "x.wav", sound(20_000), RATE, "FLOAT")
+    call = {"block": 5000, "mode": mode}
+    conv_file(files / "x.wav", files / f"whole.{ending}", files / "h.wav", **call)
+    paths = (files / "x.wav", files / f"y.{ending}", files / "h.wav")
+    with pytest.raises(Stopped):
+        conv_file(*paths, progress=lambda done, total: stop(done - 10_000, total), **call)
+    assert conv_file(*paths, resume=True, **call).resumed_at > 0
+    assert digest(paths[1]) == digest(files / f"whole.{ending}")
+
+
 def test_without_a_journal_nothing_is_left(files):
     for options in ({"journal": False}, {}):  # the second ends before the first journal
         with pytest.raises(Stopped):
