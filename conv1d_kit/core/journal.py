@@ -90,8 +90,8 @@ class WorkFolder:
             with open(self._journal, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 record = json.loads(str(arrays["record"]))
                 state = {k.removeprefix("state."): arrays[k] for k in arrays.files if k != "record"}
-            kept = record["identity"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            kept = dict(record["identity"])
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise DataError(
                 f"{self._journal}: not a readable journal ({error}); leave resume out to begin anew"
             ) from error

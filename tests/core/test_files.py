@@ -504,9 +504,14 @@ def test_resume_of_another_source_or_a_spoilt_journal_is_refused(stopped):
     paths = (stopped / "x.wav", stopped / "y.flac", stopped / "h.wav")
     journal = stopped / ".y.flac.part" / "journal.npz"
     kept = journal.read_bytes()
-    journal.write_bytes(kept[:100])
-    with pytest.raises(DataError, match="not a readable journal"):
-        conv_file(*paths, block=500, resume=True)
+    for spoilt in (kept[:100], b"", b"text"):
+        journal.write_bytes(spoilt)
+        with pytest.raises(DataError, match="not a readable journal"):
+            conv_file(*paths, block=500, resume=True)
+    for record in ("[]", "null", '{"identity": 5}'):
+        np.savez(journal, record=np.array(record))
+        with pytest.raises(DataError, match="not a readable journal"):
+            conv_file(*paths, block=500, resume=True)
     journal.write_bytes(kept)
     sf.write(paths[0], sound(seed=5), RATE, "FLOAT")
     with pytest.raises(InputError, match="resume must have the source it began with"):
@@ -621,6 +626,25 @@ def test_too_little_room_is_said_before_the_work(files, monkeypatch):
     with pytest.raises(DataError, match=r"needs 0.00 GB of disk .*make room; journal=False"):
         conv_file(files / "x.wav", files / "y.wav", files / "h.wav")
     assert sorted(p.name for p in files.iterdir()) == ["h.wav", "x.wav"]
+
+
+@pytest.mark.parametrize("ending", ["flac", "npy"])
+@pytest.mark.parametrize("spoil", [os.unlink, lambda path: os.truncate(path, 1000)])
+def test_resume_without_the_samples_its_journal_counts_is_refused(files, monkeypatch, ending, spoil):
+    monkeypatch.setattr(file_job, "JOURNAL_S", 0)
+    paths = (files / "x.wav", files / f"y.{ending}", files / "h.wav")
+
+    def late(done, total):
+        time.sleep(0.05)  # for a journal each
+        stop(done - 2000, total)
+
+    with pytest.raises(Stopped):
+        conv_file(*paths, block=500, progress=late)
+    spoil(files / f".y.{ending}.part" / ("result" if ending == "npy" else "raw.npy"))
+    with pytest.raises(DataError, match=r"bytes that the journal counts, got .*; leave resume out"):
+        conv_file(*paths, block=500, resume=True)
+    assert not paths[1].exists()
+    assert conv_file(*paths, block=500).resumed_at == 0
 
 
 BAD = [
