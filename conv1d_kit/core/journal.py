@@ -40,7 +40,7 @@ class WorkFolder:
     """
 
     def __init__(self, dst):
-        self.dst = Path(os.fsdecode(dst))
+        self.dst = Path(os.path.realpath(os.fsdecode(dst)))  # a link stays one: what it names is written
         name = self.dst.name
         if len(os.fsencode(name)) > 200:  # names end at 255 bytes
             name = hashlib.sha256(os.fsencode(name)).hexdigest()

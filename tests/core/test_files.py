@@ -647,6 +647,28 @@ def test_resume_without_the_samples_its_journal_counts_is_refused(files, monkeyp
     assert conv_file(*paths, block=500).resumed_at == 0
 
 
+def test_a_pipe_or_device_is_never_replaced(files):
+    os.mkfifo(files / "pipe.wav")
+    for overwrite in (False, True):
+        with pytest.raises(
+            InputError, match="dst must be a regular file or a new name, got the device or pipe"
+        ):
+            conv_file(files / "x.wav", files / "pipe.wav", files / "h.wav", overwrite=overwrite)
+    assert (files / "pipe.wav").is_fifo()
+
+
+def test_a_link_stays_a_link_and_what_it_names_is_written(files):
+    (files / "there").mkdir()
+    os.symlink("there/y.wav", files / "link.wav")
+    os.symlink("none/y.wav", files / "broken.wav")
+    for overwrite in (False, True):
+        conv_file(files / "x.wav", files / "link.wav", files / "h.wav", overwrite=overwrite)
+        assert (files / "link.wav").is_symlink()
+        assert [p.name for p in (files / "there").iterdir()] == ["y.wav"]
+    with pytest.raises(InputError, match="dst must be in a folder that exists"):
+        conv_file(files / "x.wav", files / "broken.wav", files / "h.wav")
+
+
 BAD = [
     ({"kernel": np.zeros(9)}, InputError, "kernel must hold a tap other than 0, got 9 zeros"),
     ({"kernel": np.array([1.0, np.nan])}, InputError, "kernel must be finite, got nan at index 1"),
