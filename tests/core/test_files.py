@@ -345,9 +345,7 @@ def test_nan_in_an_array_reaches_what_sees_it_and_no_sound(tmp_path):
     assert (found == [[1, t] for t in range(3000, 3300)]).all()
     for options in ({"sample_rate": RATE, "kernel_rate": RATE}, {"peak": -1.0}):
         out = tmp_path / ("z.npy" if "peak" in options else "z.wav")
-        with pytest.raises(
-            DataError, match="its result must be finite to become sound or to be scaled, got nan"
-        ):
+        with pytest.raises(DataError, match="its result must be finite for sound and for peak, got nan"):
             conv_file(tmp_path / "x.npy", out, np.ones(300, np.float32), block=700, **options)
         assert not out.exists()
 
@@ -575,6 +573,17 @@ def test_nan_in_the_source_is_an_error_with_its_place(files):
     sf.write(files / "x.wav", x, RATE, "FLOAT")
     with pytest.raises(DataError, match=r"holds nan .* first at sample 3210 \(0.401 s\), channel 1"):
         conv_file(files / "x.wav", files / "y.wav", files / "h.wav", block=1000)
+    assert sorted(p.name for p in files.iterdir()) == ["h.wav", "x.wav"]
+
+
+@pytest.mark.parametrize("ending", ["wav", "npy"])
+def test_a_sound_whose_result_overflows_is_an_error(files, ending):
+    """A block with Inf is spoilt as a whole: an array with it would be wrong far from the large values."""
+    x = sound()
+    x[2000:2002] = 3e38
+    sf.write(files / "x.wav", x, RATE, "FLOAT")
+    with pytest.raises(DataError, match="its result must be finite"):
+        conv_file(files / "x.wav", files / f"y.{ending}", np.ones(9), kernel_rate=RATE)
     assert sorted(p.name for p in files.iterdir()) == ["h.wav", "x.wav"]
 
 
