@@ -551,6 +551,16 @@ def test_a_cut_source_gives_what_was_decoded_and_says_where_it_ends(tmp_path, fo
     assert not (tmp_path / ".y.wav.part").exists()
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("missing", [1, 300])
+def test_an_ogg_cut_within_its_last_page_is_not_whole(tmp_path, subtype, missing):
+    sf.write(tmp_path / "x.ogg", sound(40_000), RATE, format="OGG", subtype=subtype)
+    os.truncate(tmp_path / "x.ogg", os.path.getsize(tmp_path / "x.ogg") - missing)
+    with pytest.raises(DataError, match="truncated, the page that ends the stream is missing or cut"):
+        conv_file(tmp_path / "x.ogg", tmp_path / "y.wav", np.ones(3), kernel_rate=RATE)
+    assert (tmp_path / "y.wav").exists()
+
+
 def test_a_source_damaged_in_the_middle(tmp_path):
     x = sound(40_000)
     sf.write(tmp_path / "x.flac", x, RATE, "PCM_16")
