@@ -100,7 +100,7 @@ def convolve(
     if result.clipped:
         note(
             f"{result.clipped} samples were beyond what {result.subtype} holds and were limited "
-            f"(peak {result.peak:.3f}); --peak -1 scales down, --subtype FLOAT keeps them"
+            f"(peak {result.peak:.3f}); --peak -1 scales down, a .wav with --subtype FLOAT keeps them"
         )
 
     def show(console) -> None:

@@ -216,9 +216,10 @@ class FileJob:
 
     def _write(self, folder: WorkFolder, y: np.ndarray) -> None:
         largest = _largest(y)
-        if not math.isfinite(largest) and (self.target is not None or self.peak_db is not None):
+        must_be_finite = isinstance(self.reader, SoundReader) or self.target or self.peak_db is not None
+        if must_be_finite and not math.isfinite(largest):
             raise DataError(
-                f"{self.reader.name}: its result must be finite to become sound or to be scaled, got {largest} "
+                f"{self.reader.name}: its result must be finite for sound and for peak, got {largest} "
                 f"within {y.shape[1]} samples; look for NaN and for values near the largest float"
             )
         self.peak = max(self.peak, largest)

@@ -69,10 +69,13 @@ def check_paths(src: Any, dst: Any, kernel: Any, overwrite: bool) -> None:
                 raise InputError(f"dst must be another file than {role}, got {name} for both; name a new file")
         if place.is_dir() or not place.name:
             raise InputError(f"dst must name a file, got the folder {name}")
+        if place.exists() and not place.is_file():
+            raise InputError(f"dst must be a regular file or a new name, got the device or pipe {name}")
         if place.exists() and not overwrite:
             raise InputError(f"dst must not exist, got {name}; overwrite=True (--overwrite) replaces it")
-        if not place.parent.is_dir():
-            raise InputError(f"dst must be in a folder that exists, got {name}; make {place.parent} first")
+        parent = Path(os.path.realpath(place)).parent if place.is_symlink() else place.parent
+        if not parent.is_dir():
+            raise InputError(f"dst must be in a folder that exists, got {name}; make {parent} first")
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise

@@ -136,7 +136,7 @@ def conv_file(
         As libsndfile names them ("WAV", "PCM_24"); by default dst's ending and src's subtype, floats where the
         format has them for a lossy source.
     overwrite : bool
-        Replace dst where it exists.
+        Replace dst where it exists, never a device or pipe. Of a link, what it names is written.
     resume : bool
         Go on where an ended run with the same source, kernel and options was; from the start where none was.
         The bytes are those of a run without a break, by every format.

@@ -40,7 +40,7 @@ class WorkFolder:
     """
 
     def __init__(self, dst):
-        self.dst = Path(os.fsdecode(dst))
+        self.dst = Path(os.path.realpath(os.fsdecode(dst)))  # a link stays one: what it names is written
         name = self.dst.name
         if len(os.fsencode(name)) > 200:  # names end at 255 bytes
             name = hashlib.sha256(os.fsencode(name)).hexdigest()
@@ -90,8 +90,8 @@ class WorkFolder:
             with open(self._journal, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 record = json.loads(str(arrays["record"]))
                 state = {k.removeprefix("state."): arrays[k] for k in arrays.files if k != "record"}
-            kept = record["identity"]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            kept = dict(record["identity"])
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise DataError(
                 f"{self._journal}: not a readable journal ({error}); leave resume out to begin anew"
             ) from error

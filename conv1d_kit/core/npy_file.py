@@ -152,6 +152,11 @@ class NpyWriter:
         Shape (N,), for one channel.
     resume_at : int
         Frames that stand there already; 0 writes anew.
+
+    Raises
+    ------
+    DataError
+        If fewer frames stand there than `resume_at`.
     """
 
     def __init__(
@@ -169,6 +174,8 @@ class NpyWriter:
         self.path, self.frames, self.clipped = path, resume_at, 0
         self._dtype, self._channels, self._is_vector = np.dtype(dtype), channels, is_vector
         self._rows = frames if channels > 1 else None
+        if resume_at:
+            self._refuse_short(resume_at)
         self._file = open(path, "r+b" if resume_at else "wb", buffering=0)  # noqa: SIM115
         if self._rows is None:
             self._file.truncate(_HEADER + resume_at * channels * self._dtype.itemsize)
@@ -199,6 +206,17 @@ class NpyWriter:
 
     def abort(self) -> None:
         self._file.close()
+
+    def _refuse_short(self, frames: int) -> None:
+        """What is missing would be read as zeros."""
+        last = frames * self._channels if self._rows is None else (self._channels - 1) * self._rows + frames
+        needed = _HEADER + last * self._dtype.itemsize
+        there = os.path.getsize(self.path) if os.path.exists(self.path) else 0
+        if there < needed:
+            raise DataError(
+                f"{shown_path(self.path)}: must hold the {needed} bytes that the journal counts, got {there}; "
+                "leave resume out to begin anew"
+            )
 
     def _put(self, at: int, values: np.ndarray) -> None:
         self._file.seek(_HEADER + at * self._dtype.itemsize)

@@ -49,13 +49,17 @@ def set_serial(path, serial: int) -> None:
 
 
 def has_last_page(path) -> bool:
-    """Whether the last page says that it is the last (RFC 3533, section 6)."""
+    """Whether the last page says that it is the last, and is there as a whole (RFC 3533, section 6)."""
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 2 * _LONGEST))
         end = file.read()
     at = end.rfind(b"OggS")
-    return at >= 0 and len(end) > at + 5 and bool(end[at + 5] & _LAST)
+    page = end[at:] if at >= 0 else b""
+    if len(page) < 27 or not page[5] & _LAST:
+        return False
+    segments = page[27 : 27 + page[26]]
+    return len(segments) == page[26] and len(page) >= 27 + len(segments) + sum(segments)
 
 
 def _checksums(change: int) -> list[int]:

@@ -189,7 +189,7 @@ class SoundReader:
         if self.frames is not None and done < tolerance * self.frames:
             return f"truncated, {done} of the {self.frames} samples its header promises"
         if self._file.format == "OGG" and not has_last_page(self.path):
-            return "truncated, the page that ends the stream is missing"
+            return "truncated, the page that ends the stream is missing or cut"
         return None
 
     def _refuse_not_finite(self, x: np.ndarray, offset: int) -> None:

@@ -73,6 +73,8 @@ class SoundWriter:
         lossy = not target.frame_bytes and target.bits is None
         # soundfile ends the process at a minute of Ogg Vorbis in one call
         self._most = target.sample_rate if lossy else 1 << 20
+        # how frames are portioned changes a lossy encoder's bytes: such get always so many, and the rest waits
+        self._held: np.ndarray | None = np.zeros((0, target.channels), np.float32) if lossy else None
         bits = target.bits
         self._full = None if bits is None else 2.0 ** (bits - 1)  # steps from 0 to full scale
         self._is_bounded = bits is None and target.subtype not in ("FLOAT", "DOUBLE", "VORBIS")
@@ -95,14 +97,14 @@ class SoundWriter:
             y = self.rounded(y, largest)
         elif self._is_bounded and _magnitude(y, largest) > 1:
             self.clipped += int(np.count_nonzero(np.abs(y) > 1))
-        for start in range(0, len(y), self._most):
-            try:
-                self._file.write(y[start : start + self._most])
-            except (RuntimeError, AssertionError) as error:  # soundfile asserts that all went out
-                raise OSError(*_write_error(self.path, error)) from error
         self.frames += len(y)
         if self.target.format == "OGG":
             self._hash = zlib.crc32(y, self._hash)
+        if self._held is not None:
+            y = np.concatenate([self._held, y]) if len(self._held) else y
+            ready = len(y) // self._most * self._most
+            y, self._held = y[:ready], y[ready:].copy()
+        self._put(y)
 
     def rounded(self, y: np.ndarray, largest: float | None = None) -> np.ndarray:
         """Integers whose upper bits the subtype takes: libsndfile rounds floats down where it limits them."""
@@ -120,6 +122,8 @@ class SoundWriter:
 
     def close(self) -> None:
         """Write the header's sizes, then look whether all is there: libsndfile does not say so."""
+        if self._held is not None:
+            self._put(self._held)
         self._file.close()
         if self.target.format == "MP3":
             return
@@ -137,6 +141,13 @@ class SoundWriter:
 
     def abort(self) -> None:
         self._file.close()
+
+    def _put(self, y: np.ndarray) -> None:
+        for start in range(0, len(y), self._most):
+            try:
+                self._file.write(y[start : start + self._most])
+            except (RuntimeError, AssertionError) as error:  # soundfile asserts that all went out
+                raise OSError(*_write_error(self.path, error)) from error
 
 
 def choose_target(

@@ -345,9 +345,7 @@ def test_nan_in_an_array_reaches_what_sees_it_and_no_sound(tmp_path):
     assert (found == [[1, t] for t in range(3000, 3300)]).all()
     for options in ({"sample_rate": RATE, "kernel_rate": RATE}, {"peak": -1.0}):
         out = tmp_path / ("z.npy" if "peak" in options else "z.wav")
-        with pytest.raises(
-            DataError, match="its result must be finite to become sound or to be scaled, got nan"
-        ):
+        with pytest.raises(DataError, match="its result must be finite for sound and for peak, got nan"):
             conv_file(tmp_path / "x.npy", out, np.ones(300, np.float32), block=700, **options)
         assert not out.exists()
 
@@ -462,6 +460,21 @@ def test_an_exception_leaves_what_resume_needs_and_nothing_else(stopped):
     assert not (stopped / ".y.flac.part").exists()
 
 
+@pytest.mark.parametrize("ending", ["ogg", "opus", "mp3", "caf"])
+@pytest.mark.parametrize("mode", ["full", "same"])
+def test_a_lossy_result_goes_on_to_identical_bytes_whatever_came_at_a_time(files, monkeypatch, ending, mode):
+    """An encoder's first portion decides its bytes: in a run as it comes, in a resumed one as it was kept."""
+    monkeypatch.setattr(file_job, "JOURNAL_S", 0)
+    sf.write(files / "x.wav", sound(20_000), RATE, "FLOAT")
+    call = {"block": 5000, "mode": mode}
+    conv_file(files / "x.wav", files / f"whole.{ending}", files / "h.wav", **call)
+    paths = (files / "x.wav", files / f"y.{ending}", files / "h.wav")
+    with pytest.raises(Stopped):
+        conv_file(*paths, progress=lambda done, total: stop(done - 10_000, total), **call)
+    assert conv_file(*paths, resume=True, **call).resumed_at > 0
+    assert digest(paths[1]) == digest(files / f"whole.{ending}")
+
+
 def test_without_a_journal_nothing_is_left(files):
     for options in ({"journal": False}, {}):  # the second ends before the first journal
         with pytest.raises(Stopped):
@@ -489,9 +502,14 @@ def test_resume_of_another_source_or_a_spoilt_journal_is_refused(stopped):
     paths = (stopped / "x.wav", stopped / "y.flac", stopped / "h.wav")
     journal = stopped / ".y.flac.part" / "journal.npz"
     kept = journal.read_bytes()
-    journal.write_bytes(kept[:100])
-    with pytest.raises(DataError, match="not a readable journal"):
-        conv_file(*paths, block=500, resume=True)
+    for spoilt in (kept[:100], b"", b"text"):
+        journal.write_bytes(spoilt)
+        with pytest.raises(DataError, match="not a readable journal"):
+            conv_file(*paths, block=500, resume=True)
+    for record in ("[]", "null", '{"identity": 5}'):
+        np.savez(journal, record=np.array(record))
+        with pytest.raises(DataError, match="not a readable journal"):
+            conv_file(*paths, block=500, resume=True)
     journal.write_bytes(kept)
     sf.write(paths[0], sound(seed=5), RATE, "FLOAT")
     with pytest.raises(InputError, match="resume must have the source it began with"):
@@ -533,6 +551,16 @@ def test_a_cut_source_gives_what_was_decoded_and_says_where_it_ends(tmp_path, fo
     assert not (tmp_path / ".y.wav.part").exists()
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("missing", [1, 300])
+def test_an_ogg_cut_within_its_last_page_is_not_whole(tmp_path, subtype, missing):
+    sf.write(tmp_path / "x.ogg", sound(40_000), RATE, format="OGG", subtype=subtype)
+    os.truncate(tmp_path / "x.ogg", os.path.getsize(tmp_path / "x.ogg") - missing)
+    with pytest.raises(DataError, match="truncated, the page that ends the stream is missing or cut"):
+        conv_file(tmp_path / "x.ogg", tmp_path / "y.wav", np.ones(3), kernel_rate=RATE)
+    assert (tmp_path / "y.wav").exists()
+
+
 def test_a_source_damaged_in_the_middle(tmp_path):
     x = sound(40_000)
     sf.write(tmp_path / "x.flac", x, RATE, "PCM_16")
@@ -555,6 +583,17 @@ def test_nan_in_the_source_is_an_error_with_its_place(files):
     sf.write(files / "x.wav", x, RATE, "FLOAT")
     with pytest.raises(DataError, match=r"holds nan .* first at sample 3210 \(0.401 s\), channel 1"):
         conv_file(files / "x.wav", files / "y.wav", files / "h.wav", block=1000)
+    assert sorted(p.name for p in files.iterdir()) == ["h.wav", "x.wav"]
+
+
+@pytest.mark.parametrize("ending", ["wav", "npy"])
+def test_a_sound_whose_result_overflows_is_an_error(files, ending):
+    """A block with Inf is spoilt as a whole: an array with it would be wrong far from the large values."""
+    x = sound()
+    x[2000:2002] = 3e38
+    sf.write(files / "x.wav", x, RATE, "FLOAT")
+    with pytest.raises(DataError, match="its result must be finite"):
+        conv_file(files / "x.wav", files / f"y.{ending}", np.ones(9), kernel_rate=RATE)
     assert sorted(p.name for p in files.iterdir()) == ["h.wav", "x.wav"]
 
 
@@ -606,6 +645,47 @@ def test_too_little_room_is_said_before_the_work(files, monkeypatch):
     with pytest.raises(DataError, match=r"needs 0.00 GB of disk .*make room; journal=False"):
         conv_file(files / "x.wav", files / "y.wav", files / "h.wav")
     assert sorted(p.name for p in files.iterdir()) == ["h.wav", "x.wav"]
+
+
+@pytest.mark.parametrize("ending", ["flac", "npy"])
+@pytest.mark.parametrize("spoil", [os.unlink, lambda path: os.truncate(path, 1000)])
+def test_resume_without_the_samples_its_journal_counts_is_refused(files, monkeypatch, ending, spoil):
+    monkeypatch.setattr(file_job, "JOURNAL_S", 0)
+    paths = (files / "x.wav", files / f"y.{ending}", files / "h.wav")
+
+    def late(done, total):
+        time.sleep(0.05)  # for a journal each
+        stop(done - 2000, total)
+
+    with pytest.raises(Stopped):
+        conv_file(*paths, block=500, progress=late)
+    spoil(files / f".y.{ending}.part" / ("result" if ending == "npy" else "raw.npy"))
+    with pytest.raises(DataError, match=r"bytes that the journal counts, got .*; leave resume out"):
+        conv_file(*paths, block=500, resume=True)
+    assert not paths[1].exists()
+    assert conv_file(*paths, block=500).resumed_at == 0
+
+
+def test_a_pipe_or_device_is_never_replaced(files):
+    os.mkfifo(files / "pipe.wav")
+    for overwrite in (False, True):
+        with pytest.raises(
+            InputError, match="dst must be a regular file or a new name, got the device or pipe"
+        ):
+            conv_file(files / "x.wav", files / "pipe.wav", files / "h.wav", overwrite=overwrite)
+    assert (files / "pipe.wav").is_fifo()
+
+
+def test_a_link_stays_a_link_and_what_it_names_is_written(files):
+    (files / "there").mkdir()
+    os.symlink("there/y.wav", files / "link.wav")
+    os.symlink("none/y.wav", files / "broken.wav")
+    for overwrite in (False, True):
+        conv_file(files / "x.wav", files / "link.wav", files / "h.wav", overwrite=overwrite)
+        assert (files / "link.wav").is_symlink()
+        assert [p.name for p in (files / "there").iterdir()] == ["y.wav"]
+    with pytest.raises(InputError, match="dst must be in a folder that exists"):
+        conv_file(files / "x.wav", files / "broken.wav", files / "h.wav")
 
 
 BAD = [
