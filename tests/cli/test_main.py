@@ -144,3 +144,9 @@ def test_bench_asks_for_its_place_before_it_measures(run, monkeypatch, tmp_path,
     assert words in err
     assert out == ""
     assert (tmp_path / "file.txt").read_text() == "mine"
+
+
+def test_the_package_runs_as_a_module():
+    run = subprocess.run([sys.executable, "-m", "conv1d_kit", "--help"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "convolve" in run.stdout
