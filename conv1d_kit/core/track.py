@@ -86,7 +86,7 @@ class Track:
     @property
     def reach(self) -> int:
         """How many samples before those that the next output sees may yet be read."""
-        return self._engine.reach if self._engine is not None else 0
+        return self._engine.reach + self._stride if self._engine is not None else 0
 
     @property
     def state(self) -> list[int]:

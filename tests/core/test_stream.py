@@ -209,6 +209,16 @@ def test_without_latency_every_output_comes_with_the_last_sample_it_sees(padding
         assert count == max(0, (n + low - 9) // stride + 1)
 
 
+@pytest.mark.parametrize("partition", ["none", "uniform", "nonuniform", "auto"])
+@pytest.mark.parametrize("taps", [1, 5, 300])
+def test_a_stride_beyond_the_kernel_leaves_samples_out(taps, partition):
+    rng = np.random.default_rng(16)
+    x, w = rng.standard_normal((1, 60_000)), rng.standard_normal((1, 1, taps))
+    stream = ConvStream(w, stride=1_000, partition=partition)
+    got = run(stream, x, rng.integers(1, 2_000, 55))
+    np.testing.assert_allclose(got, conv(x, w, stride=1_000), atol=1e-11)
+
+
 @pytest.mark.parametrize("stride", [1, 3])
 def test_latency_counts_the_samples_an_output_may_wait(stride):
     stream = ConvStream(np.ones((1, 1, 9)), padding="causal", stride=stride, latency=20)
