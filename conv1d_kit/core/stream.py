@@ -158,15 +158,14 @@ class ConvStream:
             found = self._at_once(chunk)
             if found is not None:
                 return found
-        with torch.no_grad():
-            x = self._entered(chunk)
-            undo = self._undo()
-            try:
-                y = self._taken(x)
-            except BaseException:  # an option of `conv` refuses what has come, or Ctrl-C
-                undo()
-                raise
-            return self._leave(y if self._batched else y[0])
+        undo = self._undo()
+        try:
+            with torch.no_grad():
+                y = self._taken(self._entered(chunk))
+        except BaseException:  # an option of `conv` refuses what has come, or Ctrl-C
+            undo()
+            raise
+        return self._leave(y if self._batched else y[0])
 
     def prepare(self, chunk: Any) -> None:
         """Do now what a first chunk like this one would have to wait for; its numbers do not count.
@@ -197,21 +196,27 @@ class ConvStream:
         Raises
         ------
         InputError
-            If the stream was flushed before, or its signal is too short for its padding mode.
+            If the stream was flushed before, or its signal is too short for its padding mode; then more may be
+            pushed.
         """
-        with torch.no_grad():
-            self._refuse_ended("flush")
-            if self._kind is None:
-                nothing = self._w.new_zeros((self._w.shape[1] * self._groups, *self._spans[:-1], 0))
-                self._begin(nothing)
-                self._taken(nothing[None])
-            y = self._rest() if self._history is not None else self._whole()
-            self._ended = True
-            return self._leave(y if self._batched else y[0])
+        self._refuse_ended("flush")
+        undo = self._undo()
+        try:
+            with torch.no_grad():
+                if self._kind is None:
+                    nothing = self._w.new_zeros((self._w.shape[1] * self._groups, *self._spans[:-1], 0))
+                    self._begin(nothing)
+                    self._taken(nothing[None])
+                y = self._rest() if self._history is not None else self._whole()
+        except BaseException:
+            undo()
+            raise
+        self._ended = True
+        return self._leave(y if self._batched else y[0])
 
     def reset(self) -> None:
         """Ready for another signal, of any kind, with the kernel that was set last."""
-        if self._kind is not None:
+        if self._kind is not None and self._tracks:
             self._spare = (self._tracks[-1], self._kind)  # its spectra serve once more
         self._quick: tuple[tuple[int, ...], np.dtype] | None = (
             None  # kind of chunks that may take the short way
@@ -327,7 +332,12 @@ class ConvStream:
         n = chunk.shape[-1]
         if not history.has_room(n):
             self._forget()
-        y = self._tracks[0].at_once(history, chunk if self._batched else chunk[None], self._emitted)
+        last = history.last
+        try:
+            y = self._tracks[0].at_once(history, chunk if self._batched else chunk[None], self._emitted)
+        except BaseException:
+            history.last = last
+            raise
         if y is None:
             return None
         self._received += n
@@ -364,6 +374,8 @@ class ConvStream:
 
     def _undo(self) -> Callable[[], None]:
         """What brings the stream back to where it stands now."""
+        if self._kind is None:
+            return self.reset
         history, pending, first, received = self._history, self._pending, self._border.state, self._received
         last = 0 if history is None else history.last
 

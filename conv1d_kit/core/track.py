@@ -164,8 +164,9 @@ class Track:
         if engine is None or not engine.is_between_blocks:
             return None
         history.append(chunk)
+        self._fed = NOWHERE  # where an engine stands that was interrupted
         y = engine.push(chunk)
-        self._fed += n
+        self._fed = history.last
         if math.isfinite(abs(y[..., -1].sum())):  # what is not finite spoils all of a block
             return y
         self._refuse_engine()
@@ -211,14 +212,14 @@ class Track:
             engine = self._start(layout, history, due, 0)
             if engine is None:
                 return None
-        skipped = due - self._fed
-        y = engine.push(self._numbers(history, self._fed, stop))
+        fed, self._fed = self._fed, NOWHERE  # where an engine stands that is interrupted
+        y = engine.push(self._numbers(history, fed, stop))
         self._fed = stop
         if not _is_finite(y):
             self._refuse_engine()
             return None
         self._block = stop - due if self.bias is None and stop - due == layout.block else -1
-        y = np.ascontiguousarray(y if self._stride == 1 else y[..., skipped :: self._stride])
+        y = np.ascontiguousarray(y if self._stride == 1 else y[..., due - fed :: self._stride])
         return self._biased(torch.from_numpy(y))
 
     def _refuse_engine(self) -> None:

@@ -17,6 +17,7 @@ from scipy.signal import lfilter, oaconvolve
 
 from conv1d_kit import ConvStream, conv, depthwise_conv
 from conv1d_kit.core.padding import NAMED_PADDINGS, PADDINGS
+from conv1d_kit.core.partitioned import Partitioned
 from conv1d_kit.core.precision import normwise_bound
 from conv1d_kit.errors import InputError, InputTypeError
 
@@ -317,6 +318,46 @@ def test_a_sum_that_does_not_fit_leaves_the_stream_as_it_was(start):
     np.testing.assert_array_equal(
         got, conv(np.ones((1, start + 4), np.int8), np.ones((1, 1, 4), np.int8), padding="causal")
     )
+
+
+@pytest.mark.parametrize("option", [{"nan": "raise"}, {"precision": "exact"}])
+@pytest.mark.parametrize("padding", ["causal", ((0, 0),)])
+def test_a_first_chunk_that_is_refused_says_nothing_of_the_signals_kind(option, padding):
+    w = np.ones((1, 1, 3), np.int8 if "precision" in option else float)
+    stream = ConvStream(w, padding=padding, **option)
+    with pytest.raises(InputError):
+        stream.push(np.full((2, 1, 4), 100, np.int8) if "precision" in option else np.full((2, 1, 4), np.nan))
+    assert stream.state["position"].tolist() == [0] * 5
+    np.testing.assert_array_equal(stream.push(np.ones((1, 4), w.dtype))[:, -2:], [[3, 3]])
+
+
+def test_an_end_that_is_refused_leaves_the_stream_as_it_was():
+    w = np.array([[[0, 1, 1, 1]]], np.int8)
+    stream = ConvStream(w, padding=((0, 3),), padding_mode="replicate", precision="exact")
+    stream.push(np.array([[0, 0, 0, 100]], np.int8))
+    for _ in range(2):
+        with pytest.raises(InputError, match="must fit into"):
+            stream.flush()
+    np.testing.assert_array_equal(stream.push(np.array([[-100, 1, 1]], np.int8)), [[0, 1, -98]])
+    np.testing.assert_array_equal(stream.flush(), [[3, 3, 3]])
+
+
+@pytest.mark.parametrize("interrupted", [64, 30])
+def test_what_is_interrupted_leaves_the_stream_as_it_was(monkeypatch, interrupted):
+    rng = np.random.default_rng(17)
+    x, w = rng.standard_normal((1, 6_400)), rng.standard_normal((1, 1, 900))
+    stream = ConvStream(w, padding="causal", partition="uniform")
+    parts = [stream.push(x[:, i : i + 64]) for i in range(0, 640, 64)]
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Partitioned, "_block_done", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            stream.push(x[:, 640 : 640 + interrupted])
+    parts += [stream.push(x[:, i : i + 64]) for i in range(640, 6_400, 64)]
+    np.testing.assert_allclose(np.concatenate(parts, -1), conv(x, w, padding="causal"), atol=1e-11)
 
 
 def test_torch_in_torch_out_in_any_mode_and_without_gradients():
