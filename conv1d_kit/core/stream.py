@@ -296,8 +296,33 @@ class ConvStream:
 
     @state.setter
     def state(self, saved: dict[str, Any]) -> None:
-        t = self._checked_state(saved)
+        tensors, before = self._checked_state(saved), dict(self.__dict__)
+        try:
+            self._restore(tensors)
+        except BaseException as error:
+            self.__dict__ = before
+            if isinstance(error, KeyError):
+                raise InputError(
+                    f"state must be what another stream's state gave, got one without {error}"
+                ) from None
+            raise
+
+    def __repr__(self) -> str:
+        return f"ConvStream(w {_named(self._w)}, {self._received} samples in, {self._emitted} outputs out)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or what pickle keeps: the arguments and the state."""
+        bias = None if self._bias is None else self._leave(self._bias)
+        options = {
+            **self._given, "flip": self._flip, "block": self._block, "latency": self._asked_latency,
+            "partition": self._partition,
+        }  # fmt: skip
+        return _made, (type(self), self._leave(self._oriented(self._w)), bias, options, self.state)
+
+    def _restore(self, t: dict[str, torch.Tensor]) -> None:
+        """Stand as a state says."""
         self.reset()
+        self._spare = None  # stays as it is, should this fail
         self._received, self._emitted, known, batched, ended = t["position"].tolist()
         self._batched, self._ended = bool(batched), bool(ended)
         if not known:
@@ -317,9 +342,6 @@ class ConvStream:
             for i, track in enumerate(self._tracks):
                 if self._history is not None:
                     track.restore(t[f"engine{i}"].tolist(), self._history)
-
-    def __repr__(self) -> str:
-        return f"ConvStream(w {_named(self._w)}, {self._received} samples in, {self._emitted} outputs out)"
 
     def _at_once(self, chunk: Any) -> np.ndarray | None:
         """What `push` gives where nothing is left to ask: the short way of real time."""
@@ -549,6 +571,12 @@ class ConvStream:
                 f"state must be of a stream with w {_named(self._w)}, got one with w {_named(kernel)}"
             )
         return tensors
+
+
+def _made(kind: type[ConvStream], w: Any, bias: Any, options: dict[str, Any], state: dict) -> ConvStream:
+    stream = kind(w, bias, **options)
+    stream.state = state
+    return stream
 
 
 def _spans(w: torch.Tensor, dilation: Any) -> tuple[int, ...]:

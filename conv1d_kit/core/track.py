@@ -91,15 +91,20 @@ class Track:
     @property
     def state(self) -> list[int]:
         """The first output that sees only finite numbers; an engine's samples fed, phase and layout."""
-        engine = [] if self._engine is None or self._fed == NOWHERE else [self._fed, self._engine.phase]
-        return [self._exact_from, *engine, *(self._engine.layout if self._engine and engine else ())]
+        engine = self._engine
+        return [self._exact_from, *((self._fed, engine.phase, *engine.layout) if engine is not None else ())]
 
     def restore(self, state: list[int], history: History) -> None:
         """Stand as `state` says."""
         self._engine, (self._exact_from, *engine) = None, state
         if engine:
             fed, phase, *layout = engine
-            self._start(Layout(*layout), history, fed, phase)
+            if fed < history.first:  # one that waits for the chunks it suits
+                self._engine = Partitioned(
+                    to_numpy(self._response()), self.setting.geometry.groups, Layout(*layout)
+                )
+            else:
+                self._start(Layout(*layout), history, fed, phase)
 
     def rest(self) -> None:
         """Ready for another signal of the same kind."""

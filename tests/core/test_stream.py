@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import subprocess
 import sys
 import threading
@@ -607,6 +609,47 @@ def test_a_kernel_to_change_to_must_fit():
         stream.set_kernel(np.ones((1, 1, 4)), crossfade=-1)
     with pytest.raises(InputError, match="crossfade must be 0 for int64"):
         ConvStream(np.ones((1, 1, 4), int)).set_kernel(np.ones((1, 1, 4), int), crossfade=3)
+
+
+@pytest.mark.parametrize("missing", ["history", "engine0", "fade0"])
+def test_a_state_that_lacks_something_leaves_the_stream_as_it_was(missing):
+    rng = np.random.default_rng(18)
+    x, w = rng.standard_normal((1, 2_000)), rng.standard_normal((1, 1, 900))
+    stream = ConvStream(w, padding="causal", partition="uniform")
+    parts = [stream.push(x[:, :64]), stream.push(x[:, 64:128])]
+    saved = stream.state
+    del saved[missing]
+    with pytest.raises(InputError, match=f"without '{missing}'"):
+        stream.state = saved
+    parts += [stream.push(x[:, i : i + 64]) for i in range(128, 2_000, 64)]
+    np.testing.assert_allclose(np.concatenate(parts, -1), conv(x, w, padding="causal"), atol=1e-11)
+
+
+def test_a_state_taken_after_prepare_or_between_two_ways_goes_on_bit_for_bit():
+    rng = np.random.default_rng(19)
+    x, w = rng.standard_normal((1, 200_000)), rng.standard_normal((1, 1, 3_000))
+    stream, other = ConvStream(w, padding="causal"), ConvStream(w, padding="causal")
+    stream.prepare(x[:, :64])
+    at = 0
+    for sizes in ([100] * 20, [150_000], [90] * 20):
+        other.state = stream.state
+        for n in sizes:
+            chunk = x[:, at : at + n]
+            np.testing.assert_array_equal(other.push(chunk), stream.push(chunk))
+            at += n
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
+@pytest.mark.parametrize("partition", ["none", "nonuniform"])
+def test_a_copy_of_a_stream_goes_on_by_itself(copied, partition):
+    rng = np.random.default_rng(20)
+    x, w, bias = rng.standard_normal((1, 6_000)), rng.standard_normal((1, 1, 900)), np.ones(1)
+    stream = ConvStream(w, bias, padding="causal", flip=True, partition=partition)
+    head = [stream.push(x[:, i : i + 64]) for i in range(0, 640, 64)]
+    rest = [[s.push(x[:, i : i + 70]) for i in range(640, 6_000, 70)] for s in (copied(stream), stream)]
+    np.testing.assert_array_equal(np.concatenate(rest[0], -1), np.concatenate(rest[1], -1))
+    got, wanted = np.concatenate([*head, *rest[0]], -1), conv(x, w, bias, padding="causal", flip=True)
+    np.testing.assert_allclose(got, wanted, atol=1e-11)
 
 
 def test_a_state_must_be_of_such_a_stream():
