@@ -178,15 +178,13 @@ class ConvStream:
         InputError, InputTypeError
             As `push`.
         """
-        with torch.no_grad():
-            x = self._entered(chunk)
-            if self._received or not x.shape[-1]:
-                return
-            self._taken(x[..., :0])
-            if self._history is not None:
-                self._history.reserve(x.shape[-1])
-            for track in self._tracks:
-                track.prepare(-(-x.shape[-1] // self._stride))
+        undo = self._undo()
+        try:
+            with torch.no_grad():
+                self._prepare(self._entered(chunk))
+        except BaseException:
+            undo()
+            raise
 
     def flush(self) -> Any:
         """The outputs that are left: the signal has ended, and what stands behind it is padding.
@@ -366,22 +364,37 @@ class ConvStream:
         self._emitted += n
         return y if self._batched else y[0]
 
+    def _prepare(self, x: torch.Tensor) -> None:
+        if self._received:
+            return
+        self._hear(x[..., :0])
+        if not x.shape[-1]:
+            return
+        if self._history is not None:
+            self._history.reserve(x.shape[-1])
+        for track in self._tracks:
+            track.prepare(-(-x.shape[-1] // self._stride))
+
     def _taken(self, x: torch.Tensor) -> torch.Tensor:
         """Outputs that are ready with the next samples x (B, C, *lead, n)."""
+        self._hear(x)
+        return self._nothing if self._history is None else self._ready(gated=bool(self._asked_latency))
+
+    def _hear(self, x: torch.Tensor) -> None:
+        """Keep the next samples, behind what is padded before the first as soon as that is known."""
         self._received += x.shape[-1]
         self._border.see(x)
         if self._history is None:
             self._pending = [*self._pending, x.clone()]
             if self._waits_for_end:
-                return self._nothing
+                return
             seen = self._pending[0] if len(self._pending) == 1 else torch.cat(self._pending, -1)
             before = self._border.before(seen)
             if before is None:
-                return self._nothing
+                return
             self._history, self._pending = History(before), []
             x = seen
         self._history.append(x)
-        return self._ready(gated=bool(self._asked_latency))
 
     def _take_incoming(self) -> None:
         """The kernel that `set_kernel` left."""

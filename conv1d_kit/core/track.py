@@ -75,7 +75,8 @@ class Track:
         self._exact_from = 0  # the first output that sees nothing but finite numbers
         plain = all(setting.options[name] == value for name, value in PLAIN.items())
         spectral = plain and self._dtype in SPECTRAL and bool(w.isfinite().all())
-        self._may_part = spectral and x.is_cpu and x.ndim == 3 and setting.options["method"] != "direct"
+        one_axis = x.ndim == 3 and 0 not in self._lead
+        self._may_part = spectral and x.is_cpu and one_axis and setting.options["method"] != "direct"
         self._is_plain, self._n_fft = plain, 0
         self._spectra: list[torch.Tensor] | None = None
         self.grid = setting.grid or GRID

@@ -697,6 +697,30 @@ def test_a_prepared_stream_gives_the_same(n):
         ready.prepare(np.zeros((3, n)))
 
 
+@pytest.mark.parametrize("n", [0, 1, 64])
+def test_prepare_swallows_no_output_of_a_pad_longer_than_the_kernel(n):
+    x, w = np.random.default_rng(21).standard_normal((1, 500)), np.ones((1, 1, 50))
+    options = {"padding": ((170, 90),)}
+    for sizes in ([0, 64], [64]):
+        stream = ConvStream(w, **options)
+        stream.prepare(x[:, :n])
+        np.testing.assert_allclose(run(stream, x, sizes), conv(x, w, **options), atol=1e-11)
+
+
+def test_a_stream_prepared_for_nothing_may_end():
+    stream = ConvStream(np.ones((1, 1, 3)), padding="full")
+    stream.prepare(np.zeros((1, 0)))
+    np.testing.assert_array_equal(stream.flush(), np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize("partition", ["auto", "none", "uniform", "nonuniform"])
+def test_a_batch_of_none_passes(partition):
+    w = np.ones((2, 1, 900))
+    stream = ConvStream(w, padding="causal", partition=partition)
+    stream.prepare(np.zeros((0, 1, 64)))
+    assert run(stream, np.zeros((0, 1, 2_000)), [64] * 20).shape == (0, 2, 2_000)
+
+
 def test_a_kernel_may_be_set_from_another_thread():
     rng = np.random.default_rng(13)
     x, old, new = rng.standard_normal((1, 64_000)), *(rng.standard_normal((1, 1, 9_000)) for _ in range(2))
