@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any
@@ -53,7 +54,8 @@ class ConvStream:
     Notes
     -----
     No gradients. Signals on other devices, of integers or half precision, and of more than one spatial axis go
-    by "none". Memory is bounded by the kernel and the longest chunk. One stream serves one thread.
+    by "none". Memory is bounded by the kernel and the longest chunk. One stream serves one thread, `set_kernel`
+    aside. A copy, or what pickle gives back, goes on by itself from where the stream stood.
 
     Raises
     ------
@@ -225,7 +227,8 @@ class ConvStream:
         self._history: History | None = None  # of the padded signal
         self._received = self._emitted = 0  # samples, outputs
         self._tracks: list[Track] = []  # more than one while kernels fade into each other
-        self._incoming: tuple[Track, torch.Tensor] | None = None  # the next one, and its `_share`
+        # the next one, and its `_share`; a deque, since another thread may put it there at any moment
+        self._incoming: deque[tuple[Track, torch.Tensor]] = deque(maxlen=1)
         self._fades: list[
             tuple[int, torch.Tensor]
         ] = []  # outputs each track has faded in for, and its `_share`
@@ -240,7 +243,8 @@ class ConvStream:
         w : array or Tensor [shape=(C_out, C_in / groups, *kernel)]
             At most as long as the first one; a shorter last axis counts as zeros at its far end.
         crossfade : int >= 0, outputs
-            How long both are heard, the old one fading by cos², the new one coming by sin²; 0: a sudden change.
+            How long both are heard, the old one fading by cos², the new one coming by sin²; 0: a sudden change,
+            as before the first chunk, when nothing has been heard.
 
         Raises
         ------
@@ -267,7 +271,7 @@ class ConvStream:
                 return
             track = self._new_track(self._w)
             track.cut_like(self._tracks[-1])
-            self._incoming = (track, self._share(int(crossfade)))
+            self._incoming.append((track, self._share(int(crossfade))))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -347,7 +351,7 @@ class ConvStream:
         (shape, dtype), history = self._quick, self._history
         if type(chunk) is not np.ndarray or chunk.dtype != dtype or chunk.shape[:-1] != shape:
             return None
-        if history is None or self._ended or self._incoming is not None or len(self._tracks) > 1:
+        if history is None or self._ended or self._incoming or len(self._tracks) > 1:
             return None
         n = chunk.shape[-1]
         if not history.has_room(n):
@@ -398,9 +402,8 @@ class ConvStream:
 
     def _take_incoming(self) -> None:
         """The kernel that `set_kernel` left."""
-        while self._incoming is not None:
-            track, share = self._incoming
-            self._incoming = None
+        while self._incoming:
+            track, share = self._incoming.pop()
             track.follow(self._tracks[-1])
             if len(share):
                 self._tracks, self._fades = [*self._tracks, track], [*self._fades, (0, share)]
