@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections import deque
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any
@@ -54,7 +56,8 @@ class ConvStream:
     Notes
     -----
     No gradients. Signals on other devices, of integers or half precision, and of more than one spatial axis go
-    by "none". Memory is bounded by the kernel and the longest chunk. One stream serves one thread.
+    by "none". Memory is bounded by the kernel and the longest chunk. One stream serves one thread, `set_kernel`
+    aside. A copy, or what pickle gives back, goes on by itself from where the stream stood.
 
     Raises
     ------
@@ -115,9 +118,8 @@ class ConvStream:
         self._partition = partition
         self._block = self._checked_block(block)
         self._asked_latency = self._checked_latency(latency)
-        self._kind: tuple[tuple[int, ...], torch.dtype, torch.device] | None = (
-            None  # shape but for the last axis
-        )
+        # of the signal: shape but for the last axis, dtype, device
+        self._kind: tuple[tuple[int, ...], torch.dtype, torch.device] | None = None
         self._spare: tuple[Track, Any] | None = None
         self._rate: int | None = None  # Hz, where a chunk said it
         self.reset()
@@ -164,16 +166,15 @@ class ConvStream:
             if found is not None:
                 self._rate = rate
                 return found
-        with torch.no_grad():
-            x = self._entered(chunk)
-            undo = self._undo()
-            try:
-                y = self._taken(x)
-            except BaseException:  # an option of `conv` refuses what has come, or Ctrl-C
-                undo()
-                raise
-            self._rate = rate
-            return self._leave(y if self._batched else y[0])
+        undo = self._undo()
+        try:
+            with torch.no_grad():
+                y = self._taken(self._entered(chunk))
+        except BaseException:  # an option of `conv` refuses what has come, or Ctrl-C
+            undo()
+            raise
+        self._rate = rate
+        return self._leave(y if self._batched else y[0])
 
     def prepare(self, chunk: Any) -> None:
         """Do now what a first chunk like this one would have to wait for; its numbers do not count.
@@ -186,15 +187,13 @@ class ConvStream:
         InputError, InputTypeError
             As `push`.
         """
-        with torch.no_grad():
-            x = self._entered(chunk)
-            if self._received or not x.shape[-1]:
-                return
-            self._taken(x[..., :0])
-            if self._history is not None:
-                self._history.reserve(x.shape[-1])
-            for track in self._tracks:
-                track.prepare(-(-x.shape[-1] // self._stride))
+        undo = self._undo()
+        try:
+            with torch.no_grad():
+                self._prepare(self._entered(chunk))
+        except BaseException:
+            undo()
+            raise
 
     def flush(self) -> Any:
         """The outputs that are left: the signal has ended, and what stands behind it is padding.
@@ -204,25 +203,29 @@ class ConvStream:
         Raises
         ------
         InputError
-            If the stream was flushed before, or its signal is too short for its padding mode.
+            If the stream was flushed before, or its signal is too short for its padding mode; then more may be
+            pushed.
         """
-        with torch.no_grad():
-            self._refuse_ended("flush")
-            if self._kind is None:
-                nothing = self._w.new_zeros((self._w.shape[1] * self._groups, *self._spans[:-1], 0))
-                self._begin(nothing)
-                self._taken(nothing[None])
-            y = self._rest() if self._history is not None else self._whole()
-            self._ended = True
-            return self._leave(y if self._batched else y[0])
+        self._refuse_ended("flush")
+        undo = self._undo()
+        try:
+            with torch.no_grad():
+                if self._kind is None:
+                    nothing = self._w.new_zeros((self._w.shape[1] * self._groups, *self._spans[:-1], 0))
+                    self._begin(nothing)
+                    self._taken(nothing[None])
+                y = self._rest() if self._history is not None else self._whole()
+        except BaseException:
+            undo()
+            raise
+        self._ended = True
+        return self._leave(y if self._batched else y[0])
 
     def reset(self) -> None:
         """Ready for another signal, of any kind, with the kernel that was set last."""
-        if self._kind is not None:
+        if self._kind is not None and self._tracks:
             self._spare = (self._tracks[-1], self._kind)  # its spectra serve once more
-        self._quick: tuple[tuple[int, ...], np.dtype] | None = (
-            None  # kind of chunks that may take the short way
-        )
+        self._quick: tuple[tuple[int, ...], np.dtype] | None = None  # chunks that may take the short way
         self._kind = None
         self._batched = self._ended = self._waits_for_end = False
         self._rate = None
@@ -230,10 +233,9 @@ class ConvStream:
         self._history: History | None = None  # of the padded signal
         self._received = self._emitted = 0  # samples, outputs
         self._tracks: list[Track] = []  # more than one while kernels fade into each other
-        self._incoming: tuple[Track, torch.Tensor] | None = None  # the next one, and its `_share`
-        self._fades: list[
-            tuple[int, torch.Tensor]
-        ] = []  # outputs each track has faded in for, and its `_share`
+        # the next one, and its `_share`; a deque, since another thread may put it there at any moment
+        self._incoming: deque[tuple[Track, torch.Tensor]] = deque(maxlen=1)
+        self._fades: list[tuple[int, torch.Tensor]] = []  # outputs a track has faded in for, its `_share`
 
     def set_kernel(self, w: Any, *, crossfade: int = 0) -> None:
         """Another kernel from the next output on, as if it had been there from the start.
@@ -245,7 +247,8 @@ class ConvStream:
         w : array or Tensor [shape=(C_out, C_in / groups, *kernel)]
             At most as long as the first one; a shorter last axis counts as zeros at its far end.
         crossfade : int >= 0, outputs
-            How long both are heard, the old one fading by cos², the new one coming by sin²; 0: a sudden change.
+            How long both are heard, the old one fading by cos², the new one coming by sin²; 0: a sudden change,
+            as before the first chunk, when nothing has been heard.
 
         Raises
         ------
@@ -272,7 +275,7 @@ class ConvStream:
                 return
             track = self._new_track(self._w)
             track.cut_like(self._tracks[-1])
-            self._incoming = (track, self._share(int(crossfade)))
+            self._incoming.append((track, self._share(int(crossfade))))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -283,7 +286,10 @@ class ConvStream:
         self._take_incoming()
         known = self._kind is not None
         flags = (self._received, self._emitted, known, self._batched, self._ended, self._rate or 0)
-        tensors = {"position": torch.tensor([int(v) for v in flags])}
+        tensors = {
+            "position": torch.tensor([int(v) for v in flags]),
+            "options": torch.tensor(list(self._options.encode()), dtype=torch.uint8),
+        }
         if self._kind is not None:
             if self._history is None:
                 tensors["pending"] = torch.cat(self._pending, -1)
@@ -300,8 +306,33 @@ class ConvStream:
 
     @state.setter
     def state(self, saved: dict[str, Any]) -> None:
-        t = self._checked_state(saved)
+        tensors, before = self._checked_state(saved), dict(self.__dict__)
+        try:
+            self._restore(tensors)
+        except BaseException as error:
+            self.__dict__ = before
+            if isinstance(error, KeyError):
+                raise InputError(
+                    f"state must be what another stream's state gave, got one without {error}"
+                ) from None
+            raise
+
+    def __repr__(self) -> str:
+        return f"ConvStream(w {_named(self._w)}, {self._received} samples in, {self._emitted} outputs out)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or what pickle keeps: the arguments and the state."""
+        bias = None if self._bias is None else self._leave(self._bias)
+        options = {
+            **self._given, "flip": self._flip, "block": self._block, "latency": self._asked_latency,
+            "partition": self._partition,
+        }  # fmt: skip
+        return _made, (type(self), self._leave(self._oriented(self._w)), bias, options, self.state)
+
+    def _restore(self, t: dict[str, torch.Tensor]) -> None:
+        """Stand as a state says."""
         self.reset()
+        self._spare = None  # stays as it is, should this fail
         self._received, self._emitted, known, batched, ended, rate = t["position"].tolist()
         self._batched, self._ended, self._rate = bool(batched), bool(ended), rate or None
         if not known:
@@ -322,49 +353,65 @@ class ConvStream:
                 if self._history is not None:
                     track.restore(t[f"engine{i}"].tolist(), self._history)
 
-    def __repr__(self) -> str:
-        return f"ConvStream(w {_named(self._w)}, {self._received} samples in, {self._emitted} outputs out)"
-
     def _at_once(self, chunk: Any) -> np.ndarray | None:
         """What `push` gives where nothing is left to ask: the short way of real time."""
         assert self._quick is not None
         (shape, dtype), history = self._quick, self._history
         if type(chunk) is not np.ndarray or chunk.dtype != dtype or chunk.shape[:-1] != shape:
             return None
-        if history is None or self._ended or self._incoming is not None or len(self._tracks) > 1:
+        if history is None or self._ended or self._incoming or len(self._tracks) > 1:
             return None
         n = chunk.shape[-1]
         if not history.has_room(n):
             self._forget()
-        y = self._tracks[0].at_once(history, chunk if self._batched else chunk[None], self._emitted)
+        last = history.last
+        try:
+            y = self._tracks[0].at_once(history, chunk if self._batched else chunk[None], self._emitted)
+        except BaseException:
+            history.last = last
+            raise
         if y is None:
             return None
         self._received += n
         self._emitted += n
         return y if self._batched else y[0]
 
+    def _prepare(self, x: torch.Tensor) -> None:
+        if self._received:
+            return
+        self._hear(x[..., :0])
+        if not x.shape[-1]:
+            return
+        if self._history is not None:
+            self._history.reserve(x.shape[-1])
+        for track in self._tracks:
+            track.prepare(-(-x.shape[-1] // self._stride))
+
     def _taken(self, x: torch.Tensor) -> torch.Tensor:
         """Outputs that are ready with the next samples x (B, C, *lead, n)."""
+        self._hear(x)
+        return self._nothing if self._history is None else self._ready(gated=bool(self._asked_latency))
+
+    def _hear(self, x: torch.Tensor) -> None:
+        """Keep the next samples, behind what is padded before the first as soon as that is known."""
         self._received += x.shape[-1]
         self._border.see(x)
         if self._history is None:
             self._pending = [*self._pending, x.clone()]
             if self._waits_for_end:
-                return self._nothing
+                return
             seen = self._pending[0] if len(self._pending) == 1 else torch.cat(self._pending, -1)
             before = self._border.before(seen)
             if before is None:
-                return self._nothing
+                return
             self._history, self._pending = History(before), []
             x = seen
         self._history.append(x)
-        return self._ready(gated=bool(self._asked_latency))
 
     def _take_incoming(self) -> None:
         """The kernel that `set_kernel` left."""
-        while self._incoming is not None:
-            track, share = self._incoming
-            self._incoming = None
+        while self._incoming:
+            track, share = self._incoming.pop()
             track.follow(self._tracks[-1])
             if len(share):
                 self._tracks, self._fades = [*self._tracks, track], [*self._fades, (0, share)]
@@ -373,6 +420,8 @@ class ConvStream:
 
     def _undo(self) -> Callable[[], None]:
         """What brings the stream back to where it stands now."""
+        if self._kind is None:
+            return self.reset
         history, pending, first, received = self._history, self._pending, self._border.state, self._received
         last = 0 if history is None else history.last
 
@@ -503,6 +552,17 @@ class ConvStream:
         shape, dtype, device = self._kind
         return Track(w, self._bias, self._setting, torch.empty((*shape, 0), dtype=dtype, device=device))
 
+    @property
+    def _options(self) -> str:
+        """What a state must agree with, beside the kernel's shape."""
+        made = {
+            **self._given,
+            "block": self._block,
+            "latency": self._asked_latency,
+            "partition": self._partition,
+        }
+        return ", ".join(f"{name}={json.dumps(value, default=_plain)}" for name, value in made.items())
+
     def _oriented(self, w: torch.Tensor) -> torch.Tensor:
         """For cross-correlation."""
         return w.flip(tuple(range(2, w.ndim))) if self._flip else w
@@ -540,12 +600,21 @@ class ConvStream:
             name: torch.as_tensor(np.asarray(v)) if not isinstance(v, torch.Tensor) else v
             for name, v in saved.items()
         }
+        made = bytes(tensors["options"].tolist()).decode(errors="replace") if "options" in tensors else "none"
+        if made != self._options:
+            raise InputError(f"state must be of a stream with {self._options}, got one with {made}")
         kernel = tensors.get("kernel0")
         if kernel is not None and (kernel.shape != self._w.shape or kernel.dtype != self._w.dtype):
             raise InputError(
                 f"state must be of a stream with w {_named(self._w)}, got one with w {_named(kernel)}"
             )
         return tensors
+
+
+def _made(kind: type[ConvStream], w: Any, bias: Any, options: dict[str, Any], state: dict) -> ConvStream:
+    stream = kind(w, bias, **options)
+    stream.state = state
+    return stream
 
 
 def _spans(w: torch.Tensor, dilation: Any) -> tuple[int, ...]:
@@ -560,6 +629,11 @@ def _named(t: torch.Tensor) -> str:
 
 def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, and what else JSON lacks as words."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
 
 def _is_whole(value: Any) -> bool:

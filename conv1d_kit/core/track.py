@@ -75,7 +75,8 @@ class Track:
         self._exact_from = 0  # the first output that sees nothing but finite numbers
         plain = all(setting.options[name] == value for name, value in PLAIN.items())
         spectral = plain and self._dtype in SPECTRAL and bool(w.isfinite().all())
-        self._may_part = spectral and x.is_cpu and x.ndim == 3 and setting.options["method"] != "direct"
+        one_axis = x.ndim == 3 and 0 not in self._lead
+        self._may_part = spectral and x.is_cpu and one_axis and setting.options["method"] != "direct"
         self._is_plain, self._n_fft = plain, 0
         self._spectra: list[torch.Tensor] | None = None
         self.grid = setting.grid or GRID
@@ -86,20 +87,25 @@ class Track:
     @property
     def reach(self) -> int:
         """How many samples before those that the next output sees may yet be read."""
-        return self._engine.reach if self._engine is not None else 0
+        return self._engine.reach + self._stride if self._engine is not None else 0
 
     @property
     def state(self) -> list[int]:
         """The first output that sees only finite numbers; an engine's samples fed, phase and layout."""
-        engine = [] if self._engine is None or self._fed == NOWHERE else [self._fed, self._engine.phase]
-        return [self._exact_from, *engine, *(self._engine.layout if self._engine and engine else ())]
+        engine = self._engine
+        return [self._exact_from, *((self._fed, engine.phase, *engine.layout) if engine is not None else ())]
 
     def restore(self, state: list[int], history: History) -> None:
         """Stand as `state` says."""
         self._engine, (self._exact_from, *engine) = None, state
         if engine:
             fed, phase, *layout = engine
-            self._start(Layout(*layout), history, fed, phase)
+            if fed < history.first:  # one that waits for the chunks it suits
+                self._engine = Partitioned(
+                    to_numpy(self._response()), self.setting.geometry.groups, Layout(*layout)
+                )
+            else:
+                self._start(Layout(*layout), history, fed, phase)
 
     def rest(self) -> None:
         """Ready for another signal of the same kind."""
@@ -164,8 +170,9 @@ class Track:
         if engine is None or not engine.is_between_blocks:
             return None
         history.append(chunk)
+        self._fed = NOWHERE  # where an engine stands that was interrupted
         y = engine.push(chunk)
-        self._fed += n
+        self._fed = history.last
         if math.isfinite(abs(y[..., -1].sum())):  # what is not finite spoils all of a block
             return y
         self._refuse_engine()
@@ -211,14 +218,14 @@ class Track:
             engine = self._start(layout, history, due, 0)
             if engine is None:
                 return None
-        skipped = due - self._fed
-        y = engine.push(self._numbers(history, self._fed, stop))
+        fed, self._fed = self._fed, NOWHERE  # where an engine stands that is interrupted
+        y = engine.push(self._numbers(history, fed, stop))
         self._fed = stop
         if not _is_finite(y):
             self._refuse_engine()
             return None
         self._block = stop - due if self.bias is None and stop - due == layout.block else -1
-        y = np.ascontiguousarray(y if self._stride == 1 else y[..., skipped :: self._stride])
+        y = np.ascontiguousarray(y if self._stride == 1 else y[..., due - fed :: self._stride])
         return self._biased(torch.from_numpy(y))
 
     def _refuse_engine(self) -> None:

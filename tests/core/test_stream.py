@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from scipy.signal import lfilter, oaconvolve
 
 from conv1d_kit import ConvStream, conv, depthwise_conv
 from conv1d_kit.core.padding import NAMED_PADDINGS, PADDINGS
+from conv1d_kit.core.partitioned import Partitioned
 from conv1d_kit.core.precision import normwise_bound
 from conv1d_kit.errors import InputError, InputTypeError
 
@@ -209,6 +212,16 @@ def test_without_latency_every_output_comes_with_the_last_sample_it_sees(padding
         assert count == max(0, (n + low - 9) // stride + 1)
 
 
+@pytest.mark.parametrize("partition", ["none", "uniform", "nonuniform", "auto"])
+@pytest.mark.parametrize("taps", [1, 5, 300])
+def test_a_stride_beyond_the_kernel_leaves_samples_out(taps, partition):
+    rng = np.random.default_rng(16)
+    x, w = rng.standard_normal((1, 60_000)), rng.standard_normal((1, 1, taps))
+    stream = ConvStream(w, stride=1_000, partition=partition)
+    got = run(stream, x, rng.integers(1, 2_000, 55))
+    np.testing.assert_allclose(got, conv(x, w, stride=1_000), atol=1e-11)
+
+
 @pytest.mark.parametrize("stride", [1, 3])
 def test_latency_counts_the_samples_an_output_may_wait(stride):
     stream = ConvStream(np.ones((1, 1, 9)), padding="causal", stride=stride, latency=20)
@@ -307,6 +320,46 @@ def test_a_sum_that_does_not_fit_leaves_the_stream_as_it_was(start):
     np.testing.assert_array_equal(
         got, conv(np.ones((1, start + 4), np.int8), np.ones((1, 1, 4), np.int8), padding="causal")
     )
+
+
+@pytest.mark.parametrize("option", [{"nan": "raise"}, {"precision": "exact"}])
+@pytest.mark.parametrize("padding", ["causal", ((0, 0),)])
+def test_a_first_chunk_that_is_refused_says_nothing_of_the_signals_kind(option, padding):
+    w = np.ones((1, 1, 3), np.int8 if "precision" in option else float)
+    stream = ConvStream(w, padding=padding, **option)
+    with pytest.raises(InputError):
+        stream.push(np.full((2, 1, 4), 100, np.int8) if "precision" in option else np.full((2, 1, 4), np.nan))
+    assert not stream.state["position"].any()
+    np.testing.assert_array_equal(stream.push(np.ones((1, 4), w.dtype))[:, -2:], [[3, 3]])
+
+
+def test_an_end_that_is_refused_leaves_the_stream_as_it_was():
+    w = np.array([[[0, 1, 1, 1]]], np.int8)
+    stream = ConvStream(w, padding=((0, 3),), padding_mode="replicate", precision="exact")
+    stream.push(np.array([[0, 0, 0, 100]], np.int8))
+    for _ in range(2):
+        with pytest.raises(InputError, match="must fit into"):
+            stream.flush()
+    np.testing.assert_array_equal(stream.push(np.array([[-100, 1, 1]], np.int8)), [[0, 1, -98]])
+    np.testing.assert_array_equal(stream.flush(), [[3, 3, 3]])
+
+
+@pytest.mark.parametrize("interrupted", [64, 30])
+def test_what_is_interrupted_leaves_the_stream_as_it_was(monkeypatch, interrupted):
+    rng = np.random.default_rng(17)
+    x, w = rng.standard_normal((1, 6_400)), rng.standard_normal((1, 1, 900))
+    stream = ConvStream(w, padding="causal", partition="uniform")
+    parts = [stream.push(x[:, i : i + 64]) for i in range(0, 640, 64)]
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Partitioned, "_block_done", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            stream.push(x[:, 640 : 640 + interrupted])
+    parts += [stream.push(x[:, i : i + 64]) for i in range(640, 6_400, 64)]
+    np.testing.assert_allclose(np.concatenate(parts, -1), conv(x, w, padding="causal"), atol=1e-11)
 
 
 def test_torch_in_torch_out_in_any_mode_and_without_gradients():
@@ -575,12 +628,57 @@ def test_a_kernel_to_change_to_must_fit():
         ConvStream(np.ones((1, 1, 4), int)).set_kernel(np.ones((1, 1, 4), int), crossfade=3)
 
 
+@pytest.mark.parametrize("missing", ["history", "engine0", "fade0"])
+def test_a_state_that_lacks_something_leaves_the_stream_as_it_was(missing):
+    rng = np.random.default_rng(18)
+    x, w = rng.standard_normal((1, 2_000)), rng.standard_normal((1, 1, 900))
+    stream = ConvStream(w, padding="causal", partition="uniform")
+    parts = [stream.push(x[:, :64]), stream.push(x[:, 64:128])]
+    saved = stream.state
+    del saved[missing]
+    with pytest.raises(InputError, match=f"without '{missing}'"):
+        stream.state = saved
+    parts += [stream.push(x[:, i : i + 64]) for i in range(128, 2_000, 64)]
+    np.testing.assert_allclose(np.concatenate(parts, -1), conv(x, w, padding="causal"), atol=1e-11)
+
+
+def test_a_state_taken_after_prepare_or_between_two_ways_goes_on_bit_for_bit():
+    rng = np.random.default_rng(19)
+    x, w = rng.standard_normal((1, 200_000)), rng.standard_normal((1, 1, 3_000))
+    stream, other = ConvStream(w, padding="causal"), ConvStream(w, padding="causal")
+    stream.prepare(x[:, :64])
+    at = 0
+    for sizes in ([100] * 20, [150_000], [90] * 20):
+        other.state = stream.state
+        for n in sizes:
+            chunk = x[:, at : at + n]
+            np.testing.assert_array_equal(other.push(chunk), stream.push(chunk))
+            at += n
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
+@pytest.mark.parametrize("partition", ["none", "nonuniform"])
+def test_a_copy_of_a_stream_goes_on_by_itself(copied, partition):
+    rng = np.random.default_rng(20)
+    x, w, bias = rng.standard_normal((1, 6_000)), rng.standard_normal((1, 1, 900)), np.ones(1)
+    stream = ConvStream(w, bias, padding="causal", flip=True, partition=partition)
+    head = [stream.push(x[:, i : i + 64]) for i in range(0, 640, 64)]
+    rest = [[s.push(x[:, i : i + 70]) for i in range(640, 6_000, 70)] for s in (copied(stream), stream)]
+    np.testing.assert_array_equal(np.concatenate(rest[0], -1), np.concatenate(rest[1], -1))
+    got, wanted = np.concatenate([*head, *rest[0]], -1), conv(x, w, bias, padding="causal", flip=True)
+    np.testing.assert_allclose(got, wanted, atol=1e-11)
+
+
 def test_a_state_must_be_of_such_a_stream():
     stream = ConvStream(np.ones((1, 1, 4)))
     stream.push(np.ones((1, 9)))
     for saved in ({}, None, {"history": 1}):
         with pytest.raises(InputError, match="state must be"):
             stream.state = saved
+    for options in ({"stride": 2}, {"padding": "causal"}, {"block": 8}, {"dilation": 2}):
+        with pytest.raises(InputError, match="state must be of a stream with stride"):
+            ConvStream(np.ones((1, 1, 4)), **options).state = stream.state
+    ConvStream(np.ones((1, 1, 4)), stride=np.int64(1), padding=0, groups=np.int8(1)).state = stream.state
     other = ConvStream(np.ones((1, 1, 5)))
     with pytest.raises(InputError, match=r"with w \(1, 1, 5\) float64, got one with w \(1, 1, 4\)"):
         other.state = stream.state
@@ -618,6 +716,30 @@ def test_a_prepared_stream_gives_the_same(n):
         plain.reset()
     with pytest.raises(InputError, match="C_in = 3"):
         ready.prepare(np.zeros((3, n)))
+
+
+@pytest.mark.parametrize("n", [0, 1, 64])
+def test_prepare_swallows_no_output_of_a_pad_longer_than_the_kernel(n):
+    x, w = np.random.default_rng(21).standard_normal((1, 500)), np.ones((1, 1, 50))
+    options = {"padding": ((170, 90),)}
+    for sizes in ([0, 64], [64]):
+        stream = ConvStream(w, **options)
+        stream.prepare(x[:, :n])
+        np.testing.assert_allclose(run(stream, x, sizes), conv(x, w, **options), atol=1e-11)
+
+
+def test_a_stream_prepared_for_nothing_may_end():
+    stream = ConvStream(np.ones((1, 1, 3)), padding="full")
+    stream.prepare(np.zeros((1, 0)))
+    np.testing.assert_array_equal(stream.flush(), np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize("partition", ["auto", "none", "uniform", "nonuniform"])
+def test_a_batch_of_none_passes(partition):
+    w = np.ones((2, 1, 900))
+    stream = ConvStream(w, padding="causal", partition=partition)
+    stream.prepare(np.zeros((0, 1, 64)))
+    assert run(stream, np.zeros((0, 1, 2_000)), [64] * 20).shape == (0, 2, 2_000)
 
 
 def test_a_kernel_may_be_set_from_another_thread():
