@@ -10,7 +10,7 @@ import torch
 from ..errors import InputError, InputTypeError
 from .plan import Plan
 
-__all__ = ["as_arrays", "as_input_errors", "check_chunk", "check_rate", "entered", "short"]
+__all__ = ["as_arrays", "as_input_errors", "check_chunk", "entered", "short"]
 
 
 def entered(chunk: Any) -> torch.Tensor:
@@ -79,12 +79,6 @@ def as_arrays(out: Any) -> Any:
 def short(dtype: torch.dtype) -> str:
     """float32 for torch.float32."""
     return str(dtype).removeprefix("torch.")
-
-
-def check_rate(sample_rate: Any) -> None:
-    """InputError unless it is a rate."""
-    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
-        raise InputError(f"sample_rate must be an int >= 1 (Hz), got {sample_rate!r}")
 
 
 def _kind(chunk: Any) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import fx
 
+from ..core.rate import checked_rate
 from ..errors import InputError, InputTypeError
-from .chunks import as_arrays, as_input_errors, check_chunk, check_rate, entered, short
+from .chunks import as_arrays, as_input_errors, check_chunk, entered, short
 from .export import export_step
 from .frames import Frames, State
 from .plan import Plan, begin_plan, run_plan
@@ -71,7 +72,7 @@ def stream(net: torch.nn.Module, *, latency: int | str = 0, sample_rate: int | N
     if latency != "any" and (isinstance(latency, bool) or not isinstance(latency, int) or latency < 0):
         raise InputError(f"latency must be an int >= 0 (samples) or 'any', got {latency!r}")
     if sample_rate is not None:
-        check_rate(sample_rate)
+        checked_rate(sample_rate)
     plans = plan_net(net)
     needed = plans[0].latency
     if latency != "any" and needed > int(latency):
@@ -140,7 +141,8 @@ class NetStream:
         """
         if self._flushed:
             raise InputError("push must come before flush; call reset() to begin another stream")
-        is_numpy, rate = isinstance(chunk, np.ndarray), self._checked_rate(sample_rate)
+        is_numpy = isinstance(chunk, np.ndarray)
+        rate = self._rate if sample_rate is None else checked_rate(sample_rate, self._rate)
         x = entered(chunk)
         plan = self._plan_for(x)
         check_chunk(x, plan, self._like)
@@ -275,16 +277,6 @@ class NetStream:
         if self._like is not None:
             return self._plan
         return next((plan for plan in self._plans if plan.chunk.ndim == x.ndim), self._plan)
-
-    def _checked_rate(self, sample_rate: int | None) -> int | None:
-        if sample_rate is None:
-            return self._rate
-        check_rate(sample_rate)
-        if self._rate not in (None, sample_rate):
-            raise InputError(
-                f"sample_rate must be the stream's {self._rate} Hz, got {sample_rate}; resample the chunk"
-            )
-        return sample_rate
 
     def _left(self, out: Any) -> Any:
         return as_arrays(out) if self._numpy else out
