@@ -30,11 +30,12 @@ from .overhead import call_overhead, import_cost
 from .page import page
 from .pictures import picture_cells
 from .planner import judge
+from .process import in_fresh_process
 from .signals import signal_cells
-from .streams import long_stream, stream_rows
 from .table import shown_bytes, shown_time
 
 HERE = Path(__file__).parent
+STREAMS_S = 300.0  # that real time may take
 BUDGET_S, QUICK_BUDGET_S = 0.8, 0.25  # of a cell's turns
 
 
@@ -84,7 +85,12 @@ def gather(quick: bool, pattern: str, command: str) -> dict:
     streams, files = {}, []
     if wanted("Real time"):
         title = "Real time"
-        streams = section(title, title, lambda: {"rows": stream_rows(quick), "long": long_stream(quick)}, {})
+        form = "quick" if quick else "full"
+        streams = section(
+            title, title, partial(in_fresh_process, "benchmarks.streams", form, limit_s=STREAMS_S), {}
+        )
+        if "error" in streams:
+            failures[title] = streams["error"]
         for row in streams.get("rows", []):
             peer = shown_time(row["peer_mean"]) if "peer_mean" in row else "no peer"
             _say(f"{title}: blocks of {row['block']}: {shown_time(row['mean'])}, {peer}, {row['late']} late")

@@ -1,8 +1,13 @@
-"""Real time: what each block of a stream takes, beside pedalboard's Convolution, second by second in turn."""
+"""Real time: what each block of a stream takes, beside pedalboard's Convolution, second by second in turn.
+
+python -m benchmarks.streams full|quick    as JSON, in a process that does nothing else
+"""
 
 from __future__ import annotations
 
 import gc
+import json
+import sys
 import time
 from collections.abc import Callable
 
@@ -112,3 +117,8 @@ def _pedalboard(response: np.ndarray, block: int) -> Callable[[np.ndarray], np.n
     effect = Convolution(response, mix=1.0, sample_rate=RATE)
     effect.process(np.zeros((1, block), np.float32), RATE, buffer_size=block)  # sets itself up
     return lambda x: effect.process(x, RATE, buffer_size=block, reset=False)
+
+
+if __name__ == "__main__":
+    quick = sys.argv[1] == "quick"
+    print(json.dumps({"rows": stream_rows(quick), "long": long_stream(quick)}))

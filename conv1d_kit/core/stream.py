@@ -385,7 +385,7 @@ class ConvStream:
         if self._history is not None:
             self._history.reserve(x.shape[-1])
         for track in self._tracks:
-            track.prepare(-(-x.shape[-1] // self._stride))
+            track.prepare(-(-x.shape[-1] // self._stride), self._history)
 
     def _taken(self, x: torch.Tensor) -> torch.Tensor:
         """Outputs that are ready with the next samples x (B, C, *lead, n)."""

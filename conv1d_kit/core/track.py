@@ -111,7 +111,7 @@ class Track:
         """Ready for another signal of the same kind."""
         self._fed, self._exact_from = NOWHERE, 0
 
-    def prepare(self, n: int) -> None:
+    def prepare(self, n: int, history: History | None) -> None:
         """Do what the first n outputs would have to wait for: the kernel's spectra, tables, memory."""
         layout = self._layout(self.setting.grid or n)
         if layout is None:
@@ -124,6 +124,9 @@ class Track:
             engine.push(nothing)
         engine.load(nothing[..., :0])
         self._fed = NOWHERE
+        if history is not None and history.last == self._span - 1 and not history.read(0, history.last).any():
+            self._fed = history.last  # zeros are all that was there before the first sample
+            self._note_block(n)
 
     def follow(self, other: Track) -> None:
         """Stand where the track of another kernel stands."""
@@ -224,9 +227,14 @@ class Track:
         if not _is_finite(y):
             self._refuse_engine()
             return None
-        self._block = stop - due if self.bias is None and stop - due == layout.block else -1
+        self._note_block(stop - due)
         y = np.ascontiguousarray(y if self._stride == 1 else y[..., due - fed :: self._stride])
         return self._biased(torch.from_numpy(y))
+
+    def _note_block(self, n: int) -> None:
+        """Remember whether chunks like the last one, of n samples, may take the short way."""
+        whole = self._engine is not None and n == self._engine.layout.block
+        self._block = n if whole and self.bias is None and self._stride == 1 else -1
 
     def _refuse_engine(self) -> None:
         """Something that is not finite has gone in: no engine before the last output that sees it."""
