@@ -89,6 +89,7 @@ def _conditions(told: dict, seconds: dict) -> str:
         f"Written by `{told['command']}` on {told['date']} in {seconds['all'] / 60:.1f} min ({spent}).\n"
         f"{told['processor']}, {told['cores']} cores, {told['threads']} threads{load}. "
         f"Python {told['python']}, {versions}."
+        + "".join(f" Measured again: {what}." for what in told.get("again", []))
     )
 
 

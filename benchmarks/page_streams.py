@@ -44,7 +44,8 @@ def streams(results: dict) -> str:
     parts.append(
         f"{long['seconds']:.0f} s of blocks of {long['block']} through our stream alone: {late} late, "
         f"median {shown_time(long['median'])}, 99th percentile {shown_time(long['p99'])}, "
-        f"longest {shown_time(long['longest'])}."
+        f"longest {shown_time(long['longest'])}. By the time the core worked on it: {long['own_late']} late, "
+        f"longest {shown_time(long['own_longest'])}; the rest is another process that had the core."
     )
     return "\n\n".join(parts)
 

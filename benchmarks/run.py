@@ -5,6 +5,7 @@ python -m benchmarks.run --quick           a sample, under two minutes, into RES
 python -m benchmarks.run --only PATTERN    what has the pattern in its title, into RESULTS-only.md and so on:
                                            '1-D signals: 1,000 ', 'forward: .*text', 'Call overhead', Memory,
                                            'Real time', Files
+python -m benchmarks.run --again PATTERN   what has it once more, in the place of what results.json held
 python -m benchmarks.run --redraw          page and charts from results.json once more, nothing measured
 """
 
@@ -106,6 +107,19 @@ def gather(quick: bool, pattern: str, command: str) -> dict:
     }  # fmt: skip
 
 
+def put_into(results: dict, found: dict, pattern: str) -> dict:
+    """What was measured again, in the place of what an earlier run found; the page names it."""
+    for key, by in (("rows", ("grid", "cell")), ("planner", ("grid", "cell"))):
+        new = {tuple(row[name] for name in by): row for row in found[key]}
+        results[key] = [new.get(tuple(row[name] for name in by), row) for row in results[key]]
+    for key in ("overhead", "imports", "memory", "streams", "files"):
+        results[key] = found[key] or results.get(key, found[key])
+    again = results["conditions"].setdefault("again", [])
+    again.append(f"{pattern} on {found['conditions']['date']}")
+    results["failures"] |= found["failures"]
+    return results
+
+
 def write(results: dict, suffix: str) -> Path:
     """Page and charts beside the JSON; the page's path."""
     path = HERE / f"RESULTS{suffix}.md"
@@ -144,6 +158,9 @@ def main() -> None:
     parser.add_argument(
         "--only", metavar="PATTERN", default="", help="a regular expression that titles must hold"
     )
+    parser.add_argument(
+        "--again", metavar="PATTERN", default="", help="as --only, into what was measured before"
+    )
     parser.add_argument("--redraw", action="store_true", help="measure nothing")
     arguments = parser.parse_args()
     suffix = "-only" if arguments.only else "-quick" if arguments.quick else ""
@@ -151,7 +168,10 @@ def main() -> None:
     if not arguments.redraw:
         flags = ["--quick"] * arguments.quick + ["--only", repr(arguments.only)] * bool(arguments.only)
         command = " ".join(["python -m benchmarks.run", *flags])
-        record.write_text(to_json(gather(arguments.quick, arguments.only, command)), "utf-8")
+        found = gather(arguments.quick, arguments.only or arguments.again, command)
+        if arguments.again:
+            found = put_into(json.loads(record.read_text("utf-8")), found, arguments.again)
+        record.write_text(to_json(found), "utf-8")
     print(write(json.loads(record.read_text("utf-8")), suffix))
 
 

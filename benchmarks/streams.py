@@ -37,15 +37,20 @@ def long_stream(quick: bool, block: int = 64) -> dict:
     seconds = QUICK_LONG_S if quick else LONG_S
     response, x = _response(), np.random.default_rng(1).standard_normal((1, block)).astype(np.float32)
     stream = _stream(response, block)
-    times = np.empty(round(seconds * RATE / block))
+    times, work = (np.empty(round(seconds * RATE / block)) for _ in range(2))
     gc.collect()
     gc.disable()
     for i in range(len(times)):
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.thread_time()
         stream.push(x)
+        work[i] = time.thread_time() - spent
         times[i] = time.perf_counter() - start
     gc.enable()
-    return {"block": block, "seconds": seconds, **_spread(times, block), "blocks": len(times)}
+    own = _spread(work, block)  # without what passes while another process has the core
+    return {
+        "block": block, "seconds": seconds, **_spread(times, block), "blocks": len(times),
+        "own_late": own["late"], "own_longest": own["longest"],
+    }  # fmt: skip
 
 
 def _row(block: int, seconds: float) -> dict:

@@ -76,9 +76,13 @@ class History:
         size = kept.shape[-1] + n
         memory = old
         if old.shape[-1] < 2 * size:  # else what is kept lies beyond the place it moves to
-            with torch.inference_mode(
-                False
-            ):  # memory that later pushes may write to, whatever mode they are in
+            with torch.inference_mode(False):  # for pushes in any mode to write to
                 memory = old.new_empty((*old.shape[:-1], 2 * size + ROOM))
-        memory[..., : kept.shape[-1]] = kept
+        n, start = kept.shape[-1], self.first - self._offset
+        if (
+            memory is old and self._array is not None
+        ):  # by one thread: to wake others takes longer than the move
+            self._array[..., :n] = self._array[..., start : start + n]
+        else:
+            memory[..., :n] = kept
         self._take(memory, self.first)

@@ -121,7 +121,15 @@ def test_the_page_is_drawn_from_json_alone_and_marks_what_misses_its_target():
     spread = {"lasts": 1e-3, "median": 1e-4, "mean": 1e-4, "p99": 3e-4, "longest": 2e-3}
     results["streams"] = {
         "rows": [{"block": 64, "late": 1, **spread}],
-        "long": {"block": 64, "seconds": 600.0, "blocks": 9, "late": 0, **spread},
+        "long": {
+            "block": 64,
+            "seconds": 600.0,
+            "blocks": 9,
+            "late": 0,
+            **spread,
+            "own_late": 0,
+            "own_longest": 1e-3,
+        },
     }
     parts = {"seconds": 30.0, "read": 5.0, "convolve": 20.0, "write": 10.0, "bytes": 7e9}
     results["files"] = [
