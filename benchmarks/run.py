@@ -109,9 +109,9 @@ def gather(quick: bool, pattern: str, command: str) -> dict:
 
 def put_into(results: dict, found: dict, pattern: str) -> dict:
     """What was measured again, in the place of what an earlier run found; the page names it."""
-    for key, by in (("rows", ("grid", "cell")), ("planner", ("grid", "cell"))):
-        new = {tuple(row[name] for name in by): row for row in found[key]}
-        results[key] = [new.get(tuple(row[name] for name in by), row) for row in results[key]]
+    for key in ("rows", "planner"):
+        new = {(row["grid"], row["cell"]): row for row in found[key]}
+        results[key] = [new.get((row["grid"], row["cell"]), row) for row in results[key]]
     for key in ("overhead", "imports", "memory", "streams", "files"):
         results[key] = found[key] or results.get(key, found[key])
     again = results["conditions"].setdefault("again", [])

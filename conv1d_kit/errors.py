@@ -12,7 +12,9 @@ Messages say the name, what is allowed, what came, and the cure:
 
 from __future__ import annotations
 
-__all__ = ["ConvKitError", "DataError", "InputError", "InputTypeError", "ModelError"]
+from typing import Any
+
+__all__ = ["ConvKitError", "DataError", "InputError", "InputTypeError", "ModelError", "one_line"]
 
 
 class ConvKitError(Exception):
@@ -33,3 +35,9 @@ class DataError(ConvKitError, ValueError):
 
 class ModelError(ConvKitError, ValueError):
     """A model folder that cannot be read or does not fit the call."""
+
+
+def one_line(value: Any) -> str:
+    """What came, for a message: on one line, not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."

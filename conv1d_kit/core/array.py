@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputTypeError
+from ..errors import InputTypeError, one_line
 
 __all__ = [
     "DTYPES",
     "check_dtype",
     "common_dtype",
+    "dtype_name",
     "enter",
     "narrow",
     "needs_copy",
@@ -127,8 +128,12 @@ def shown(value: Any) -> str:
     """What came, for a message: one line, not too long."""
     if isinstance(value, np.ndarray | torch.Tensor) and (value.ndim or 0) > 1:
         return f"{type(value).__name__} {value.dtype} {tuple(value.shape)}"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return one_line(value)
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """float32 for torch.float32."""
+    return str(dtype).removeprefix("torch.")
 
 
 def _promoted(a: torch.dtype, b: torch.dtype) -> torch.dtype:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, InputTypeError
+from ..errors import InputError, InputTypeError, one_line
 from .file_job import MODES
-from .sound_file import shown, shown_path
+from .sound_file import shown_path
 
 __all__ = ["check_options", "check_paths"]
 
@@ -21,7 +21,7 @@ def check_options(
 ) -> None:
     """InputError or InputTypeError for the first option that cannot be."""
     if not isinstance(mode, str) or mode not in MODES:
-        raise InputError(f"mode must be one of {', '.join(MODES)}, got {shown(mode)}")
+        raise InputError(f"mode must be one of {', '.join(MODES)}, got {one_line(mode)}")
     for name, value in (("gain_db", gain_db), ("wet", wet), ("dry", dry)):
         _check_number(name, value)
     if wet == 0 and dry == 0:
@@ -33,7 +33,7 @@ def check_options(
     options = {"normalize": normalize, "resume": resume, "journal": journal, "overwrite": overwrite}
     for name, value in options.items():
         if not isinstance(value, bool | np.bool_):
-            raise InputError(f"{name} must be True or False, got {shown(value)}")
+            raise InputError(f"{name} must be True or False, got {one_line(value)}")
     if normalize and peak is None:
         raise InputError("normalize must come with peak (dBFS), got peak=None; peak=-1.0 leaves 1 dB")
     if resume and not journal:
@@ -43,7 +43,7 @@ def check_options(
     if progress is not None and not callable(progress):
         raise InputTypeError(f"progress must be a function(done, total) or None, got {type(progress).__name__}")
     if block is not None and (isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 1):
-        raise InputError(f"block must be an int >= 1 (frames), got {shown(block)}")
+        raise InputError(f"block must be an int >= 1 (frames), got {one_line(block)}")
 
 
 def _check_number(name: str, value: Any) -> None:

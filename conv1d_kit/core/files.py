@@ -17,15 +17,15 @@ from .file_job import FileJob, n_out, shown_place
 from .file_options import check_options, check_paths
 from .journal import WorkFolder, fingerprint, identity_of
 from .npy_file import NpyReader, is_npy
+from .rate import checked_rate
 from .response import Response, load_response, mixed
-from .sound_file import SoundReader, shown, shown_path
+from .sound_file import SoundReader, shown_path
 from .sound_writer import SoundTarget, choose_target
 
 __all__ = ["FileResult", "conv_file"]
 
-BLOCK = (
-    1 << 18
-)  # samples a step over all channels: half as many cost a fifth of the speed, twice as many memory
+# samples a step over all channels: half as many cost a fifth of the speed, twice as many memory
+BLOCK = 1 << 18
 
 
 class FileResult(NamedTuple):
@@ -248,11 +248,9 @@ def _run(job: FileJob, folder: WorkFolder, identity: dict[str, Any], found: Any)
 
 
 def _opened(src: Any, sample_rate: Any) -> SoundReader | NpyReader:
-    rate = sample_rate
-    if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | np.integer) or rate < 1):
-        raise InputError(f"sample_rate must be an int >= 1 (Hz), got {shown(rate)}")
+    rate = None if sample_rate is None else checked_rate(sample_rate)
     if is_npy(src):
-        return NpyReader(src, None if rate is None else int(rate))
+        return NpyReader(src, rate)
     if rate is not None:
         raise InputError(f"sample_rate must be left out for a sound file, which says its own, got {rate}")
     return SoundReader(src)

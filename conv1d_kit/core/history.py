@@ -79,9 +79,7 @@ class History:
             with torch.inference_mode(False):  # for pushes in any mode to write to
                 memory = old.new_empty((*old.shape[:-1], 2 * size + ROOM))
         n, start = kept.shape[-1], self.first - self._offset
-        if (
-            memory is old and self._array is not None
-        ):  # by one thread: to wake others takes longer than the move
+        if memory is old and self._array is not None:  # by one thread: to wake others would take longer
             self._array[..., :n] = self._array[..., start : start + n]
         else:
             memory[..., :n] = kept

@@ -26,6 +26,7 @@ __all__ = [
     "check_numbers",
     "check_option",
     "check_rank",
+    "is_whole",
     "make_plan",
     "per_axis",
 ]
@@ -73,9 +74,9 @@ def per_axis(name: str, value: Any, n: int, *, least: int = 1) -> tuple[int, ...
     values = tuple(value) if isinstance(value, tuple | list) else (value,)
     if len(values) == 1:
         values = values * n
-    if len(values) != n or not all(_is_whole(v) and least <= v <= LARGEST for v in values):
+    if len(values) != n or not all(is_whole(v) and least <= v <= LARGEST for v in values):
         many = f" or {n} of them" if n > 1 else ""
-        limit = f" and <= {LARGEST}" if any(_is_whole(v) and v > LARGEST for v in values) else ""
+        limit = f" and <= {LARGEST}" if any(is_whole(v) and v > LARGEST for v in values) else ""
         raise InputError(f"{name} must be an int >= {least}{limit}{many}, got {shown(value)}")
     return tuple(int(v) for v in values)
 
@@ -115,7 +116,7 @@ def check_rank(x_shape: tuple[int, ...], w_shape: tuple[int, ...], layout: str) 
 
 def check_groups(groups: Any) -> int:
     """groups as an int >= 1, or InputError."""
-    if not _is_whole(groups) or groups < 1:
+    if not is_whole(groups) or groups < 1:
         raise InputError(f"groups must be an int >= 1, got {shown(groups)}")
     return int(groups)
 
@@ -183,7 +184,8 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     return Plan(mode, mode_pads, geometry, method, batched, work, fused, straight)
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """An int of any library, and no bool."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 

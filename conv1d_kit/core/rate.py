@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 
 __all__ = ["checked_rate"]
 
@@ -23,7 +23,7 @@ def checked_rate(sample_rate: Any, known: int | None = None) -> int:
     conv1d_kit.errors.InputError: sample_rate must be the stream's 48000 Hz, got 44100; resample the chunk
     """
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, Integral) or sample_rate < 1:
-        raise InputError(f"sample_rate must be an int >= 1 (Hz), got {sample_rate!r}")
+        raise InputError(f"sample_rate must be an int >= 1 (Hz), got {one_line(sample_rate)}")
     if known not in (None, sample_rate):
         raise InputError(f"sample_rate must be the stream's {known} Hz, got {sample_rate}; resample the chunk")
     return int(sample_rate)

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError, InputError, InputTypeError
+from ..errors import DataError, InputError, InputTypeError, one_line
 from .npy_file import is_npy, read_header
-from .sound_file import SoundReader, shown, shown_path
+from .sound_file import SoundReader, shown_path
 
 __all__ = ["Response", "load_response", "mixed"]
 
@@ -87,7 +87,7 @@ def load_response(
     if sample_rate is None or rate in ("source", sample_rate):
         return Response(w, groups, 0, w.shape[-1], dtype)
     if not isinstance(rate, int):
-        raise InputError(f"kernel_rate must be an int >= 1 (Hz) or 'source', got {shown(rate)}")
+        raise InputError(f"kernel_rate must be an int >= 1 (Hz) or 'source', got {one_line(rate)}")
     if w.dtype.kind == "c":
         raise InputTypeError(f"{name} must be real to be resampled, got {w.dtype}")
     return _resampled(w, groups, rate, sample_rate)._replace(dtype=dtype)
@@ -126,7 +126,7 @@ def _read(kernel: Any, kernel_rate: Any) -> tuple[np.ndarray, Any, str]:
     if isinstance(kernel_rate, bool) or not (
         kernel_rate is None or kernel_rate == "source" or (isinstance(kernel_rate, int) and kernel_rate > 0)
     ):
-        raise InputError(f"kernel_rate must be an int >= 1 (Hz) or 'source', got {shown(kernel_rate)}")
+        raise InputError(f"kernel_rate must be an int >= 1 (Hz) or 'source', got {one_line(kernel_rate)}")
     if isinstance(kernel, str | bytes | os.PathLike):
         name = f"kernel {shown_path(kernel)}"
         if is_npy(kernel):
@@ -186,7 +186,7 @@ def _as_matrix(h: np.ndarray, matrix: Any, name: str) -> np.ndarray:
         or len(matrix) != 2
         or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in matrix)
     ):
-        raise InputError(f"matrix must be (n_out, n_in), ints >= 1, got {shown(matrix)}")
+        raise InputError(f"matrix must be (n_out, n_in), ints >= 1, got {one_line(matrix)}")
     n_out, n_in = matrix
     if h.ndim == 1:
         h = h[None]

@@ -21,7 +21,6 @@ __all__ = [
     "open_sound",
     "promised",
     "reason",
-    "shown",
     "shown_path",
 ]
 
@@ -213,12 +212,6 @@ def shown_path(path) -> str:
     """The path for a message, not too long."""
     name = os.fsdecode(path)
     return name if len(name) <= 400 else f"{name[:200]}…{name[-100:]}"
-
-
-def shown(value: Any) -> str:
-    """A value for a message, on one line; core.array's would import torch."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def reason(error: Exception) -> str:

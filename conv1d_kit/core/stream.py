@@ -6,21 +6,20 @@ import json
 import math
 from collections import deque
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
 
 from ..errors import InputError
-from .array import common_dtype, enter, narrow, shown, to_numpy, widen
+from .array import common_dtype, dtype_name, enter, narrow, shown, to_numpy, widen
 from .border import Border
 from .conv import conv
 from .geometry import Geometry
 from .history import History
 from .nonfinite import NAN_RULES, refuse_nan
 from .padding import resolve_padding
-from .plan import check_bias, check_flip, check_option, make_plan, per_axis
+from .plan import check_bias, check_flip, check_option, is_whole, make_plan, per_axis
 from .precision import PRECISIONS
 from .rate import checked_rate
 from .track import PARTITIONS, Setting, Track
@@ -110,7 +109,7 @@ class ConvStream:
             "stride": stride, "padding": padding, "padding_mode": padding_mode, "dilation": dilation,
             "groups": groups, "nan": nan, "precision": precision, "method": method, "max_bytes": max_bytes,
         }  # fmt: skip
-        fits = (1, w.shape[1] * groups if _is_whole(groups) else 1, *self._spans)
+        fits = (1, w.shape[1] * groups if is_whole(groups) else 1, *self._spans)
         plan = make_plan(fits, w.shape, w.dtype, stride, padding, padding_mode, dilation, groups, method)
         check_bias(bias, w.shape[0], w.dtype)
         self._strides, self._groups = plan.geometry.stride, plan.geometry.groups
@@ -256,11 +255,11 @@ class ConvStream:
             As `conv`, or if w has other channels or more taps.
         """
         (given, _), _ = enter(w=w, like=self._leave(self._w[:0]))
-        if not _is_whole(crossfade) or crossfade < 0:
+        if not is_whole(crossfade) or crossfade < 0:
             raise InputError(f"crossfade must be an int >= 0, got {shown(crossfade)}")
         if crossfade and not (self._w.is_floating_point() or self._w.is_complex()):
             raise InputError(
-                f"crossfade must be 0 for {_dtype_name(self._w.dtype)}, got {crossfade}; make w floating point"
+                f"crossfade must be 0 for {dtype_name(self._w.dtype)}, got {crossfade}; make w floating point"
             )
         missing = self._w.shape[-1] - given.shape[-1] if given.ndim == self._w.ndim else -1
         if missing < 0 or given.shape[:-1] != self._w.shape[:-1] or given.dtype != self._w.dtype:
@@ -543,7 +542,7 @@ class ConvStream:
             return x
         wanted, got = ", ".join(map(str, shape if self._batched else shape[1:])), x if self._batched else x[0]
         raise InputError(
-            f"chunk must be ({wanted}, n) {_dtype_name(dtype)} as the first one was, got {_named(got)}; "
+            f"chunk must be ({wanted}, n) {dtype_name(dtype)} as the first one was, got {_named(got)}; "
             "convert it, or begin anew with reset()"
         )
 
@@ -576,14 +575,14 @@ class ConvStream:
     def _checked_block(self, block: Any) -> int | None:
         if block is None:
             return None
-        if not _is_whole(block) or block < 1 or block % self._stride:
+        if not is_whole(block) or block < 1 or block % self._stride:
             step = f"a multiple of the stride {self._stride}" if self._stride > 1 else "an int >= 1"
             raise InputError(f"block must be {step}, got {shown(block)}")
         return int(block)
 
     def _checked_latency(self, latency: Any) -> int:
         """latency as an int; without a block, the longest one that keeps it becomes the block."""
-        if not _is_whole(latency) or latency < 0:
+        if not is_whole(latency) or latency < 0:
             raise InputError(f"latency must be an int >= 0, got {shown(latency)}")
         if self._block is None and latency >= self._stride:
             self._block = (int(latency) // self._stride + 1) * self._stride
@@ -624,17 +623,9 @@ def _spans(w: torch.Tensor, dilation: Any) -> tuple[int, ...]:
 
 
 def _named(t: torch.Tensor) -> str:
-    return f"{tuple(t.shape)} {_dtype_name(t.dtype)}"
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+    return f"{tuple(t.shape)} {dtype_name(t.dtype)}"
 
 
 def _plain(value: Any) -> Any:
     """NumPy's numbers as Python's, and what else JSON lacks as words."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)

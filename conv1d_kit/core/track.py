@@ -101,9 +101,7 @@ class Track:
         if engine:
             fed, phase, *layout = engine
             if fed < history.first:  # one that waits for the chunks it suits
-                self._engine = Partitioned(
-                    to_numpy(self._response()), self.setting.geometry.groups, Layout(*layout)
-                )
+                self._engine = self._new_engine(Layout(*layout))
             else:
                 self._start(Layout(*layout), history, fed, phase)
 
@@ -117,7 +115,7 @@ class Track:
         if layout is None:
             self._prepared_plan(n)
             return
-        engine = self._engine = Partitioned(to_numpy(self._response()), self.setting.geometry.groups, layout)
+        engine = self._engine = self._new_engine(layout)
         nothing = np.zeros((*self._lead, n * self._stride), engine.dtype)
         engine.load(nothing[..., :0])
         for _ in range(max(2, layout.ratio) * -(-layout.block // nothing.shape[-1])):
@@ -140,7 +138,7 @@ class Track:
         """The spectra of this kernel, cut as the other track's, if that one is cut."""
         theirs = other._engine
         if theirs is not None and (self._engine is None or self._engine.layout != theirs.layout):
-            self._engine = Partitioned(to_numpy(self._response()), theirs.groups, theirs.layout)
+            self._engine = self._new_engine(theirs.layout)
             self._engine.allocate(self._lead[0])
             self._fed = NOWHERE
         return self._engine
@@ -246,7 +244,7 @@ class Track:
             self._engine, self._exact_from = None, -(-fed // self._stride)
             return None
         if self._engine is None or self._engine.layout != layout:
-            self._engine = Partitioned(to_numpy(self._response()), self.setting.geometry.groups, layout)
+            self._engine = self._new_engine(layout)
         past = self._numbers(history, max(history.first, fed - self._engine.reach), fed)
         if not _is_finite(past):
             past = np.where(np.isfinite(past), past, 0)  # older than anything that an output to come sees
@@ -259,12 +257,12 @@ class Track:
             return history.read_array(start, stop)
         return to_numpy(history.read(start, stop).to(self._dtype))
 
-    def _response(self) -> torch.Tensor:
-        """The kernel with its dilation, in the order of mathematics."""
-        w, step = self.w.to(self._dtype), self.setting.geometry.dilation[-1]
+    def _new_engine(self, layout: Layout) -> Partitioned:
+        """The kernel, with its dilation and in the order of mathematics, cut by `layout`."""
+        w, g = self.w.to(self._dtype), self.setting.geometry
         stuffed = w.new_zeros((*w.shape[:-1], self._span))
-        stuffed[..., ::step] = w
-        return stuffed.flip(-1)
+        stuffed[..., :: g.dilation[-1]] = w
+        return Partitioned(to_numpy(stuffed.flip(-1)), g.groups, layout)
 
     def _layout(self, n: int) -> Layout | None:
         """How to cut the kernel for n outputs at a time; None: by windows."""

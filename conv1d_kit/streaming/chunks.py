@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..core.array import dtype_name
 from ..errors import InputError, InputTypeError
 from .plan import Plan
 
-__all__ = ["as_arrays", "as_input_errors", "check_chunk", "entered", "short"]
+__all__ = ["as_arrays", "as_input_errors", "check_chunk", "entered"]
 
 
 def entered(chunk: Any) -> torch.Tensor:
@@ -38,7 +39,9 @@ def check_chunk(x: torch.Tensor, plan: Plan, like: torch.Tensor | None) -> None:
     dtype = plan.dtype if like is None else like.dtype
     ids = like is None and dtype == torch.int64 and x.dtype == torch.int32
     if dtype is not None and x.dtype != dtype and not ids:
-        raise InputError(f"chunk must be {short(dtype)}, as the net is, got {short(x.dtype)}; convert it")
+        raise InputError(
+            f"chunk must be {dtype_name(dtype)}, as the net is, got {dtype_name(x.dtype)}; convert it"
+        )
     if x.ndim != plan.chunk.ndim:
         names = {2: "(B, T)", 3: "(B, C, T)", 4: "(B, C, F, L)"}[plan.chunk.ndim]
         raise InputError(f"chunk must be {names}, got shape {tuple(x.shape)}; try chunk[None]")
@@ -74,11 +77,6 @@ def as_arrays(out: Any) -> Any:
     if isinstance(out, dict):
         return {key: as_arrays(value) for key, value in out.items()}
     return type(out)(as_arrays(value) for value in out) if isinstance(out, tuple | list) else out
-
-
-def short(dtype: torch.dtype) -> str:
-    """float32 for torch.float32."""
-    return str(dtype).removeprefix("torch.")
 
 
 def _kind(chunk: Any) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import fx
 
+from ..core.array import dtype_name
 from ..core.rate import checked_rate
 from ..errors import InputError, InputTypeError
-from .chunks import as_arrays, as_input_errors, check_chunk, entered, short
+from .chunks import as_arrays, as_input_errors, check_chunk, entered
 from .export import export_step
 from .frames import Frames, State
 from .plan import Plan, begin_plan, run_plan
@@ -211,8 +212,8 @@ class NetStream:
             differ = sum(a != b for a, b in zip(given.shape, value.shape, strict=False))
             if given.ndim != value.ndim or given.dtype != value.dtype or differ > 1:
                 raise InputError(
-                    f"state {name!r} must be {short(value.dtype)} like {tuple(value.shape)} but for time, got "
-                    f"{short(given.dtype)} {tuple(given.shape)}; save it anew"
+                    f"state {name!r} must be {dtype_name(value.dtype)} like {tuple(value.shape)} but for time, "
+                    f"got {dtype_name(given.dtype)} {tuple(given.shape)}; save it anew"
                 )
         for node, state in fresh._states.items():
             key = fresh._plan.keys[node]
