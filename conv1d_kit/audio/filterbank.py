@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from ..core.conv import conv
-from ..core.pooling import length_mask, pool
+from ..core.pooling import length_mask
 from ..layers import Conv1d
+from .net import AudioNet
 from .norms import MaskedBatchNorm, Standardize
 
 __all__ = ["FilterBankCNN"]
@@ -15,7 +16,7 @@ __all__ = ["FilterBankCNN"]
 HOP, FRAME = 16, 160  # samples between two outputs of a filter, and in a frame
 
 
-class FilterBankCNN(nn.Module):
+class FilterBankCNN(AudioNet):
     """Learned filters on the waveform, their log energy in frames, and two 1-D convolutions over the frames.
 
     Source: the order filter, square, average, logarithm of Zeghidour et al. (2018), Learning Filterbanks from
@@ -40,6 +41,8 @@ class FilterBankCNN(nn.Module):
     >>> net(torch.zeros(2, 1, 4000), torch.tensor([4000, 3])).shape
     torch.Size([2, 10])
     """
+
+    frontend = "raw"
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class FilterBankCNN(nn.Module):
         """First layer's taps, faded to both ends by a Hann window [shape=(n_filters, n_features, n_taps)]."""
         return self.weight * self.window
 
-    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+    def maps(self, x, lengths=None):
         x = self.input(x)
         x = x if lengths is None else torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)
         # the last frame is filled up with zeros; what the convolution gives beyond it fills no frame
@@ -82,7 +85,7 @@ class FilterBankCNN(nn.Module):
         x = self._normed(0, x, lengths)
         for i, layer in enumerate(self.convs):
             x = self._normed(i + 1, layer(x), lengths).relu()
-        return self.head(self.dropout(pool(x, lengths, kind="mean_max")))
+        return x[:, :, None], lengths
 
     def _normed(self, i: int, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
         """Batch norm over the valid frames; beyond them zeros, as the next convolution's padding."""

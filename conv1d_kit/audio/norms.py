@@ -14,7 +14,7 @@ class MaskedBatchNorm(nn.BatchNorm2d):
     The state_dict is that of torch.nn.BatchNorm2d, and without a mask so is the result.
     """
 
-    streams_like = nn.BatchNorm2d  # in a stream there is no mask
+    streams_like: type | None = nn.BatchNorm2d  # in a stream there is no mask
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         if not self.training or mask is None:

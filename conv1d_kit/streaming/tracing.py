@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from operator import setitem
 from typing import Any
@@ -65,13 +66,16 @@ class _Outer(torch.nn.Module):
 class _Tracer(fx.Tracer):
     """Stops at what has a streaming form of its own."""
 
-    def __init__(self):
+    def __init__(self, net: torch.nn.Module):
         names = (
             conv.conv, conv.depthwise_conv, transpose.conv_transpose, pooling.pool, pooling.max_pool,
             pooling.mean_pool, pooling.mean_max_pool,
         )  # fmt: skip
         super().__init__(autowrap_functions=names)
-        self._autowrap_search.append(layers)  # for subclasses that call a layer's own forward
+        # what a forward calls may stand in another file: a layer's own forward, a method of the net's base
+        homes = {c.__module__ for m in net.modules() for c in type(m).__mro__ if c.__module__ in sys.modules}
+        homes = {home for home in homes if not home.startswith(("torch", "builtins"))}
+        self._autowrap_search += [layers, *(sys.modules[home] for home in sorted(homes))]
 
     def is_leaf_module(self, m: torch.nn.Module, module_qualified_name: str) -> bool:
         if hasattr(m, "stream_window") or _row(m):
@@ -81,7 +85,7 @@ class _Tracer(fx.Tracer):
 
 def _trace(outer: _Outer) -> fx.Graph:
     try:
-        graph = _Tracer().trace(outer)
+        graph = _Tracer(outer.net).trace(outer)
     except (fx.proxy.TraceError, TypeError, RuntimeError, AttributeError, ValueError, IndexError) as e:
         raise InputError(
             f"net must be traceable by torch.fx with one input along time, got {type(outer.net).__name__}: "

@@ -6,7 +6,7 @@ import torch
 from conv1d_kit.audio.nets import AUDIO_NETS
 from conv1d_kit.audio.norms import MaskedBatchNorm, Standardize
 
-N_FEATURES = {"spectrogram": 32, "wave": 1, "filterbank": 1}
+N_FEATURES = {name: 1 if net.frontend == "raw" else 32 for name, net in AUDIO_NETS.items()}
 
 
 @pytest.fixture(params=sorted(AUDIO_NETS))
@@ -21,11 +21,10 @@ def named_net(request):
     return request.param, net
 
 
-LENGTHS = {
-    "spectrogram": [1, 2, 3, 7, 8, 9, 15, 40],
-    "wave": [1, 3, 16, 17, 250, 257, 1000, 3001],
-    "filterbank": [1, 3, 159, 160, 161, 1000, 3001],
-}
+FRAMES = [1, 2, 3, 7, 8, 9, 15, 40]
+SAMPLES = {"wave": [1, 3, 16, 17, 250, 257, 1000, 3001], "m5": [1, 3, 4, 5, 16, 17, 1025, 3001],
+           "filterbank": [1, 3, 159, 160, 161, 1000, 3001]}  # fmt: skip
+LENGTHS = {name: SAMPLES.get(name, FRAMES) for name in AUDIO_NETS}
 
 
 def test_a_clip_gives_alone_what_it_gives_in_a_padded_batch(named_net):

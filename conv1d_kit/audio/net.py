@@ -1,0 +1,68 @@
+"""What every audio net is: maps over (feature, frame), their summary, and one linear layer of classes."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ..core.pooling import length_mask, pool
+
+__all__ = ["AudioNet", "frame_mask", "masked", "needed_lengths", "shortened"]
+
+
+class AudioNet(nn.Module):
+    """Features (B, F, L) and lengths (B,) or None → logits (B, n_classes); padding never reaches a logit.
+
+    A net writes `maps`; the summary (mean and maximum over the valid frames) and the head are shared, so that
+    pictures of what a net looked at, embeddings and export know one way into all of them.
+
+    Attributes
+    ----------
+    frontend : str
+        The row of FRONTENDS it takes where nothing else is asked for.
+    head : torch.nn.Linear
+        The last layer, (B, D) → (B, n_classes).
+    """
+
+    frontend = "log_mel"
+    head: nn.Linear
+    dropout: nn.Module
+
+    def maps(
+        self, x: torch.Tensor, lengths: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The last maps before the summary [shape=(B, C, F', L')] and their valid frames (None: all)."""
+        raise NotImplementedError
+
+    def embed(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        """What the head sees [shape=(B, D)]: mean over features, then mean and maximum over valid frames."""
+        maps, lengths = self.maps(x, lengths)
+        return pool(maps.mean(2), lengths, kind="mean_max")
+
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        return self.head(self.dropout(self.embed(x, lengths)))
+
+
+def needed_lengths(lengths: torch.Tensor | None, size: int) -> torch.Tensor | None:
+    """None where every row fills its whole width: then no mask is needed.
+
+    While a net is exported the lengths stay, since what fills its width there need not do so later.
+    """
+    if lengths is None or torch.compiler.is_exporting():
+        return lengths
+    return None if bool((lengths == size).all()) else lengths
+
+
+def shortened(lengths: torch.Tensor | None, stride: int = 2) -> torch.Tensor | None:
+    """Frames that are left after a stride: ⌈lengths / stride⌉."""
+    return None if lengths is None else (lengths + (stride - 1)) // stride
+
+
+def frame_mask(lengths: torch.Tensor | None, size: int) -> torch.Tensor | None:
+    """1.0 where a frame is valid [shape=(B, 1, 1, L)]."""
+    return None if lengths is None else length_mask(lengths, size)[:, None, None].float()
+
+
+def masked(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """`x` [shape=(B, C, F, L)] with zeros where the mask is 0."""
+    return x if mask is None else x * mask
