@@ -14,16 +14,20 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import InputError, one_line
+from .augment_filter import filtering
 from .augment_level import gain, polarity
 from .augment_mix import mix, mixup
+from .augment_noise import noise
+from .augment_pitch import pitch
+from .augment_room import room
 from .augment_speed import speed
 from .augment_time import crop, masks, roll, shift
 from .batch import KINDS, Batch, kind_of
 from .frontends import LogMel, Raw
 
 __all__ = [
-    "AUGMENTS", "Augment", "Batch", "augment", "check_augments", "crop", "gain", "masks", "mix", "mixup", "polarity",
-    "roll", "shift", "speed",
+    "AUGMENTS", "Augment", "Batch", "augment", "check_augments", "crop", "filtering", "gain", "masks", "mix",
+    "mixup", "noise", "pitch", "polarity", "roll", "room", "shift", "speed",
 ]  # fmt: skip
 
 
@@ -164,5 +168,9 @@ AUGMENTS: dict[str, Augment] = {
     "mixup": Augment(mixup, KINDS),
     "shift": Augment(shift, _POWERS),
     "crop": Augment(crop, KINDS),
+    "pitch": Augment(pitch, _BOTH),
+    "noise": Augment(noise, _BOTH),
+    "filtering": Augment(filtering, _BOTH),
+    "room": Augment(room, ("waveform",)),
     "polarity": Augment(polarity, ("waveform",)),
 }

@@ -67,7 +67,7 @@ def mix(
 def mixup(
     batch: Batch, frontend: Any, generator: torch.Generator, *, alpha: float = 0.2, share: float = 1.0
 ) -> Batch:
-    """Average features and targets of a `share` of the rows with another row's, weights from Beta(alpha, alpha).
+    """Average a `share` of the rows and their targets with another row's, weights from Beta(alpha, alpha).
 
     y = λ·x1 + (1 − λ)·x2 with targets λ·t1 + (1 − λ)·t2; features as the net sees them (logarithms stay
     logarithms), and silence beyond the end of the shorter clip.

@@ -21,11 +21,12 @@ def speed(
 ) -> Batch:
     """Play the batch most^U(−1, 1) times as fast; on a log-mel each row gets its own such factor for pitch.
 
-    Log-mels: one factor of time for the batch keeps rows of one length at one length, so that nothing is padded;
-    it is rounded to a few sizes, because each new size makes the CPU library compile its convolutions again.
+    Log-mels: one factor of time for the batch keeps rows of one length at one length, so that nothing is
+    padded; it is rounded to a few sizes, because each new size makes the CPU library compile its convolutions
+    again.
 
-    Waveforms: resampled, each row by a factor of its own in steps of 2 %, or all rows by one (each=False), which
-    pads nothing. Tones below 0.84 of the lower Nyquist frequency are right to −80 dB.
+    Waveforms: resampled, each row by a factor of its own in steps of 2 %, or all rows by one (each=False),
+    which pads nothing. Tones below 0.84 of the lower Nyquist frequency are right to −80 dB.
     """
     most = check_between("most", most, 1, 4)
     if kind_of(frontend) == "waveform":

@@ -93,7 +93,8 @@ def masks(
 ) -> Batch:
     """Blank `n` random bands of frames and (for n_features > 1) of features with the row's mean.
 
-    A band is up to `widest` of the row's length, or of the number of features. Waveforms have bands of time only.
+    A band is up to `widest` of the row's length, or of the number of features. Waveforms have bands of time
+    only.
 
     Source: Park et al., SpecAugment (2019), without warping.
     """

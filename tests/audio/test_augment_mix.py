@@ -80,7 +80,7 @@ def test_mixing_waveforms_is_equation_2_by_hand(level):
 
 
 def test_the_level_is_the_loudest_a_weighted_window():
-    """Against scipy's frames and librosa's weighting, and 1 kHz of full scale is −3 dB as its mean square is."""
+    """Against librosa's frames and weighting; 1 kHz of full scale is −3 dB, as its mean square is."""
     x = _two_sounds().x[:, 0]
     got = sound_level(x, torch.tensor([16000, 9000]), 16000)
     assert float(got[0]) == pytest.approx(20 * math.log10(0.9) - 3.01, abs=0.02)
