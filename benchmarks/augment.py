@@ -37,7 +37,7 @@ def main() -> None:
     mels = _batch(LogMel(RATE, 64), 64, 250)
     peers = _peers(waves[0].x[:, 0].numpy())
     print(
-        f"Clips a second, median of {ROUNDS} batches, {torch.get_num_threads()} thread(s); every row augmented.\n"
+        f"Clips a second, median of {ROUNDS} batches, {torch.get_num_threads()} thread(s), each row changed.\n"
     )
     heads = ["augmentation", f"waveform, 16 × {SECONDS} s at {RATE // 1000} kHz", "log-mel, 64 × 250"]
     print(f"| {' | '.join(heads + ['audiomentations'] * bool(peers))} |")

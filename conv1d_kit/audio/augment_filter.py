@@ -1,4 +1,4 @@
-"""Augmentation by filters, as other microphones and loudspeakers are: FIR on samples, the same in dB on log-mels."""
+"""Augmentation by filters, as other microphones are: FIR on samples, the same gain in dB on log-mels."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def filtering(
 ) -> Batch:
     """Send a `share` of the rows each through a filter drawn for it; no delay, lengths stay.
 
-    A seed draws the same filter for samples and for log-mels of one sample rate; there it weighs each mel band by
-    the filter's mean power gain over the band.
+    A seed draws the same filter for samples and for log-mels of one sample rate; there each mel band gets the
+    filter's mean power gain over the band.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def mix(
     x, lengths, targets = batch
     if len(x) == 0:
         return batch
-    partner = _partners(targets, generator)
+    partner = _partners(targets, generator).to(x.device)
     valid = valid_mask(batch)
     power = torch.where(valid, x.exp() if frontend.log_scale else x, 0.0)  # a waveform's "power" is its samples
     if kind_of(frontend) == "waveform":

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..core.spectrum import fast_length
 from ..errors import InputError, one_line
 from .batch import Batch, check_between, check_range, kind_of, uniform, valid_mask
 
@@ -30,8 +31,8 @@ def noise(
     Parameters
     ----------
     snr_db : (lowest, highest), dB
-        Power of a row's own frames over that of the noise there, drawn evenly for each row: of samples, exactly;
-        on log-mels of the mel powers, to which powers of noise seen through the front-end are added.
+        Power of a row's own frames over that of the noise there, drawn evenly for each row: of samples,
+        exactly; on log-mels of the mel powers, to which powers of noise seen through the front-end are added.
     colors : sequence of keys of COLORS
         Each row draws one; on log-mels the batch does, and each row hears that noise from another place.
     share : float in [0, 1]
@@ -60,21 +61,22 @@ def noise(
 def colored_noise(
     n_rows: int, n: int, sample_rate: int, slopes: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Gaussian noise on the CPU (n_rows, n), amplitude as frequency^−slope (B, 1) above LOWEST_HZ; not scaled."""
+    """Gaussian noise on the CPU (n_rows, n), amplitude as frequency^−slope (B,) above LOWEST_HZ; not scaled."""
     white = torch.randn(n_rows, n, generator=generator)
     if not slopes.any():
         return white
-    size = n + n % 2 if n < 4096 else -(-n // 1024) * 1024  # no large primes in its FFT
+    size = fast_length(n + n % 2)
     spectrum = torch.fft.rfft(white, size)
     hz = torch.fft.rfftfreq(size, 1 / sample_rate).clamp(min=min(LOWEST_HZ, sample_rate / 4))
-    return torch.fft.irfft(spectrum * (hz / hz[0]) ** -slopes, size)[:, :n]
+    values, which = slopes.unique(return_inverse=True)
+    return torch.fft.irfft(spectrum * ((hz / hz[0]) ** -values[:, None])[which], size)[:, :n]
 
 
 def _noise_of_rows(
     x: torch.Tensor, sample_rate: int, colors: Sequence[str], generator: torch.Generator
 ) -> torch.Tensor:
     """A noise of its own for each row (B, 1, T)."""
-    chosen = torch.randint(len(colors), (len(x), 1), generator=generator)
+    chosen = torch.randint(len(colors), (len(x),), generator=generator)
     slopes = torch.tensor([COLORS[c] for c in colors])[chosen]
     return colored_noise(len(x), x.shape[2], sample_rate, slopes, generator).to(x)[:, None]
 
@@ -87,7 +89,7 @@ def _noise_of_mels(
     lead = math.ceil(frontend.window_length / frontend.hop_length)  # frames that see beyond the noise's ends
     slope = COLORS[colors[int(torch.randint(len(colors), (1,), generator=generator))]]
     n = (n_frames + 2 * lead) * frontend.hop_length
-    sound = 0.1 * colored_noise(1, n, frontend.sample_rate, torch.full((1, 1), slope), generator)
+    sound = 0.1 * colored_noise(1, n, frontend.sample_rate, torch.tensor([slope]), generator)
     power = frontend(sound.to(frontend.mel)).exp()[0, :, lead : lead + n_frames].to(x) - frontend.floor
     start = torch.randint(n_frames, (len(x), 1), generator=generator).to(x.device)
     place = (start + torch.arange(n_frames, device=x.device)) % n_frames  # (B, L)

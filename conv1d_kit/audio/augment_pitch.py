@@ -1,4 +1,4 @@
-"""Augmentation of pitch with the duration kept: a phase vocoder stretches, resampling takes the stretch back."""
+"""Augmentation of pitch with the duration kept: a phase vocoder stretches, resampling takes it back."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def pitch(
 def stretch(x: torch.Tensor, factor: float, sample_rate: int) -> torch.Tensor:
     """Samples (T,) made `factor` times as long at the same pitch (ceil(T · factor),).
 
-    A frame every quarter of a window is read at 1 / factor of the pace, and each bin turns on by the phase that it
-    turns in a quarter of a window there, so that no phase needs unwrapping. At an attack (6 dB more within a
+    A frame every quarter of a window is read at 1 / factor of the pace, and each bin turns on by the phase that
+    it turns in a quarter of a window there, so that no phase needs unwrapping. At an attack (6 dB more within a
     quarter of a window) the phases are taken as they are, which keeps it sharp.
 
     Examples
@@ -66,11 +66,12 @@ def stretch(x: torch.Tensor, factor: float, sample_rate: int) -> torch.Tensor:
     here = torch.fft.rfft(frames[start] * window)  # (K, bins)
     before = torch.fft.rfft(frames[start - hop] * window)
     turned = _unit(here * before.conj()).cumprod(0)
-    starts = here.abs().square().sum(1) > ATTACK * before.abs().square().sum(1)
-    starts[0] = True
-    last = torch.where(starts, torch.arange(len(start), device=x.device), 0).cummax(0).values
-    phase = _unit(turned * (turned.conj() * _unit(here))[last])  # from each attack on, by its own phases
-    pieces = torch.fft.irfft(here.abs() * phase, n_fft) * window
+    size = _power(here)
+    begins = size.sum(1) > ATTACK * _power(before).sum(1)
+    begins[0] = True
+    own = turned[begins].conj() * _unit(here[begins])  # what turns a stretch to the phases of its attack
+    phase = turned * own[begins.cumsum(0) - 1]
+    pieces = torch.fft.irfft(size.sqrt() * phase, n_fft) * window
     total = hop * (len(frame) - 1) + n_fft
     y = torch.nn.functional.fold(pieces.T[None], (1, total), (1, n_fft), stride=(1, hop)).flatten() / 1.5
     first = n_fft // 2 + 2 * hop  # where sample 0 lies: frame −2 begins half a window before −2 hops
@@ -79,8 +80,13 @@ def stretch(x: torch.Tensor, factor: float, sample_rate: int) -> torch.Tensor:
 
 def _unit(z: torch.Tensor) -> torch.Tensor:
     """z / |z|, and 1 where z is 0."""
-    size = z.abs()
-    return torch.where(size > 0, z / size.clamp(min=torch.finfo(size.dtype).tiny), 1.0)
+    power = _power(z)
+    return torch.where(power > 0, z * power.clamp(min=torch.finfo(power.dtype).tiny).rsqrt(), 1.0)
+
+
+def _power(z: torch.Tensor) -> torch.Tensor:
+    """|z|², many times faster than by abs."""
+    return z.real.square() + z.imag.square()
 
 
 def _pitched(

@@ -53,7 +53,7 @@ def test_ratios_are_drawn_from_the_range_for_each_row():
 
 @pytest.mark.parametrize(("color", "db_per_octave"), [("white", 0.0), ("pink", -3.01), ("brown", -6.02)])
 def test_colours_fall_as_they_should(color, db_per_octave):
-    sound = colored_noise(1, 1 << 18, 16000, torch.tensor([[COLORS[color]]]), _generator())[0].numpy()
+    sound = colored_noise(1, 1 << 18, 16000, torch.tensor([COLORS[color]]), _generator())[0].numpy()
     hz, power = signal.welch(sound, 16000, nperseg=4096)
     inside = (hz > 60) & (hz < 7000)
     slope = np.polyfit(np.log2(hz[inside]), 10 * np.log10(power[inside]), 1)[0]
@@ -74,7 +74,7 @@ def test_log_mels_get_powers_of_noise_at_the_ratio():
 
 
 def test_white_noise_in_log_mels_is_what_the_front_end_hears():
-    """Mean mel powers of a quiet tone with noise: added as samples, or as powers of the front-end; within 1.5 dB."""
+    """Mean mel powers, noise added as samples or as powers of the front-end: within 1.5 dB."""
     frontend, n = LogMel(16000, 20), 64000
     t = torch.arange(n) / 16000
     sound = 1e-3 * torch.sin(2 * torch.pi * 1000 * t) + 0.1 * torch.randn(n, generator=_generator(4))
