@@ -10,6 +10,8 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from conv1d_kit.audio.batch import Batch, kind_of
 from conv1d_kit.audio.frontends import LogMel, Raw
 
 RATE, SECONDS, ROUNDS = 32_000, 5, 5
-PEERS = {
+PEERS: dict[str, tuple[str, dict[str, Any]]] = {
     "speed": ("TimeStretch", {"leave_length_unchanged": False}),
     "roll": ("Shift", {"rollover": True}),
     "gain": ("Gain", {}),
@@ -69,9 +71,14 @@ def _peers(waves: np.ndarray) -> dict[str, str]:
     found = {}
     for name, (transform, options) in PEERS.items():
         apply = getattr(audiomentations, transform)(p=1.0, **options)
-        seconds = _median(lambda apply=apply: [apply(wave, RATE) for wave in waves])
+        seconds = _median(partial(_each_clip, apply, waves))
         found[name] = f"{len(waves) / seconds:,.0f} ({transform})"
     return found
+
+
+def _each_clip(apply: Callable, waves: np.ndarray) -> None:
+    for wave in waves:
+        apply(wave, RATE)
 
 
 def _median(call: Callable[[], object]) -> float:
