@@ -1,174 +1,176 @@
-"""Augmentations of a whole batch of features at once: speed, time roll, gain, mixing of two clips, masks.
+"""Augmentations of a whole batch of features at once, by name; each row of AUGMENTS says what it can work on.
 
-Each row of AUGMENTS takes (batch, frontend, generator), returns a new batch, and is decided by the generator.
+A row is a plain function (batch, frontend, generator, *, options) → batch, decided by the generator alone.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+import difflib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 
-from ..core.pooling import length_mask
-from ..errors import InputError
-from .frontends import hz_to_mel, mel_to_hz
+from ..errors import InputError, one_line
+from .augment_filter import filtering
+from .augment_level import gain, polarity
+from .augment_mix import mix, mixup
+from .augment_noise import noise
+from .augment_pitch import pitch
+from .augment_room import room
+from .augment_speed import speed
+from .augment_time import crop, masks, roll, shift
+from .batch import KINDS, Batch, kind_of
+from .frontends import LogMel, Raw
 
-__all__ = ["AUGMENTS", "Batch", "augment", "gain", "masks", "mix", "roll", "speed"]
+__all__ = [
+    "AUGMENTS", "Augment", "Batch", "augment", "check_augments", "crop", "filtering", "gain", "masks", "mix",
+    "mixup", "noise", "pitch", "polarity", "roll", "room", "shift", "speed",
+]  # fmt: skip
 
 
-class Batch(NamedTuple):
-    """Features (B, F, L), valid frames (B,), class shares (B, n_classes)."""
+class Augment(NamedTuple):
+    """A row of AUGMENTS: the function, and which of batch.KINDS of features it is for."""
 
-    x: torch.Tensor
-    lengths: torch.Tensor
-    targets: torch.Tensor
+    function: Callable[..., Batch]
+    kinds: tuple[str, ...]
+
+    def options(self) -> dict[str, Any]:
+        """Its keyword options and their defaults."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-def augment(batch: Batch, names: Sequence[str], frontend: Any, generator: torch.Generator) -> Batch:
-    """Apply the named rows of AUGMENTS in order.
+def augment(
+    batch: Batch, names: Iterable[str | tuple[str, Mapping]], frontend: Any, generator: torch.Generator
+) -> Batch:
+    """Apply rows of AUGMENTS in order: names, or pairs (name, options).
 
     Raises
     ------
     InputError
-        If a name is not in AUGMENTS.
+        As `check_augments`.
+
+    Examples
+    --------
+    >>> batch = Batch(torch.ones(2, 1, 4), torch.tensor([4, 2]), torch.eye(2))
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> augment(batch, ["roll", ("polarity", {"share": 1.0})], Raw(8000), generator).x[:, 0]
+    tensor([[-1., -1., -1., -1.],
+            [-1., -1.,  1.,  1.]])
     """
-    for name in names:
-        if name not in AUGMENTS:
-            raise InputError(f"augment must be names of {', '.join(AUGMENTS)}, got {name!r}")
-        batch = AUGMENTS[name](batch, frontend, generator)
+    for name, options in check_augments(names, frontend):
+        batch = AUGMENTS[name].function(batch, frontend, generator, **options)
     return batch
 
 
-def speed(batch: Batch, frontend: Any, generator: torch.Generator, *, most: float = 1.25) -> Batch:
-    """Play the batch most^U(−1, 1) times as fast; on a log-mel each row gets its own such factor for pitch.
+def check_augments(
+    names: Iterable[str | tuple[str, Mapping]], frontend: Any | None = None
+) -> list[tuple[str, dict[str, Any]]]:
+    """(name, options) of each, checked: names and keys known, values allowed, all of it fit for JSON.
 
-    One factor of time for the batch keeps rows of one length at one length, so that nothing is padded; it is
-    rounded to a few sizes, because each new size makes the CPU library compile its convolutions again.
+    Parameters
+    ----------
+    names : sequence of names, or of pairs (name, options)
+    frontend : Frontend, optional
+        Then a row that is not for its features is refused too.
+
+    Raises
+    ------
+    InputError
+        An unknown name or option, with the nearest known one; a value that the row refuses or that JSON cannot
+        hold; a row that cannot work on the front-end's features.
+
+    Examples
+    --------
+    >>> check_augments(["roll", ("gain", {"most_db": 3.0})])
+    [('roll', {}), ('gain', {'most_db': 3.0})]
+    >>> check_augments(["rol"])
+    Traceback (most recent call last):
+        ...
+    conv1d_kit.errors.InputError: augment has no 'rol'; did you mean 'roll'?
     """
-    x, lengths, targets = batch
-    n_rows, n_features, _ = x.shape
-    factor = most ** (2 * torch.rand(1 + n_rows, generator=generator) - 1)
-    longest = max(1, int(lengths.max()))
-    step = max(1, min(16, longest // 8))
-    size = max(1, round(longest / float(factor[0]) / step) * step)
-    rate = (longest - 1) / max(1, size - 1)
-    time = (torch.arange(size) * rate).expand(n_rows, -1)  # (B, L'), in old frames
-    fresh = ((lengths - 1).clamp(min=0) / max(rate, 1e-9) + 1e-4).floor().long().clamp(max=size - 1) + 1
-    rows = _shifted_rows(frontend, n_features, factor[1:]) if n_features > 1 else torch.zeros(n_rows, 1)
-    grid = torch.stack(
-        [
-            _unit(time, x.shape[2])[:, None].expand(-1, n_features, -1),
-            _unit(rows, n_features)[:, :, None].expand(-1, -1, size),
-        ],
-        -1,
-    )  # (B, F, L', 2)
-    y = torch.nn.functional.grid_sample(x[:, None], grid, padding_mode="border", align_corners=True)[:, 0]
-    return Batch(y, torch.where(lengths > 0, fresh, lengths), targets)
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise InputError(f"augment must be a sequence of {', '.join(AUGMENTS)}, got {one_line(names)}")
+    checked = []
+    for entry in names:
+        name, options = (entry, {}) if isinstance(entry, str) else _pair(entry)
+        if name not in AUGMENTS:
+            raise InputError(f"augment has no {one_line(name)}{_nearest(name, AUGMENTS)}")
+        row = AUGMENTS[name]
+        _check_options(name, row, options)
+        if frontend is not None and kind_of(frontend) not in row.kinds:
+            raise InputError(
+                f"augment {name!r} is for {' and '.join(row.kinds)} features, got a front-end "
+                f"{type(frontend).__name__} ({kind_of(frontend)}); leave it out or choose another front-end"
+            )
+        checked.append((name, dict(options)))
+    return checked
 
 
-def roll(batch: Batch, frontend: Any, generator: torch.Generator) -> Batch:
-    """Turn each row in time by a random number of frames; what leaves at its end comes in at its start."""
-    x, lengths, targets = batch
-    length = lengths.clamp(min=1)[:, None]
-    shift = (torch.rand(len(x), 1, generator=generator) * length).long()
-    place = torch.arange(x.shape[2])
-    source = torch.where(place < length, (place - shift) % length, place)  # (B, L)
-    return Batch(x.gather(2, source[:, None].expand_as(x)), lengths, targets)
+def _pair(entry: Any) -> tuple[str, Mapping]:
+    if (
+        not isinstance(entry, tuple | list)
+        or len(entry) != 2
+        or not isinstance(entry[0], str)
+        or not isinstance(entry[1], Mapping)
+    ):
+        raise InputError(
+            f"augment must hold names of {', '.join(AUGMENTS)} or pairs (name, options), got {one_line(entry)}"
+        )
+    return entry[0], entry[1]
 
 
-def gain(batch: Batch, frontend: Any, generator: torch.Generator, *, most_db: float = 6.0) -> Batch:
-    """Make each row up to ±most_db louder."""
-    db = (2 * torch.rand(len(batch.x), 1, 1, generator=generator) - 1) * most_db
-    x = batch.x + db * (math.log(10) / 10) if frontend.log_scale else batch.x * 10 ** (db / 20)
-    return batch._replace(x=x)
+def _check_options(name: str, row: Augment, options: Mapping) -> None:
+    known = row.options()
+    for key in options:
+        if key not in known:
+            raise InputError(f"augment {name!r} has no option {one_line(key)}{_nearest(key, known)}")
+    if not options:
+        return
+    try:
+        json.dumps(dict(options), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"augment {name!r} must have options that JSON can hold, got {one_line(dict(options))} ({error})"
+        ) from None
+    try:  # the row's own checks, on a batch of none
+        row.function(*_NOTHING[row.kinds[0]](), torch.Generator(), **options)
+    except InputError as error:
+        raise InputError(f"augment {name!r}: {error}") from None
 
 
-def mix(batch: Batch, frontend: Any, generator: torch.Generator, *, share: float = 0.5) -> Batch:
-    """Mix a `share` of the rows with one of another class at a random ratio, levels matched; targets mix alike.
-
-    Source: Tokozume, Ushiku & Harada, Between-class learning (ICLR 2018), eq. 2; powers instead of amplitudes
-    where the features are logarithms of power.
-    """
-    x, lengths, targets = batch
-    partner = _partners(targets, generator)
-    mask = length_mask(lengths, x.shape[2])[:, None]
-    power = torch.where(mask, x.exp(), 0.0) if frontend.log_scale else torch.where(mask, x, 0.0)
-    loudest = (power if frontend.log_scale else power**2).mean(1)
-    if not frontend.log_scale:
-        loudest = loudest.mean(1, keepdim=True)
-    level = loudest.amax(1).clamp(min=1e-10).log10() * 10  # dB
-    r = torch.rand(len(x), generator=generator).clamp(1e-3, 1 - 1e-3)
-    r = torch.where(torch.rand(len(x), generator=generator) < share, r, 1.0)
-    p = 1 / (1 + 10 ** ((level - level[partner]) / 20) * (1 - r) / r)
-    a, b = p[:, None, None], (1 - p)[:, None, None]
-    norm = a**2 + b**2
-    if frontend.log_scale:
-        y = (a**2 / norm * power + b**2 / norm * power[partner]).clamp(min=frontend.floor).log()
-    else:
-        y = (a * power + b * power[partner]) / norm.sqrt()
-    shares = r[:, None] * targets + (1 - r[:, None]) * targets[partner]
-    return Batch(y, torch.maximum(lengths, lengths[partner]), shares)
+def _nearest(word: Any, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(str(word), list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known) or 'none'}"
 
 
-def masks(
-    batch: Batch, frontend: Any, generator: torch.Generator, *, n: int = 2, widest: float = 0.125
-) -> Batch:
-    """Blank `n` random bands of frames and (for n_features > 1) of features with the row's mean.
-
-    Source: Park et al., SpecAugment (2019), without warping.
-    """
-    x, lengths, _ = batch
-    valid = length_mask(lengths, x.shape[2])[:, None]
-    mean = torch.where(valid, x, 0.0).sum((1, 2)) / (lengths.clamp(min=1) * x.shape[1])
-    hidden = torch.zeros(len(x), 1, x.shape[2], dtype=torch.bool)
-    for _ in range(n):
-        hidden = hidden | _band(x.shape[2], lengths.float(), widest, generator)[:, None]
-    if x.shape[1] > 1:
-        size = torch.full((len(x),), float(x.shape[1]))
-        for _ in range(n):
-            hidden = hidden | _band(x.shape[1], size, widest, generator)[:, :, None]
-    return batch._replace(x=torch.where(hidden, mean[:, None, None], x))
+def _no_waves() -> tuple[Batch, Any]:
+    return Batch(torch.zeros(0, 1, 0), torch.zeros(0, dtype=torch.long), torch.zeros(0, 2)), Raw(16000)
 
 
-def _band(size: int, length: torch.Tensor, widest: float, generator: torch.Generator) -> torch.Tensor:
-    """True on a random stretch of each row's first `length` places [shape=(B, size)]."""
-    u = torch.rand(2, len(length), 1, generator=generator)
-    width = u[0] * widest * length[:, None]
-    start = u[1] * (length[:, None] - width)
-    place = torch.arange(size)
-    return (place >= start.round()) & (place < (start + width).round())
+def _no_mels() -> tuple[Batch, Any]:
+    return Batch(torch.zeros(0, 8, 0), torch.zeros(0, dtype=torch.long), torch.zeros(0, 2)), LogMel(16000, 8)
 
 
-def _partners(targets: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A row of another class for each row, where the batch has one (a few random tries)."""
-    classes = targets.argmax(1)
-    partner = torch.randperm(len(classes), generator=generator)
-    for _ in range(4):
-        again = torch.randperm(len(classes), generator=generator)
-        partner = torch.where(classes == classes[partner], again, partner)
-    return partner
+_NOTHING = {"waveform": _no_waves, "log_mel": _no_mels}
+_BOTH = ("waveform", "log_mel")
+_POWERS = (*_BOTH, "log_power")
 
-
-def _shifted_rows(frontend: Any, n_features: int, factor: torch.Tensor) -> torch.Tensor:
-    """The mel row from which each row comes when frequencies are multiplied by factor [shape=(B, F)]."""
-    low, high = (float(hz_to_mel(f)) for f in (frontend.f_min, frontend.f_max))
-    step = (high - low) / (n_features + 1)
-    centres = torch.from_numpy(mel_to_hz(low + step * (1 + torch.arange(n_features).numpy())))
-    mel = torch.from_numpy(hz_to_mel((centres / factor[:, None].double()).numpy()))
-    return ((mel - low) / step - 1).clamp(0, n_features - 1).float()
-
-
-def _unit(place: torch.Tensor, size: int) -> torch.Tensor:
-    """Places 0…size − 1 as grid_sample's −1…1."""
-    return place * (2 / max(size - 1, 1)) - 1
-
-
-AUGMENTS: dict[str, Callable[[Batch, Any, torch.Generator], Batch]] = {
-    "speed": speed,
-    "roll": roll,
-    "gain": gain,
-    "mix": mix,
-    "masks": masks,
+AUGMENTS: dict[str, Augment] = {
+    "speed": Augment(speed, _BOTH),
+    "roll": Augment(roll, KINDS),
+    "gain": Augment(gain, _POWERS),
+    "mix": Augment(mix, _POWERS),
+    "masks": Augment(masks, KINDS),
+    "mixup": Augment(mixup, KINDS),
+    "shift": Augment(shift, _POWERS),
+    "crop": Augment(crop, KINDS),
+    "pitch": Augment(pitch, _BOTH),
+    "noise": Augment(noise, _BOTH),
+    "filtering": Augment(filtering, _BOTH),
+    "room": Augment(room, ("waveform",)),
+    "polarity": Augment(polarity, ("waveform",)),
 }

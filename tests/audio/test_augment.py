@@ -1,123 +1,166 @@
-"""Augmentations: only the generator decides, lengths stay true, mixing adds powers."""
+"""What every row of AUGMENTS promises, whatever it does; the rows' own oracles stand in test_augment_*.py."""
 
-import math
+import json
 
 import pytest
 import torch
 
-from conv1d_kit.audio.augment import AUGMENTS, Batch, augment, gain, masks, mix, roll, speed
+from conv1d_kit.audio.augment import AUGMENTS, Batch, augment, check_augments
+from conv1d_kit.audio.batch import KINDS, kind_of, silence
 from conv1d_kit.audio.frontends import LogMel, Raw
 from conv1d_kit.errors import InputError
+
+FRONTENDS = {"waveform": Raw(8000), "log_mel": LogMel(8000, 20)}
+ROWS = [(name, kind) for name, row in AUGMENTS.items() for kind in FRONTENDS if kind in row.kinds]
+each_row = pytest.mark.parametrize(("name", "kind"), ROWS, ids=lambda v: v)
 
 
 def _generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def _batch(n_features, lengths=(30, 12, 1, 30)):
-    g = _generator(5)
-    x = torch.randn(len(lengths), n_features, max(lengths), generator=g)
-    lengths = torch.tensor(lengths)
+def _batch(kind, lengths=None, *, silent=False, dtype=torch.float32):
+    frontend = FRONTENDS[kind]
+    if lengths is None:
+        lengths = (4000, 2500, 1, 4000, 0, 777) if kind == "waveform" else (60, 25, 1, 60, 0, 33)
+    x = torch.randn(len(lengths), frontend.n_features, max(lengths, default=0), generator=_generator(5)).to(
+        dtype
+    )
+    x = torch.full_like(x, silence(frontend)) if silent else 0.3 * x
     for row, n in zip(x, lengths, strict=True):
         row[:, n:] = 0
-    return Batch(x, lengths, torch.eye(4)[torch.arange(len(lengths)) % 4])
+    targets = torch.eye(4, dtype=dtype)[torch.arange(len(lengths)) % 4]
+    return Batch(x, torch.tensor(lengths, dtype=torch.long), targets), frontend
 
 
-FRONT = {"log_mel": LogMel(8000, 20), "raw": Raw(8000)}
+@each_row
+def test_the_generator_alone_decides_and_the_input_stays(name, kind):
+    batch, frontend = _batch(kind)
+    before = Batch(*(part.clone() for part in batch))
+    a = AUGMENTS[name].function(batch, frontend, _generator(1))
+    b = AUGMENTS[name].function(batch, frontend, _generator(1))
+    assert all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
+    assert all(torch.equal(p, q) for p, q in zip(before, batch, strict=True))
 
 
-@pytest.mark.parametrize("kind", sorted(FRONT))
-@pytest.mark.parametrize("name", sorted(AUGMENTS))
-def test_each_augmentation_repeats_for_a_seed_and_leaves_its_input_alone(name, kind):
-    batch = _batch(FRONT[kind].n_features)
-    before = batch.x.clone()
-    a = AUGMENTS[name](batch, FRONT[kind], _generator(1))
-    b = AUGMENTS[name](batch, FRONT[kind], _generator(1))
-    c = AUGMENTS[name](batch, FRONT[kind], _generator(2))
-    assert torch.equal(a.x, b.x)
-    assert torch.equal(a.lengths, b.lengths)
-    assert a.x.shape != c.x.shape or not torch.equal(a.x, c.x)
-    assert torch.equal(batch.x, before)
-    assert torch.isfinite(a.x).all()
-    assert int(a.lengths.max()) <= a.x.shape[2]
-    torch.testing.assert_close(a.targets.sum(1), torch.ones(4))
+@each_row
+def test_two_epochs_differ(name, kind):
+    """One generator goes on from batch to batch; the same augmentation each time would be none."""
+    batch, frontend = _batch(kind)
+    generator = _generator(3)
+    first, *more = (AUGMENTS[name].function(batch, frontend, generator) for _ in range(4))
+    assert any(first.x.shape != m.x.shape or not torch.equal(first.x, m.x) for m in more)
 
 
-def test_roll_only_turns_the_valid_part():
-    batch = _batch(3)
-    y = roll(batch, FRONT["log_mel"], _generator()).x
-    for old, new, n in zip(batch.x, y, batch.lengths, strict=True):
-        torch.testing.assert_close(old[:, :n].sort(1).values, new[:, :n].sort(1).values)
-        assert torch.equal(old[:, n:], new[:, n:])
+@each_row
+def test_shape_dtype_lengths_and_targets(name, kind):
+    for dtype in (torch.float32, torch.float64):
+        batch, frontend = _batch(kind, dtype=dtype)
+        y = AUGMENTS[name].function(batch, frontend, _generator(2))
+        assert y.x.dtype == dtype
+        assert y.targets.dtype == dtype
+        assert y.lengths.dtype == torch.long
+        assert y.x.shape[:2] == batch.x.shape[:2]
+        assert 0 <= int(y.lengths.min()) <= int(y.lengths.max()) <= y.x.shape[2]
+        assert torch.isfinite(y.x).all()
+        torch.testing.assert_close(y.targets.sum(1), torch.ones(len(y.targets), dtype=dtype))
 
 
-def test_gain_adds_decibels_to_logs_and_multiplies_samples():
-    batch = _batch(20)
-    shift = gain(batch, FRONT["log_mel"], _generator(3)).x - batch.x
-    raw = _batch(1)
-    factor = gain(raw, FRONT["raw"], _generator(3)).x[:, 0, 0] / raw.x[:, 0, 0]
-    torch.testing.assert_close(20 * factor.log10(), shift[:, 0, 0] * 10 / math.log(10), atol=1e-3, rtol=1e-3)
-    assert shift.abs().max() <= 6 * math.log(10) / 10 + 1e-6
+@each_row
+def test_padding_of_waveforms_stays_zero(name, kind):
+    batch, frontend = _batch(kind)
+    for seed in range(4):
+        y = AUGMENTS[name].function(batch, frontend, _generator(seed))
+        if kind == "waveform":
+            assert all(not row[:, n:].any() for row, n in zip(y.x, y.lengths.tolist(), strict=True))
 
 
-def test_mixing_log_mels_adds_their_powers_with_weights_that_sum_to_the_energy():
-    """Two steady clips of equal level: the power of the mix is theirs, whatever the ratio."""
-    x = torch.full((2, 20, 10), 2.0)
-    batch = Batch(x, torch.tensor([10, 10]), torch.eye(2))
-    mixed = mix(batch, FRONT["log_mel"], _generator(), share=1.0)
-    torch.testing.assert_close(mixed.x, x)
-    assert ((mixed.targets > 0) & (mixed.targets < 1)).all()
+@each_row
+def test_what_stands_in_the_padding_is_never_heard(name, kind):
+    batch, frontend = _batch(kind)
+    dirty = batch.x.clone()
+    for row, n in zip(dirty, batch.lengths.tolist(), strict=True):
+        row[:, n:] = float("nan") if name in ("roll", "shift", "crop") else 99.0
+    for seed in range(3):
+        a = AUGMENTS[name].function(batch, frontend, _generator(seed))
+        b = AUGMENTS[name].function(batch._replace(x=dirty), frontend, _generator(seed))
+        assert torch.equal(a.lengths, b.lengths)
+        for p, q, n in zip(a.x, b.x, a.lengths.tolist(), strict=True):
+            # a log-mel's speed draws straight lines between frames: the last one may lie beyond the end
+            last = n - 2 if (name, kind) == ("speed", "log_mel") else n
+            torch.testing.assert_close(p[:, : max(0, last)], q[:, : max(0, last)])
 
 
-def test_mixing_matches_the_levels_of_loud_and_quiet_clips():
-    """Eq. 2 of the paper: where both shares are one half, so are both powers; checked through the shares."""
-    loud, quiet = 6.0, -2.0
-    x = torch.zeros(2, 20, 10)
-    x[0, :10], x[0, 10:] = loud, -9.0  # each clip has half of the bands to itself
-    x[1, :10], x[1, 10:] = -9.0, quiet
-    mixed = mix(Batch(x, torch.tensor([10, 10]), torch.eye(2)), FRONT["log_mel"], _generator(0), share=1.0)
-    for row, share in zip(mixed.x, mixed.targets, strict=True):
-        power = row.double().exp().mean(1)
-        ratio = math.sqrt(float(power[0] / power[-1]))  # amplitude of the loud over that of the quiet
-        r = float(share[0])
-        assert ratio == pytest.approx(r / (1 - r), rel=0.02)
+@each_row
+def test_silence_stays_finite(name, kind):
+    batch, frontend = _batch(kind, silent=True)
+    for seed in range(3):
+        y = AUGMENTS[name].function(batch, frontend, _generator(seed))
+        assert torch.isfinite(y.x).all()
+        assert torch.isfinite(y.targets).all()
 
 
-def test_beyond_the_shorter_clip_the_mix_is_the_longer_one_and_never_below_the_floor():
-    x = torch.zeros(2, 20, 10)
-    mixed = mix(Batch(x, torch.tensor([10, 3]), torch.eye(2)), FRONT["log_mel"], _generator(), share=1.0)
-    assert mixed.lengths.tolist() == [10, 10]
-    assert mixed.x.min() >= math.log(1e-5) - 1e-5
-    assert (mixed.x[:, :, :3] >= mixed.x[:, :, 3:].amax(2, keepdim=True) - 1e-6).all()
+@each_row
+@pytest.mark.parametrize("lengths", [(), (0,), (1,), (2, 3), (400,), (0, 0)], ids=str)
+def test_small_and_empty_batches(name, kind, lengths):
+    batch, frontend = _batch(kind, lengths)
+    y = AUGMENTS[name].function(batch, frontend, _generator())
+    assert len(y.x) == len(y.lengths) == len(y.targets) == len(lengths)
+    assert torch.isfinite(y.x).all()
+    assert all((new > 0) == (old > 0) for new, old in zip(y.lengths.tolist(), lengths, strict=True))
 
 
-def test_speed_moves_a_tone_by_its_factor_in_time_and_pitch():
-    """A click at frame 20 of 41 lands at 20 / factor; the tone's row moves up or down with the pitch."""
-    frontend = LogMel(8000, 40)
-    x = torch.zeros(1, 40, 41)
-    x[:, 20, 20] = 1.0
-    for seed in range(5):
-        y = speed(Batch(x, torch.tensor([41]), torch.eye(1)), frontend, _generator(seed))
-        u = torch.rand(2, generator=_generator(seed))
-        factor = 1.25 ** (2 * u - 1)
-        n = int(y.lengths[0])
-        assert n == y.x.shape[2] == pytest.approx(41 / float(factor[0]), abs=3)  # a few sizes only
-        place = int(y.x[0].amax(0).argmax())
-        assert place == pytest.approx(20 * (n - 1) / 40, abs=1)
-        row = int(y.x[0].amax(1).argmax())
-        assert (row - 20) * math.log(float(factor[1])) >= -0.2
+@each_row
+def test_read_only_defaults_are_json_and_pass_their_own_check(name, kind):
+    options = {key: value for key, value in AUGMENTS[name].options().items() if value is not None}
+    assert check_augments(json.loads(json.dumps([[name, options]])), FRONTENDS[kind])[0][0] == name
 
 
-def test_masks_hide_at_most_a_half_and_only_with_the_mean():
-    batch = Batch(torch.randn(4, 32, 64, generator=_generator()), torch.full((4,), 64), torch.eye(4))
-    y = masks(batch, FRONT["log_mel"], _generator(1)).x
-    changed = y != batch.x
-    assert 0 < changed.float().mean() < 0.5
-    means = batch.x.mean((1, 2))
-    for row, where, mean in zip(y, changed, means, strict=True):
-        torch.testing.assert_close(row[where], mean.expand(int(where.sum())), atol=1e-5, rtol=1e-5)
+def test_every_row_is_exercised_and_knows_its_kinds():
+    assert {name for name, _ in ROWS} == set(AUGMENTS)
+    assert all(set(row.kinds) <= set(KINDS) for row in AUGMENTS.values())
 
 
-def test_an_unknown_name_is_refused():
-    with pytest.raises(InputError, match="speed"):
-        augment(_batch(20), ["reverse"], FRONT["log_mel"], _generator())
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("roll", "sequence of speed"),
+        (None, "sequence of speed"),
+        (["rol"], "did you mean 'roll'"),
+        (["reverse!!"], "known: speed"),
+        ([("gain", {"most": 3})], "no option 'most'; did you mean 'most_db'"),
+        ([("gain", {"most_db": "loud"})], "augment 'gain': most_db must be a number >= 0, got 'loud'"),
+        ([("gain", {"most_db": float("inf")})], "JSON"),
+        ([("gain", {"most_db": torch.ones(1)})], "JSON"),
+        ([("mix", {"share": 1.5})], "from 0 to 1"),
+        ([("mix", {"level": "loud"})], "'a', 'rms'"),
+        ([("crop", {"share": [0.9, 0.5]})], "lowest"),
+        ([("speed", {"most": 0.5})], "from 1 to 4"),
+        ([("roll", 3)], "pairs"),
+        (("gain", {"most_db": 3}), "pairs"),
+        ([3], "pairs"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_line(names, words):
+    with pytest.raises(InputError, match=words.replace("(", r"\(")) as caught:
+        check_augments(names)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_row_that_cannot_work_on_the_features_is_refused():
+    batch, frontend = _batch("log_mel")
+    with pytest.raises(InputError, match="'polarity' is for waveform features, got a front-end LogMel"):
+        augment(batch, ["gain", "polarity"], frontend, _generator())
+
+
+def test_augment_is_its_rows_in_order():
+    batch, frontend = _batch("waveform")
+    names = ["roll", ("gain", {"most_db": 3.0})]
+    expected = AUGMENTS["roll"].function(batch, frontend, one := _generator(4))
+    expected = AUGMENTS["gain"].function(expected, frontend, one, most_db=3.0)
+    assert torch.equal(augment(batch, names, frontend, _generator(4)).x, expected.x)
+    assert check_augments(names) == [("roll", {}), ("gain", {"most_db": 3.0})]
+
+
+def test_kinds_of_features():
+    assert {kind: kind_of(frontend) for kind, frontend in FRONTENDS.items()} == {k: k for k in FRONTENDS}
