@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: proper scores, reliability bins, and the temperature that mends it."""
+"""Whether a probability means what it says: proper scores, reliability bins, the temperature that mends it."""
 
 from __future__ import annotations
 
