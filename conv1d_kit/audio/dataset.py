@@ -19,7 +19,7 @@ from ..errors import DataError, InputError
 from ..training.folds import Fold, folds_from_values, stratified_folds
 from .clip import AUDIO_ENDINGS, MAX_RATE, Clip, file_argument
 
-__all__ = ["AudioTable", "common_rate", "find_audio", "load_waves", "make_folds", "read_dataset"]
+__all__ = ["AudioTable", "common_rate", "esc_names", "find_audio", "load_waves", "make_folds", "read_dataset"]
 
 _ESC = re.compile(r"^(\d)-(\d+)-[A-Z]")
 _PATH_COLUMNS, _LABEL_COLUMNS = ("path", "file", "filename"), ("label", "class", "category")
@@ -223,6 +223,19 @@ def make_folds(
     fixed = (np.flatnonzero(v != test_fold), np.flatnonzero(v == test_fold))
     _refuse_one_class(table, [fixed], [test_fold])
     return f"{described}, tested on {test_fold!r}", [fixed]
+
+
+def esc_names(paths: Sequence[str]) -> list[tuple[str, str]] | None:
+    """(fold, source recording) of each file named as ESC names them, or None where one is not.
+
+    Examples
+    --------
+    >>> esc_names(["rain/1-17367-A.ogg"]), esc_names(["rain/01.ogg"])
+    ([('1', '17367')], None)
+    """
+    found = [_ESC.match(Path(p).name) for p in paths]
+    named = [(m[1], m[2]) for m in found if m]
+    return named if named and len(named) == len(found) else None
 
 
 def common_rate(items: Sequence, *, most: int = 32000) -> int:

@@ -31,7 +31,9 @@ class Clue:
         1 / n_classes.
     n_rows : int
     best_class : str
-        The class it tells best (by F1), and the recall of it.
+        The class it tells best (by F1), with `best_f1` and the low end of its interval.
+    best_chance : float
+        F1 of who answers that class always.
     """
 
     accuracy: float
@@ -40,12 +42,18 @@ class Clue:
     chance: float
     n_rows: int
     best_class: str
-    best_recall: float
+    best_f1: float
+    best_low: float
+    best_chance: float
 
     @property
     def tells(self) -> bool:
-        """Whether the property tells the class clearly: even the low end removes a tenth of chance's errors."""
-        return self.low - self.chance > 0.1 * (1 - self.chance)
+        """Whether the property gives the classes away, or one of them.
+
+        Even the low end of the interval removes a tenth of chance's errors, or a third of them for one class.
+        """
+        all_of_them = self.low - self.chance > 0.1 * (1 - self.chance)
+        return all_of_them or self.best_low - self.best_chance > (1 - self.best_chance) / 3
 
 
 def class_clue(
@@ -100,15 +108,23 @@ def class_clue(
     if n_folds < 2:
         return None
     said = np.zeros(len(t), np.int64)
-    for train, test in stratified_folds(y.tolist(), n_folds, groups=None if g is None else g.tolist(), seed=seed):
+    for train, test in stratified_folds(
+        y.tolist(), n_folds, groups=None if g is None else g.tolist(), seed=seed
+    ):
         said[test] = _guess(x[train], t[train], x[test])
     counts_of = grouped_confusions(t, said, len(classes), g)
-    found = bootstrap_interval(recall_of, counts_of, n_resamples=1000, seed=seed)
-    _, recall, f1 = class_scores_of(counts_of.sum(0)[None])[0]
-    best = int(np.nan_to_num(f1).argmax())
+    found = bootstrap_interval(_scores, counts_of, n_resamples=1000, seed=seed)
+    best = int(np.nan_to_num(found.estimate[1:]).argmax())
+    share = float((t == best).mean())
     return Clue(
-        found.estimate, found.low, found.high, 1 / len(classes), len(y), str(classes[best]), float(recall[best])
-    )
+        *(float(v[0]) for v in (found.estimate, found.low, found.high)), 1 / len(classes), len(y),
+        str(classes[best]), float(found.estimate[1 + best]), float(found.low[1 + best]), 2 * share / (1 + share),
+    )  # fmt: skip
+
+
+def _scores(confusions: np.ndarray) -> np.ndarray:
+    """Balanced accuracy, then F1 of each class [shape=(R, 1 + n)]."""
+    return np.concatenate([recall_of(confusions)[:, None], class_scores_of(confusions)[:, 2]], 1)
 
 
 def _guess(x: np.ndarray, t: np.ndarray, asked: np.ndarray) -> np.ndarray:

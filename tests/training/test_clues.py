@@ -22,6 +22,15 @@ def test_a_word_and_a_number_that_give_the_class_away_are_told():
     assert clue.chance == pytest.approx(1 / 3)
 
 
+def test_one_class_of_many_recorded_otherwise_is_told():
+    labels = [f"bird {i}" for i in range(40)] * 8
+    clue = class_clue([48000 if label == "bird 7" else 44100 for label in labels], labels)
+    assert clue.accuracy < 0.1
+    assert clue.tells
+    assert clue.best_class == "bird 7"
+    assert clue.best_f1 == 1
+
+
 def test_noise_raises_the_alarm_seldom():
     r = np.random.default_rng(1)
     alarms = 0
