@@ -1,4 +1,4 @@
-"""What one sound file is like, measured block by block: rate, codec, level, silence, bandwidth, clipping, faults."""
+"""What one sound file is like, measured block by block: rate, codec, level, silence, bandwidth and faults."""
 
 from __future__ import annotations
 

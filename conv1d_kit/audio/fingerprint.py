@@ -1,8 +1,8 @@
-"""Which clips hold the same recording: a spectral fingerprint that gain, shift, encoding and equalising leave alone.
+"""Which clips hold the same recording: a fingerprint that gain, shift, encoding and equalising leave alone.
 
 A clip becomes the levels of a few bands over time, each band and each frame freed of its mean: what a louder
-copy, an equaliser or a codec adds is gone. Two clips are compared at every shift by one convolution; those whose
-pictures agree are then compared sample by sample in the same way, since two takes of one word look alike too.
+copy, an equaliser or a codec adds is gone. Two clips are compared at every shift by one convolution; where
+pictures agree, the samples are compared in the same way, since two takes of one word look alike too.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Match(NamedTuple):
 
 
 def fingerprint(clip: Clip) -> np.ndarray:
-    """Band levels freed of gain and colour [shape=(bands, L), float32, dB], of the first minute; zeros for silence.
+    """Band levels freed of gain and colour [shape=(bands, L), float32, dB], of the first minute; silence is 0.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A data doctor: what in a set of sounds would make its figures too good, or its training worse, and the cure."""
+"""A data doctor: what in a set of sounds makes figures too good or training worse, and the cure."""
 
 from __future__ import annotations
 
@@ -227,9 +227,9 @@ def _clue_findings(clues: dict[str, Clue]) -> Iterator[Finding]:
         name, best = told[0]
         more = f" (and {', '.join(PROPERTIES[n][0] for n, _ in told[1:])})" if len(told) > 1 else ""
         total = (
-            f"{words}: {PROPERTIES[name][0]} alone{more} names {best.accuracy:.0%} right "
-            f"({best.low:.0%}–{best.high:.0%}) where chance is {best.chance:.0%}, and {best.best_class!r} with "
-            f"F1 {best.best_f1:.2f}"
+            f"{words}: {PROPERTIES[name][0]} alone{more} tells {best.best_class!r} with F1 {best.best_f1:.2f} "
+            f"(chance {best.best_chance:.2f}) and {best.accuracy:.0%} of all, classes weighing alike "
+            f"({best.low:.0%}–{best.high:.0%}, chance {best.chance:.0%})"
         )
         yield Finding(kind, severity, tuple((n,) for n, _ in told), total, cure, details)
 
@@ -275,8 +275,8 @@ def _folders(table: AudioTable) -> Iterator[Finding]:
     if links:
         yield Finding(
             "linked_folder", "note", tuple((p,) for p in links),
-            f"{len(links)} linked folder{'s' * (len(links) > 1)} inside classes not followed (a link may lead in a "
-            "circle)", "copy the sounds in, or list them in a CSV table",
+            f"{len(links)} linked folder{'s' * (len(links) > 1)} inside classes not followed, as links may "
+            "lead in a circle", "copy the sounds in, or list them in a CSV table",
         )  # fmt: skip
 
 
@@ -310,9 +310,9 @@ PROPERTIES = {
 }
 
 _CLEVER_HANS = (
-    ("error", "class_from_format", "the files' making gives the class away",
+    ("error", "class_from_format", "the files' making gives classes away",
      "convert all classes alike (one rate, codec and recorder), or record the classes with all devices"),
-    ("warning", "class_from_property", "a simple property tells the class",
+    ("warning", "class_from_property", "a simple property gives classes away",
      "the sounds may be so, or their recording: cut or level all alike, train again and see what remains"),
 )  # fmt: skip
 
@@ -335,7 +335,7 @@ _COPIES = (
 
 _SOUNDS = (
     ("clipped", "note", lambda f, usual: f.clipped > _CLIPPED, lambda f: f"{f.clipped:.1%} of the samples",
-     "clipped (stuck at the top, or beyond full scale)", "record or decode them at a lower level, where you can"),
+     "clipped (stuck at the top, or beyond full scale)", "record or decode them at a lower level if you can"),
     ("dc_offset", "note", lambda f, usual: f.dc_offset > _DC, lambda f: f"mean {f.dc_offset:.3f}",
      f"DC offset above {_DC} of full scale", "subtract the mean; look at the recorder"),
     ("very_short", "warning", lambda f, usual: f.duration_s < _MIN_S, lambda f: f"{1000 * f.duration_s:.1f} ms",

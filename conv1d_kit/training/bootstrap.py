@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +152,7 @@ def paired_difference(
     )
 
 
-def group_numbers(groups: Sequence) -> np.ndarray:
+def group_numbers(groups: Any) -> np.ndarray:
     """Each row's group as an int from 0 [shape=(N,)], in the order of the sorted names.
 
     Examples
@@ -163,9 +163,7 @@ def group_numbers(groups: Sequence) -> np.ndarray:
     return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
 
 
-def grouped_confusions(
-    true: Sequence[int], predicted: Sequence[int], n_classes: int, groups: Sequence | None = None
-) -> np.ndarray:
+def grouped_confusions(true: Any, predicted: Any, n_classes: int, groups: Any = None) -> np.ndarray:
     """A confusion matrix a group [shape=(G, n_classes, n_classes), int64], rows true; default a row a group.
 
     Raises

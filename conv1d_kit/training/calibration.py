@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +16,10 @@ __all__ = [
     "brier_score",
     "calibration_error",
     "check_scores",
+    "cross_tempered",
     "fit_temperature",
     "negative_log_likelihood",
+    "other_folds",
     "reliability",
     "tempered",
 ]
@@ -59,9 +60,7 @@ class Reliability:
         return float(np.abs(self.confidence[held] - self.accuracy[held]).max())
 
 
-def reliability(
-    probabilities: Any, targets: Sequence[int], *, n_bins: int = 15, adaptive: bool = False
-) -> Reliability:
+def reliability(probabilities: Any, targets: Any, *, n_bins: int = 15, adaptive: bool = False) -> Reliability:
     """Confidence against accuracy of the most probable class, in bins.
 
     Parameters
@@ -103,9 +102,7 @@ def reliability(
     )
 
 
-def calibration_error(
-    probabilities: Any, targets: Sequence[int], *, n_bins: int = 15, adaptive: bool = False
-) -> float:
+def calibration_error(probabilities: Any, targets: Any, *, n_bins: int = 15, adaptive: bool = False) -> float:
     """Expected calibration error, 0–1 (0: confidence is accuracy in every bin); arguments as `reliability`.
 
     Examples
@@ -116,7 +113,7 @@ def calibration_error(
     return reliability(probabilities, targets, n_bins=n_bins, adaptive=adaptive).expected_error
 
 
-def negative_log_likelihood(probabilities: Any, targets: Sequence[int]) -> float:
+def negative_log_likelihood(probabilities: Any, targets: Any) -> float:
     """Mean −ln p(true class), nats; ln(n_classes) for who knows nothing. A probability of 0 counts as 1.2e-38.
 
     Examples
@@ -128,7 +125,7 @@ def negative_log_likelihood(probabilities: Any, targets: Sequence[int]) -> float
     return float(-np.log(np.maximum(p[np.arange(len(t)), t], _SMALLEST)).mean())
 
 
-def brier_score(probabilities: Any, targets: Sequence[int]) -> float:
+def brier_score(probabilities: Any, targets: Any) -> float:
     """Mean squared distance of the probabilities from the truth summed over classes, 0 (best) to 2.
 
     Source: Brier, Monthly Weather Review 78 (1950), eq. 2.
@@ -144,7 +141,7 @@ def brier_score(probabilities: Any, targets: Sequence[int]) -> float:
     return float(((p - truth) ** 2).sum(1).mean())
 
 
-def fit_temperature(probabilities: Any, targets: Sequence[int]) -> float:
+def fit_temperature(probabilities: Any, targets: Any) -> float:
     """The temperature T that makes held-out answers most likely; apply it with `tempered`.
 
     The mean loss ln Σ_k exp(z_k / T) − z_y / T is convex in 1 / T, so Newton's steps inside a shrinking bracket
@@ -222,7 +219,51 @@ def tempered(probabilities: Any, temperature: float) -> np.ndarray:
     return _softmax(_log(p) / temperature)
 
 
-def check_scores(probabilities: Any, targets: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def cross_tempered(probabilities: Any, targets: Any, folds: Any) -> tuple[np.ndarray, dict[int, float]]:
+    """Each fold's probabilities at the temperature fitted on all other folds, so that no row mends itself.
+
+    Returns
+    -------
+    array [shape=(N, n_classes), float64], dict from fold to temperature
+
+    Raises
+    ------
+    InputError
+        If there is only one fold, or as `reliability`.
+
+    Examples
+    --------
+    >>> p, t = np.array([[0.9, 0.1], [0.9, 0.1]] * 8), [0, 0, 0, 1] * 4
+    >>> mended, temperatures = cross_tempered(p, t, [0] * 8 + [1] * 8)
+    >>> mended[0].round(2).tolist(), sorted(temperatures)
+    ([0.75, 0.25], [0, 1])
+    """
+    p, t = check_scores(probabilities, targets)
+    mended, temperatures = np.empty_like(p), {}
+    for fold, inside in other_folds(folds, len(t)):
+        temperatures[fold] = fit_temperature(p[~inside], t[~inside])
+        mended[inside] = tempered(p[inside], temperatures[fold])
+    return mended, temperatures
+
+
+def other_folds(folds: Any, n_rows: int) -> list[tuple[int, np.ndarray]]:
+    """Each fold with the mask of its rows [shape=(N,)]; what is chosen for it may use the others only.
+
+    Raises
+    ------
+    InputError
+        If the folds are not one a row, or all the same.
+    """
+    f = np.asarray(folds)
+    if f.shape != (n_rows,):
+        raise InputError(f"folds must be one a row ({n_rows}), got shape {f.shape}")
+    names = np.unique(f)
+    if len(names) < 2:
+        raise InputError(f"folds must hold at least two values to choose on the others, got {names.tolist()}")
+    return [(name.item(), f == name) for name in names]
+
+
+def check_scores(probabilities: Any, targets: Any) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities as float64 (N, n_classes) and targets as ints (N,), or an InputError that says the cure."""
     p = _distributions(probabilities)
     t = np.asarray(targets)

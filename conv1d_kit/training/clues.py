@@ -1,4 +1,4 @@
-"""How well one property alone tells the class: the alarm for Clever Hans, who read the asker and not the sum."""
+"""How well one property alone tells the class: an alarm for Clever Hans, who read the asker, not the sum."""
 
 from __future__ import annotations
 
@@ -117,9 +117,16 @@ def class_clue(
     best = int(np.nan_to_num(found.estimate[1:]).argmax())
     share = float((t == best).mean())
     return Clue(
-        *(float(v[0]) for v in (found.estimate, found.low, found.high)), 1 / len(classes), len(y),
-        str(classes[best]), float(found.estimate[1 + best]), float(found.low[1 + best]), 2 * share / (1 + share),
-    )  # fmt: skip
+        accuracy=float(found.estimate[0]),
+        low=float(found.low[0]),
+        high=float(found.high[0]),
+        chance=1 / len(classes),
+        n_rows=len(y),
+        best_class=str(classes[best]),
+        best_f1=float(found.estimate[1 + best]),
+        best_low=float(found.low[1 + best]),
+        best_chance=2 * share / (1 + share),
+    )
 
 
 def _scores(confusions: np.ndarray) -> np.ndarray:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from .calibration import check_scores
+from .calibration import check_scores, other_folds
 
-__all__ = ["Coverage", "Threshold", "choose_threshold", "coverage_curve"]
+__all__ = ["Coverage", "Threshold", "choose_threshold", "coverage_curve", "cross_answered"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Coverage:
         return float((share * (1 - self.accuracy)).sum())
 
 
-def coverage_curve(probabilities: Any, targets: Sequence[int]) -> Coverage:
+def coverage_curve(probabilities: Any, targets: Any) -> Coverage:
     """What answering only above each score would give; rows of one score are answered together.
 
     Raises
@@ -80,7 +79,7 @@ def coverage_curve(probabilities: Any, targets: Sequence[int]) -> Coverage:
 
 def choose_threshold(
     probabilities: Any,
-    targets: Sequence[int],
+    targets: Any,
     *,
     min_accuracy: float | None = None,
     none_probabilities: Any = None,
@@ -145,6 +144,41 @@ def choose_threshold(
     return Threshold(
         float(curve.threshold[i]), float(curve.coverage[i]), float(curve.accuracy[i]), float(accepted[i])
     )
+
+
+def cross_answered(
+    probabilities: Any,
+    targets: Any,
+    folds: Any,
+    *,
+    min_accuracy: float,
+    min_coverage: float = 0.0,
+) -> tuple[np.ndarray, dict[int, float]]:
+    """Which rows are answered, each fold by the threshold chosen on all other folds.
+
+    Returns
+    -------
+    array of bool [shape=(N,)], dict from fold to threshold
+        What the accuracy of those rows turns out to be is the honest figure; `min_accuracy` was only the aim.
+
+    Raises
+    ------
+    InputError
+        If there is only one fold, or as `choose_threshold`.
+
+    Examples
+    --------
+    >>> p, t = [[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.5, 0.5]], [0, 1, 0, 1]
+    >>> answered, thresholds = cross_answered(p, t, [0, 0, 1, 1], min_accuracy=1.0)
+    >>> answered.tolist(), thresholds
+    ([True, False, False, False], {0: 0.8, 1: 0.9})
+    """
+    p, t = check_scores(probabilities, targets)
+    answered, thresholds = np.zeros(len(t), bool), {}
+    for fold, inside in other_folds(folds, len(t)):
+        chosen = choose_threshold(p[~inside], t[~inside], min_accuracy=min_accuracy, min_coverage=min_coverage)
+        answered[inside], thresholds[fold] = chosen.answered(p[inside]), chosen.value
+    return answered, thresholds
 
 
 def _check_targets(min_accuracy, none_probabilities, max_false_accepts, min_coverage) -> None:
