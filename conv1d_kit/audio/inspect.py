@@ -103,7 +103,8 @@ def inspect_audio(
             facts.append(fact)
             if on_file is not None:
                 on_file()
-    names = [short_name(p, table.source) for p in table.paths]
+    root = table.source if os.path.isdir(table.source) else os.path.dirname(table.source)
+    names = [short_name(p, root or os.curdir) for p in table.paths]
     clues = _clues(table, facts, groups)
     findings = [
         *broken,
