@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.sound_file import shown_path
 from ..errors import DataError
 from .clip import Clip, file_argument, read_blocks
 from .fingerprint import fingerprint
@@ -173,10 +172,3 @@ def _fault(name: str, message: str) -> str:
     except ValueError:  # a NUL in the name
         return "unreadable"
     return "unreadable" if os.access(name, os.R_OK) else "permission"
-
-
-def short_name(path: str, root: str) -> str:
-    """The path below `root`, or the whole where it lies elsewhere."""
-    name = shown_path(path)
-    inside = os.path.relpath(name, root) if os.path.isabs(name) == os.path.isabs(root) else name
-    return name if inside.startswith("..") else inside

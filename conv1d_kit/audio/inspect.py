@@ -12,8 +12,8 @@ import numpy as np
 from ..errors import ConvKitError
 from ..training.clues import Clue, class_clue
 from .clip import Clip
-from .dataset import AudioTable, esc_names, make_folds
-from .facts import FileFacts, measure_file, short_name
+from .dataset import AudioTable, common_folder, esc_names, make_folds, short_name
+from .facts import FileFacts, measure_file
 from .fingerprint import low_wave, near_duplicates
 
 __all__ = ["PROPERTIES", "SEVERITIES", "Finding", "Inspection", "inspect_audio"]
@@ -103,8 +103,8 @@ def inspect_audio(
             facts.append(fact)
             if on_file is not None:
                 on_file()
-    root = table.source if os.path.isdir(table.source) else os.path.dirname(table.source)
-    names = [short_name(p, root or os.curdir) for p in table.paths]
+    root = table.source if os.path.isdir(table.source) else common_folder(table.paths)
+    names = [short_name(p, root) for p in table.paths]
     clues = _clues(table, facts, groups)
     findings = [
         *broken,

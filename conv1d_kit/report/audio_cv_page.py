@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..audio.clip import Clip
+from ..audio.dataset import common_folder, short_name
 from ..audio.inspect import Finding
 from ..errors import ConvKitError, InputError
 from ..training.bootstrap import (
@@ -290,8 +290,9 @@ def _mistakes(said: Predictions, read: Callable[[str], Clip] | None) -> Section:
         worst.setdefault(said.paths[i], i)
     if not worst:
         return Section("The worst mistakes", [Text("There is none: every answer was right.")])
-    start = len(os.path.commonpath([os.path.dirname(p) for p in said.paths])) if _one_root(said.paths) else -1
-    cards = [_mistake(said, i, path[start + 1 :], read or _read) for path, i in list(worst.items())[:MISTAKES]]
+    root = common_folder(said.paths)
+    shown = list(worst.items())[:MISTAKES]
+    cards = [_mistake(said, i, short_name(path, root), read or _read) for path, i in shown]
     words = (
         f"The most confident wrong answers, {len(cards)} of {len(worst)}: often a wrong label, or two sounds "
         "in one clip."
@@ -317,14 +318,6 @@ def _mistake(said: Predictions, i: int, name: str, read: Callable[[str], Clip]) 
         f"Waveform and spectrogram of {name}", words,
     )  # fmt: skip
     return Card([picture, Sound(samples, clip.sample_rate, f"Play {name}")])
-
-
-def _one_root(paths: Sequence[str]) -> bool:
-    """Whether the paths have a folder in common."""
-    try:
-        return bool(os.path.commonpath([os.path.dirname(p) for p in paths]).strip(os.sep))
-    except ValueError:  # relative and absolute ones, or two drives
-        return False
 
 
 def _read(path: str) -> Clip:

@@ -1,4 +1,4 @@
-"""Copies are found whatever was done to them, other clips are not taken for copies, and a loop finds the shift."""
+"""A copy is found whatever was done to it, no other clip is taken for one, and the shift is a loop's."""
 
 import io
 

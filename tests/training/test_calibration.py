@@ -13,6 +13,7 @@ from conv1d_kit.training.calibration import (
     MIN_TEMPERATURE,
     brier_score,
     calibration_error,
+    cross_tempered,
     fit_temperature,
     negative_log_likelihood,
     reliability,
@@ -127,3 +128,18 @@ def test_options_are_checked():
     for wrong in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(InputError, match="temperature"):
             tempered([[0.5, 0.5]], wrong)
+
+
+def test_a_fold_is_mended_by_the_others_alone():
+    p, t = _scores(300)
+    folds = np.arange(300) % 3
+    mended, temperatures = cross_tempered(p, t, folds)
+    for k in range(3):
+        assert temperatures[k] == fit_temperature(p[folds != k], t[folds != k])
+        np.testing.assert_allclose(mended[folds == k], tempered(p[folds == k], temperatures[k]))
+    wrong = np.where(folds == 1, (t + 1) % 5, t)  # what fold 1's labels say cannot change fold 1's temperature
+    assert cross_tempered(p, wrong, folds)[1][1] == temperatures[1]
+    with pytest.raises(InputError, match="at least two values"):
+        cross_tempered(p, t, np.zeros(300, int))
+    with pytest.raises(InputError, match="one a row"):
+        cross_tempered(p, t, [0, 1])

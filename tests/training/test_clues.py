@@ -1,4 +1,4 @@
-"""A property that tells the class is found, one that does not raises no alarm, and a group cannot give it away."""
+"""A property that tells the class is found, noise raises no alarm, and a group cannot give its class away."""
 
 import numpy as np
 import pytest

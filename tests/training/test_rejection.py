@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conv1d_kit.errors import InputError
-from conv1d_kit.training.rejection import choose_threshold, coverage_curve
+from conv1d_kit.training.rejection import choose_threshold, coverage_curve, cross_answered
 
 
 def _scores(n=120, seed=0):
@@ -85,3 +85,15 @@ def test_targets_out_of_reach_are_errors_that_say_what_is_within():
 def test_options_are_checked(options, words):
     with pytest.raises(InputError, match=words):
         choose_threshold([[0.5, 0.5]], [0], **options)
+
+
+def test_a_fold_is_answered_by_the_threshold_of_the_others():
+    p, t = _scores(300)
+    folds = np.arange(300) % 3
+    answered, thresholds = cross_answered(p, t, folds, min_accuracy=0.8, min_coverage=0.1)
+    for k in range(3):
+        chosen = choose_threshold(p[folds != k], t[folds != k], min_accuracy=0.8, min_coverage=0.1)
+        assert thresholds[k] == chosen.value
+        np.testing.assert_array_equal(answered[folds == k], chosen.answered(p[folds == k]))
+    with pytest.raises(InputError, match="at least two values"):
+        cross_answered(p, t, np.zeros(300, int), min_accuracy=0.8)
