@@ -15,11 +15,11 @@ from ..training.bootstrap import (
     accuracy_of,
     bootstrap_interval,
     class_scores_of,
-    grouped_confusions,
+    grouped_tallies,
     macro_f1_of,
 )
 from ..training.calibration import brier_score, cross_tempered, negative_log_likelihood, reliability
-from ..training.metrics import mean_interval, wilson_interval
+from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
 from ..training.predictions import Predictions
 from ..training.rejection import coverage_curve, cross_answered
 from .evaluation_plots import class_scores, coverage, reliability_diagram
@@ -33,7 +33,7 @@ AIMS = (0.9, 0.95, 0.98, 0.99)  # accuracies of what is answered that thresholds
 MISTAKES = 9  # shown and heard
 _MIN_COVERAGE = 0.2  # a threshold that fewer pass is luck
 _HEARD_S, _HEARD_RATE = 10.0, 16000  # of a mistake, so that the page stays small
-_DRAWN_CLASSES = 60  # above, a confusion matrix is no picture any more
+_DRAWN_CLASSES = 60  # in one picture; above, a confusion matrix is none any more
 
 
 def audio_cv_page(
@@ -96,23 +96,23 @@ def cv_figures(said: Predictions) -> dict:
     (0.75, [1.0, 0.5], [0, 1])
     """
     t, n_classes = said.targets, len(said.classes)
-    confusions = grouped_confusions(t, said.predicted, n_classes, said.groups)
-    n_groups = len(confusions)
+    tallies = grouped_tallies(t, said.predicted, n_classes, said.groups)
+    n_groups = len(tallies)
     accuracies = said.fold_accuracies()
     figures: dict = {
         "accuracy": float(np.mean(accuracies)),
         "pooled_accuracy": said.accuracy,
         "folds": accuracies,
         "fold_interval": _fold_interval(said, accuracies),
-        "group_interval": _grouped(accuracy_of, confusions, said),
-        "macro_f1": float(macro_f1_of(confusions.sum(0)[None])[0]),
+        "group_interval": _grouped(accuracy_of, tallies, said),
+        "macro_f1": float(macro_f1_of(tallies.sum(0)[None])[0]),
         "macro_f1_interval": None,
         "n_groups": n_groups,
         "n_seeds": len(set(said.seeds)),
         **_scores(said.probabilities, t),
     }
     if n_groups > 1:
-        f1 = bootstrap_interval(macro_f1_of, confusions)
+        f1 = bootstrap_interval(macro_f1_of, tallies)
         figures["macro_f1_interval"] = (f1.low, f1.high)
     if len(accuracies) > 1:
         mended, temperatures = cross_tempered(said.probabilities, t, said.folds)
@@ -138,14 +138,14 @@ def _fold_interval(said: Predictions, accuracies: Sequence[float]) -> tuple[floa
     return max(0.0, mean - half), min(1.0, mean + half)
 
 
-def _grouped(statistic, confusions: np.ndarray, said: Predictions) -> tuple[float, float] | None:
-    if len(confusions) < 2:
+def _grouped(statistic, tallies: np.ndarray, said: Predictions) -> tuple[float, float] | None:
+    if len(tallies) < 2:
         return None
-    found = bootstrap_interval(statistic, confusions)
+    found = bootstrap_interval(statistic, tallies)
     if found.low < found.high:
         return found.low, found.high
     wrong = len({g for g, a, b in zip(said.groups, said.targets, said.predicted, strict=True) if a != b})
-    return wilson_interval(len(confusions) - wrong, len(confusions))
+    return wilson_interval(len(tallies) - wrong, len(tallies))
 
 
 def _summary(figures: dict) -> list[Block]:
@@ -162,18 +162,23 @@ def _summary(figures: dict) -> list[Block]:
 
 
 def _by_class(said: Predictions) -> Section:
-    confusions = grouped_confusions(said.targets, said.predicted, len(said.classes), said.groups)
-    if len(confusions) > 1:
-        found = bootstrap_interval(class_scores_of, confusions)
+    tallies = grouped_tallies(said.targets, said.predicted, len(said.classes), said.groups)
+    if len(tallies) > 1:
+        found = bootstrap_interval(class_scores_of, tallies)
     else:
-        scores = class_scores_of(confusions.sum(0)[None])[0]
+        scores = class_scores_of(tallies.sum(0)[None])[0]
         found = Interval(scores, np.full_like(scores, np.nan), np.full_like(scores, np.nan))
-    count = confusions.sum((0, 2))
+    count = tallies[:, 2].sum(0)
     rows = [
         (c, *(_with_interval(found, k, i) for k in range(3)), int(count[i])) for i, c in enumerate(said.classes)
     ]
+    order = range(len(said.classes))
+    which = "Dot: F1"
+    if len(said.classes) > _DRAWN_CLASSES:
+        order = np.argsort(found.estimate[2])[:_DRAWN_CLASSES].tolist()  # NaN stand last
+        which = f"The {_DRAWN_CLASSES} classes of least F1; dot: F1"
     drawn = class_scores(
-        [(c, found.estimate[2, i], found.low[2, i], found.high[2, i]) for i, c in enumerate(said.classes)]
+        [(said.classes[i], found.estimate[2, i], found.low[2, i], found.high[2, i]) for i in order]
     )
     return Section(
         "By class",
@@ -181,18 +186,16 @@ def _by_class(said: Predictions) -> Section:
             Table(("Class", "Precision", "Recall", "F1", "Clips"), rows),
             Picture(
                 to_svg(drawn), "F1 of each class with its interval",
-                "Dot: F1; bar: its 95 % interval (BCa bootstrap, whole groups drawn).",
+                f"{which}; bar: its 95 % interval (BCa bootstrap, whole groups drawn).",
             ),
         ],
     )  # fmt: skip
 
 
 def _confusions(said: Predictions) -> Section:
-    matrix = grouped_confusions(said.targets, said.predicted, len(said.classes), said.groups).sum(0)
-    wrong = sorted(
-        ((int(matrix[i, j]), a, b) for i, a in enumerate(said.classes) for j, b in enumerate(said.classes)
-         if i != j and matrix[i, j]), key=lambda row: (-row[0], row[1], row[2]),
-    )  # fmt: skip
+    matrix = confusion_matrix(said.targets.tolist(), said.predicted.tolist(), len(said.classes))
+    cells = [(int(matrix[i, j]), said.classes[i], said.classes[j]) for i, j in np.argwhere(matrix) if i != j]
+    wrong = sorted(cells, key=lambda cell: (-cell[0], cell[1], cell[2]))
     pairs: Block = Text("No answer was wrong.")
     if wrong:
         rows = [(a, b, n, f"{100 * n / matrix[said.classes.index(a)].sum():.0f} %") for n, a, b in wrong[:8]]

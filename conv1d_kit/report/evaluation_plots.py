@@ -16,6 +16,8 @@ from .plots import COLOURS, GREY, INK, PALE, WIDTH, styled
 
 __all__ = ["class_scores", "coverage", "property_by_class", "reliability_diagram"]
 
+_MOST_CLASSES = 60  # in one picture
+
 
 @styled
 def reliability_diagram(found: Reliability, *, title: str = "") -> Figure:
@@ -100,7 +102,9 @@ def class_scores(rows: Sequence[tuple[str, float, float, float]], *, label: str 
 
 @styled
 def property_by_class(values: Sequence[Any], labels: Sequence[str], *, name: str) -> Figure:
-    """Each clip's value in its class's row: numbers as strokes with the median, words as shares.
+    """Each clip's value in the row of its class: numbers as strokes with their median, words as shares.
+
+    Of more than 60 classes the first 60 are drawn.
 
     Parameters
     ----------
@@ -109,7 +113,7 @@ def property_by_class(values: Sequence[Any], labels: Sequence[str], *, name: str
     name : str
         What the values are, with the unit.
     """
-    classes = sorted(set(labels))
+    classes = sorted(set(labels))[:_MOST_CLASSES]
     x, y = np.asarray(values), np.asarray(labels, dtype=str)
     words = x.dtype.kind not in "fiub"
     figure = Figure(figsize=(4.0, 0.8 + 0.27 * len(classes) + 0.3 * words), layout="constrained")

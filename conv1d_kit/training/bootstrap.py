@@ -16,7 +16,7 @@ __all__ = [
     "bootstrap_interval",
     "class_scores_of",
     "group_numbers",
-    "grouped_confusions",
+    "grouped_tallies",
     "macro_f1_of",
     "paired_difference",
     "recall_of",
@@ -48,7 +48,7 @@ def bootstrap_interval(
 ) -> Interval:
     """Interval of any statistic of sums over groups, drawing whole groups with replacement.
 
-    Accuracy is a statistic of (right, all), macro-F1 of a confusion matrix, a mean loss of (loss, rows): each
+    Accuracy is a statistic of (right, all), macro-F1 of tallies by class, a mean loss of (loss, rows): each
     adds up over groups, so a resample is a weighted sum of `counts` and costs one matrix product.
 
     Parameters
@@ -56,7 +56,7 @@ def bootstrap_interval(
     statistic : function, array [shape=(R, *S)] → array [shape=(R,) or (R, *out)]
         Of R summed counts at once. NaN: undefined in that resample, which is then left out.
     counts : array [shape=(G, *S)]
-        What each group (speaker, source; or single row) adds. `grouped_confusions` makes confusion matrices.
+        What each group (speaker, source; or single row) adds. `grouped_tallies` makes them of answers.
     confidence : float in (0, 1)
     n_resamples : int >= 100
     method : "bca" or "percentile"
@@ -163,8 +163,14 @@ def group_numbers(groups: Any) -> np.ndarray:
     return np.unique(np.asarray(groups, dtype=str), return_inverse=True)[1]
 
 
-def grouped_confusions(true: Any, predicted: Any, n_classes: int, groups: Any = None) -> np.ndarray:
-    """A confusion matrix a group [shape=(G, n_classes, n_classes), int64], rows true; default a row a group.
+def grouped_tallies(true: Any, predicted: Any, n_classes: int, groups: Any = None) -> np.ndarray:
+    """What each group adds to the scores of the classes; default a row a group.
+
+    Returns
+    -------
+    array of int64 [shape=(G, 3, n_classes)]
+        Rows that were right, that were predicted so, and that are so: all that precision, recall, F1 and
+        accuracy need, where a confusion matrix a group would not fit in memory with a thousand classes.
 
     Raises
     ------
@@ -173,8 +179,8 @@ def grouped_confusions(true: Any, predicted: Any, n_classes: int, groups: Any = 
 
     Examples
     --------
-    >>> grouped_confusions([0, 1, 1], [0, 1, 0], 2, ["ann", "ann", "bob"]).tolist()
-    [[[1, 0], [0, 1]], [[0, 0], [1, 0]]]
+    >>> grouped_tallies([0, 1, 1], [0, 1, 0], 2, ["ann", "ann", "bob"]).tolist()
+    [[[1, 1], [1, 1], [1, 1]], [[0, 0], [1, 0], [0, 1]]]
     """
     t, p = np.asarray(true, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
     g = np.arange(len(t)) if groups is None else group_numbers(groups)
@@ -185,52 +191,58 @@ def grouped_confusions(true: Any, predicted: Any, n_classes: int, groups: Any = 
     if len(t) and not (min(t.min(), p.min()) >= 0 and max(t.max(), p.max()) < n_classes):
         raise InputError(f"true and predicted must be class indices 0 to {n_classes - 1}")
     n_groups = int(g.max()) + 1 if len(g) else 0
-    cells = (g * n_classes + t) * n_classes + p
-    return np.bincount(cells, minlength=n_groups * n_classes**2).reshape(n_groups, n_classes, n_classes)
+
+    def count(rows: Any, classes: np.ndarray) -> np.ndarray:
+        cells = g[rows] * n_classes + classes[rows]
+        return np.bincount(cells, minlength=n_groups * n_classes).reshape(n_groups, n_classes)
+
+    every = slice(None)
+    return np.stack([count(t == p, t), count(every, p), count(every, t)], 1)
 
 
-def accuracy_of(confusions: np.ndarray) -> np.ndarray:
-    """Share that was right [shape=(R,)] of confusion matrices [shape=(R, n, n)].
+def accuracy_of(tallies: np.ndarray) -> np.ndarray:
+    """Share that was right [shape=(R,)] of tallies [shape=(R, 3, n)].
 
     Examples
     --------
-    >>> accuracy_of(np.array([[[3, 1], [0, 4]]])).tolist()
-    [0.875]
+    >>> accuracy_of(grouped_tallies([0, 0, 1, 1], [0, 1, 1, 1], 2, ["g"] * 4)).tolist()
+    [0.75]
     """
-    return _ratio(_right(confusions).sum(-1), confusions.sum((-2, -1)))
+    right, _, true = np.moveaxis(tallies, -2, 0)
+    return _ratio(right.sum(-1), true.sum(-1))
 
 
-def recall_of(confusions: np.ndarray) -> np.ndarray:
+def recall_of(tallies: np.ndarray) -> np.ndarray:
     """Balanced accuracy: mean recall of the classes that occur [shape=(R,)].
 
     Examples
     --------
-    >>> recall_of(np.array([[[3, 1], [0, 4]]])).tolist()
-    [0.875]
+    >>> recall_of(grouped_tallies([0, 0, 1, 1], [0, 1, 1, 1], 2, ["g"] * 4)).tolist()
+    [0.75]
     """
-    return _mean(class_scores_of(confusions)[:, 1])
+    return _mean(class_scores_of(tallies)[:, 1])
 
 
-def macro_f1_of(confusions: np.ndarray) -> np.ndarray:
+def macro_f1_of(tallies: np.ndarray) -> np.ndarray:
     """Mean F1 of the classes that occur as truth or as answer [shape=(R,)], as scikit-learn averages them.
 
     Examples
     --------
-    >>> macro_f1_of(np.array([[[3, 1], [0, 4]]])).round(3).tolist()
-    [0.873]
+    >>> macro_f1_of(grouped_tallies([0, 0, 1, 1], [0, 1, 1, 1], 2, ["g"] * 4)).round(3).tolist()
+    [0.733]
     """
-    return _mean(class_scores_of(confusions)[:, 2])
+    return _mean(class_scores_of(tallies)[:, 2])
 
 
-def class_scores_of(confusions: np.ndarray) -> np.ndarray:
+def class_scores_of(tallies: np.ndarray) -> np.ndarray:
     """Precision, recall and F1 of each class [shape=(R, 3, n)]; NaN where nothing was predicted or is true.
 
     Examples
     --------
-    >>> class_scores_of(np.array([[[3, 1], [0, 4]]])).round(3).tolist()
-    [[[1.0, 0.8], [0.75, 1.0], [0.857, 0.889]]]
+    >>> class_scores_of(grouped_tallies([0, 0, 1, 1], [0, 1, 1, 1], 2, ["g"] * 4)).round(3).tolist()
+    [[[1.0, 0.667], [0.5, 1.0], [0.667, 0.8]]]
     """
-    right, predicted, true = _right(confusions), confusions.sum(-2), confusions.sum(-1)
+    right, predicted, true = np.moveaxis(tallies, -2, 0)
     return np.stack([_ratio(right, predicted), _ratio(right, true), _ratio(2 * right, predicted + true)], -2)
 
 
@@ -278,10 +290,6 @@ def _quantiles(samples: np.ndarray, levels: np.ndarray) -> np.ndarray:
         if len(known):
             found[j] = np.quantile(known, level[j])
     return found.reshape(samples.shape[1:])
-
-
-def _right(confusions: np.ndarray) -> np.ndarray:
-    return np.diagonal(confusions, axis1=-2, axis2=-1)
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from .bootstrap import bootstrap_interval, class_scores_of, grouped_confusions, recall_of
+from .bootstrap import bootstrap_interval, class_scores_of, grouped_tallies, recall_of
 from .folds import stratified_folds
 
 __all__ = ["Clue", "class_clue"]
@@ -112,7 +112,7 @@ def class_clue(
         y.tolist(), n_folds, groups=None if g is None else g.tolist(), seed=seed
     ):
         said[test] = _guess(x[train], t[train], x[test])
-    counts_of = grouped_confusions(t, said, len(classes), g)
+    counts_of = grouped_tallies(t, said, len(classes), g)
     found = bootstrap_interval(_scores, counts_of, n_resamples=1000, seed=seed)
     best = int(np.nan_to_num(found.estimate[1:]).argmax())
     share = float((t == best).mean())
@@ -129,9 +129,9 @@ def class_clue(
     )
 
 
-def _scores(confusions: np.ndarray) -> np.ndarray:
+def _scores(tallies: np.ndarray) -> np.ndarray:
     """Balanced accuracy, then F1 of each class [shape=(R, 1 + n)]."""
-    return np.concatenate([recall_of(confusions)[:, None], class_scores_of(confusions)[:, 2]], 1)
+    return np.concatenate([recall_of(tallies)[:, None], class_scores_of(tallies)[:, 2]], 1)
 
 
 def _guess(x: np.ndarray, t: np.ndarray, asked: np.ndarray) -> np.ndarray:

@@ -179,7 +179,7 @@ def test_progress_is_told_for_every_file(folder):
 
 
 def test_esc_10_is_judged_as_it_is(shared_data):
-    """What its own folds do not know: one cry edited in two ways stands in two folds, one fire in two sources."""
+    """What its folds do not know: one cry edited in two ways is in two folds, one fire has two sources."""
     table = read_dataset(shared_data / "esc10")
     table = table.subset(i for i, label in enumerate(table.labels) if label[:3] in ("004", "005", "010"))
     kinds = _kinds(inspect_audio(table))

@@ -10,7 +10,7 @@ from conv1d_kit.training.bootstrap import (
     accuracy_of,
     bootstrap_interval,
     class_scores_of,
-    grouped_confusions,
+    grouped_tallies,
     macro_f1_of,
     paired_difference,
     recall_of,
@@ -51,7 +51,7 @@ def test_the_two_methods_differ_as_they_should_on_a_skewed_mean():
 
 def test_grouped_resamples_are_a_loop_over_the_rows_drawn():
     true, said, groups = _answers()
-    counts = grouped_confusions(true, said, 4, groups)
+    counts = grouped_tallies(true, said, 4, groups)
     found = bootstrap_interval(macro_f1_of, counts, n_resamples=300, method="percentile", seed=5)
     weights = np.random.default_rng(5).multinomial(len(counts), [1 / len(counts)] * len(counts), size=300)
     names = sorted(range(12), key=str)
@@ -70,8 +70,8 @@ def test_groups_whose_rows_agree_make_the_interval_wider():
     groups = np.repeat(np.arange(10), 30)
     right = r.random(300) < np.repeat(r.uniform(0.4, 1.0, 10), 30)
     said = right.astype(int)
-    single = bootstrap_interval(accuracy_of, grouped_confusions(np.ones(300, int), said, 2))
-    grouped = bootstrap_interval(accuracy_of, grouped_confusions(np.ones(300, int), said, 2, groups))
+    single = bootstrap_interval(accuracy_of, grouped_tallies(np.ones(300, int), said, 2))
+    grouped = bootstrap_interval(accuracy_of, grouped_tallies(np.ones(300, int), said, 2, groups))
     assert grouped.estimate == pytest.approx(single.estimate)
     assert grouped.high - grouped.low > 1.8 * (single.high - single.low)
 
@@ -89,16 +89,16 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 
 def test_class_scores_are_scikit_learns_and_nan_where_undefined():
     true, said, _ = _answers()
-    scores = class_scores_of(grouped_confusions(true, said, 5).sum(0)[None])[0]
+    scores = class_scores_of(grouped_tallies(true, said, 5).sum(0)[None])[0]
     p, q, f, _ = precision_recall_fscore_support(true, said, labels=range(4))
     np.testing.assert_allclose(scores[:, :4], [p, q, f])
     assert np.isnan(scores[:, 4]).all()
-    assert recall_of(grouped_confusions(true, said, 5).sum(0)[None])[0] == pytest.approx(q.mean())
+    assert recall_of(grouped_tallies(true, said, 5).sum(0)[None])[0] == pytest.approx(q.mean())
 
 
 def test_a_statistic_of_many_values_is_each_value_alone():
     true, said, groups = _answers()
-    counts = grouped_confusions(true, said, 4, groups)
+    counts = grouped_tallies(true, said, 4, groups)
     together = bootstrap_interval(class_scores_of, counts, n_resamples=500)
     assert together.low.shape == (3, 4)
     alone = bootstrap_interval(lambda c: class_scores_of(c)[:, 2, 1], counts, n_resamples=500)
@@ -108,7 +108,7 @@ def test_a_statistic_of_many_values_is_each_value_alone():
 def test_a_pair_is_judged_on_the_same_groups():
     true, said, groups = _answers()
     better = np.where(np.arange(150) % 10 == 0, true, said)
-    a, b = (grouped_confusions(true, s, 4, groups) for s in (better, said))
+    a, b = (grouped_tallies(true, s, 4, groups) for s in (better, said))
     pair = paired_difference(accuracy_of, a, b)
     assert pair.estimate == pytest.approx((better == true).mean() - (said == true).mean())
     assert 0 <= pair.low < pair.estimate < pair.high
@@ -119,7 +119,7 @@ def test_a_pair_is_judged_on_the_same_groups():
 
 
 def test_nothing_wrong_at_all_is_a_point_and_the_seed_decides():
-    i = bootstrap_interval(accuracy_of, grouped_confusions([0, 1, 0], [0, 1, 0], 2))
+    i = bootstrap_interval(accuracy_of, grouped_tallies([0, 1, 0], [0, 1, 0], 2))
     assert (i.estimate, i.low, i.high) == (1, 1, 1)
     counts = np.stack([np.random.default_rng(0).exponential(size=30), np.ones(30)], 1)
     assert bootstrap_interval(_mean, counts, seed=1) == bootstrap_interval(_mean, counts, seed=1)
@@ -143,8 +143,8 @@ def test_what_cannot_be_resampled_is_refused(counts, options, words):
 
 def test_counts_are_checked():
     with pytest.raises(InputError, match="one length"):
-        grouped_confusions([0, 1], [0], 2)
+        grouped_tallies([0, 1], [0], 2)
     with pytest.raises(InputError, match="class indices 0 to 1"):
-        grouped_confusions([0, 2], [0, 1], 2)
+        grouped_tallies([0, 2], [0, 1], 2)
     with pytest.raises(InputError, match="same groups"):
         paired_difference(_mean, [[1, 2], [1, 2]], [[1, 2]])
