@@ -232,7 +232,7 @@ def _clue_findings(clues: dict[str, Clue]) -> Iterator[Finding]:
             f"(chance {best.best_chance:.2f}) and {best.accuracy:.0%} of all, classes weighing alike "
             f"({best.low:.0%}–{best.high:.0%}, chance {best.chance:.0%})"
         )
-        yield Finding(kind, severity, tuple((n,) for n, _ in told), total, cure, details)
+        yield Finding(kind, severity, tuple((PROPERTIES[n][0],) for n, _ in told), total, cure, details)
 
 
 def _sounds(facts: Sequence[FileFacts], names: Sequence[str]) -> Iterator[Finding]:

@@ -78,7 +78,8 @@ def inspect(
 
     def show(console) -> None:
         for f in found.findings:
-            example = f" ({' = '.join(f.files[0])}{' …' if len(f.files) > 1 else ''})" if f.files else ""
+            named = f.files and f.files[0][0] not in f.words
+            example = f" ({' = '.join(f.files[0])}{' …' if len(f.files) > 1 else ''})" if named else ""
             console.print(visible(f"{f.severity}: {f.words}{example}; {f.cure}"), markup=False, soft_wrap=True)
         if not found.findings:
             console.print(f"{len(table)} files: nothing found")
