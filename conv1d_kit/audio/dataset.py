@@ -15,11 +15,22 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..core.sound_file import shown_path
 from ..errors import DataError, InputError
 from ..training.folds import Fold, folds_from_values, stratified_folds
 from .clip import AUDIO_ENDINGS, MAX_RATE, Clip, file_argument
 
-__all__ = ["AudioTable", "common_rate", "find_audio", "load_waves", "make_folds", "read_dataset"]
+__all__ = [
+    "AudioTable",
+    "common_folder",
+    "common_rate",
+    "esc_names",
+    "find_audio",
+    "load_waves",
+    "make_folds",
+    "read_dataset",
+    "short_name",
+]
 
 _ESC = re.compile(r"^(\d)-(\d+)-[A-Z]")
 _PATH_COLUMNS, _LABEL_COLUMNS = ("path", "file", "filename"), ("label", "class", "category")
@@ -223,6 +234,49 @@ def make_folds(
     fixed = (np.flatnonzero(v != test_fold), np.flatnonzero(v == test_fold))
     _refuse_one_class(table, [fixed], [test_fold])
     return f"{described}, tested on {test_fold!r}", [fixed]
+
+
+def esc_names(paths: Sequence[str]) -> list[tuple[str, str]] | None:
+    """(fold, source recording) of each file named as ESC names them, or None where one is not.
+
+    Examples
+    --------
+    >>> esc_names(["rain/1-17367-A.ogg"]), esc_names(["rain/01.ogg"])
+    ([('1', '17367')], None)
+    """
+    found = [_ESC.match(Path(p).name) for p in paths]
+    named = [(m[1], m[2]) for m in found if m]
+    return named if named and len(named) == len(found) else None
+
+
+def common_folder(paths: Sequence[str]) -> str:
+    """The folder that all paths lie in, or "" where they have none in common but the root.
+
+    Examples
+    --------
+    >>> common_folder(["set/a/1.wav", "set/b/2.wav"]), common_folder(["/x/1.wav", "y/2.wav"])
+    ('set', '')
+    """
+    try:
+        folder = os.path.commonpath([os.path.dirname(p) for p in paths])
+    except ValueError:  # relative and absolute ones, or two drives
+        return ""
+    return folder if folder.strip(os.sep) else ""
+
+
+def short_name(path: str, folder: str) -> str:
+    """The path below `folder`, or the whole where it lies elsewhere or no folder is given.
+
+    Examples
+    --------
+    >>> short_name("set/a/1.wav", "set"), short_name("other/1.wav", "set")
+    ('a/1.wav', 'other/1.wav')
+    """
+    name = shown_path(path)
+    if not folder or os.path.isabs(name) != os.path.isabs(folder):
+        return name
+    below = os.path.relpath(name, folder)
+    return name if below.startswith("..") else below
 
 
 def common_rate(items: Sequence, *, most: int = 32000) -> int:

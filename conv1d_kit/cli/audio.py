@@ -1,4 +1,4 @@
-"""`conv1d-kit audio …`: train, predict, cv."""
+"""`conv1d-kit audio …`: train, predict, cv, inspect, report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConvKitError, DataError, InputError
+from .audio_inspect import inspect
+from .audio_report import report
+from .fold_rule import fold_rule
 from .output import JsonFlag, emit, note, progress, table
 
 __all__ = ["app"]
@@ -206,7 +209,7 @@ def cv(
     from ..audio.crossval import cross_validate
     from ..audio.dataset import make_folds, read_dataset
 
-    rule, column = _fold_rule(folds)
+    rule, column = fold_rule(folds)
     data_set = read_dataset(
         data, fold_column=column, group_column=group, path_column=path_column, label_column=label_column
     )
@@ -290,17 +293,6 @@ def _estimator(*, net: str, epochs: int | None, seed: int, sample_rate: int | No
     return AudioClassifier(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
 
 
-def _fold_rule(folds: str | None) -> tuple[Any, str | None]:
-    """The rule for make_folds and the column to read, from the word after --folds."""
-    if folds is None or folds == "esc":
-        return folds, None
-    if re.fullmatch(r"[+-]?[0-9.]+", folds) is None:
-        return "column", folds
-    if re.fullmatch(r"[0-9]{1,9}", folds) is None or int(folds) < 2:
-        raise InputError(f"--folds must be esc, a column or a whole number >= 2, got {folds!r}; try --folds 5")
-    return int(folds), None
-
-
 def _option(name: re.Match) -> str:
     return {"n_folds": "--folds", "test_fold": "--test-fold"}[name[0]]
 
@@ -368,3 +360,7 @@ class _moved_when_done:
             os.replace(self.part, self.path)
         else:
             os.unlink(self.part)
+
+
+app.command()(inspect)
+app.command()(report)
