@@ -1,4 +1,4 @@
-"""Events in long recordings: what sounds when, by windows that slide over a file of any length in constant memory."""
+"""Events in recordings of any length: what sounds when, by windows that slide over them in constant memory."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ class EventSearch:
         self.seconds_read = self.seconds_net = 0.0
 
     def steps(self, paths: Sequence, *, file: int = 0, state: dict[str, Any] | None = None) -> Iterator[Step]:
-        """Every step from `file` on, whose finder begins with `state`: what it has heard is decoded, not scored.
+        """Every step from `file` on, whose finder begins with `state`: what that heard is decoded, not scored.
 
         A recording that cannot be read, or not to its end, says so in Heard.error; the rest goes on.
         """

@@ -1,4 +1,4 @@
-"""From scores, window by window, to events with a beginning and an end: two thresholds, merged gaps, a least length."""
+"""From scores, window by window, to events that begin and end: two thresholds, merged gaps, a least length."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Rule(NamedTuple):
 
 
 class FoundEvent(NamedTuple):
-    """start, end : Fraction, s; number : int, of the class; score, mean_score : best and mean of its windows."""
+    """start, end : Fraction, s; number : int, of the class; score, mean_score : best, mean window."""
 
     start: Fraction
     end: Fraction
@@ -151,7 +151,7 @@ class EventFinder:
         return end if end is not None and last == self.n_windows - 1 else self.grid.end(last)
 
     def _released(self, before: int, end: Fraction | None = None) -> list[FoundEvent]:
-        """The events that ended, up to those that begin with window `before`: one still open may precede these."""
+        """The events that ended and begin before window `before`: one still open may precede the others."""
         found = []
         while self._ended and self._ended[0][0] < before:
             first, number, last, score, mean = heapq.heappop(self._ended)

@@ -10,13 +10,13 @@ import numpy as np
 from ..errors import DataError
 from .clip import Clip, check_rate, read_blocks
 
-__all__ = ["Recording", "RateStream"]
+__all__ = ["RateStream", "Recording"]
 
 BLOCK_S = 10.0  # decoded at a time
 
 
 class RateStream:
-    """Samples at one rate in, at another out (soxr, high quality); bit for bit as all at once, however it is cut.
+    """Samples at one rate in, at another out (soxr, high quality); bit for bit the same however they are cut.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class RateStream:
         return self._counted(self._soxr.resample_chunk(x))
 
     def flush(self) -> np.ndarray:
-        """The rest; the first sample where all was shorter than one sample of the new rate (as Clip.resample)."""
+        """The rest; the first sample where all was shorter than one of the new rate, as in Clip.resample."""
         if self._soxr is None:
             return np.zeros(0, np.float32)
         rest = self._counted(self._soxr.resample_chunk(np.zeros(0, np.float32), last=True))

@@ -55,7 +55,7 @@ class WindowGrid:
         return cls(sample_rate, *(round(exact_seconds(s) * sample_rate) for s in (window_s, hop_s)))
 
     def count(self, n_samples: int) -> int:
-        """Windows of a recording: each sample is heard, and no window holds only what the one before it held."""
+        """Windows of a recording: every sample is heard, and each window holds one that none before it held."""
         return 0 if n_samples == 0 else 1 + max(0, -(-(n_samples - self.window) // self.hop))
 
     def start(self, i: int) -> Fraction:
