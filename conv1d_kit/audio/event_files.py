@@ -243,8 +243,8 @@ def _pyarrow() -> Any:
         import pyarrow
     except ImportError:
         raise InputError(
-            "format parquet must have the package pyarrow; pip install 'conv1d_kit[parquet]', "
-            "or choose .csv or .jsonl"
+            "format must be csv or jsonl where the package pyarrow is missing, got parquet; "
+            "pip install 'conv1d_kit[parquet]'"
         ) from None
     return pyarrow
 

@@ -117,8 +117,8 @@ def write_events(
     limit = EVENT_FORMATS[found_format].max_recordings
     if limit is not None and len(paths) > limit:
         raise InputError(
-            f"format {found_format} must have one recording, got {len(paths)}; write a file for each, "
-            "or choose .csv or .selections.txt"
+            f"format must hold {len(paths)} recordings, got {found_format}, which holds one; write a file for "
+            "each, or choose .csv or .selections.txt"
         )
     check_target("out", out, {f"the recording {shown_path(p)}": p for p in paths}, overwrite=overwrite)
     search = EventSearch(model, options)
@@ -166,8 +166,8 @@ class _Job:
         self.folder, self.identity, self.search, self.paths = folder, identity, search, paths
         if record is None:
             folder.begin_anew()
-            record = {"file": 0, "state": None, "bytes": 0}
-        self.file, self.state = record["file"], record["state"]
+            record = {"file": 0, "state": None, "bytes": 0, "heard_s": 0.0}
+        self.file, self.state, self.heard_s = record["file"], record["state"], record["heard_s"]
         self.resumed = self.file, 0 if self.state is None else self.state["n_windows"]
         folder.rows.touch()
         if folder.rows.stat().st_size < record["bytes"]:
@@ -176,7 +176,7 @@ class _Job:
 
     def search_all(self, progress: Callable[[int, float], Any] | None) -> None:
         """Every step to the rows; a journal now and then, and at the end."""
-        saved, heard_s = time.perf_counter(), 0.0
+        saved = time.perf_counter()
         with open(self.folder.rows, "ab") as rows:
             for step in self.search.steps(self.paths, file=self.file, state=self.state):
                 self._keep(rows, step)
@@ -184,9 +184,8 @@ class _Job:
                     self._save(rows, step)
                     saved = time.perf_counter()
                 if progress is not None:
-                    heard_s += 0.0 if step.heard is None else float(step.heard.duration)
                     open_s = 0.0 if step.heard else float(step.finder.grid.start(step.finder.n_windows))
-                    progress(self.file, heard_s + open_s)
+                    progress(self.file, self.heard_s + open_s)
             self._save(rows, None)
 
     def convert(self, format: str) -> dict[str, Any]:
@@ -212,15 +211,15 @@ class _Job:
             _write(rows, [step.file, _plain(e.start), _plain(e.end), e.label, e.score, e.mean_score])
         if step.heard is not None:
             _write(rows, [step.file, _plain(step.heard.duration), step.heard.n_windows, step.heard.error])
-            self.file = step.file + 1
+            self.file, self.heard_s = step.file + 1, self.heard_s + float(step.heard.duration)
 
     def _save(self, rows: BinaryIO, step: Step | None) -> None:
         """What the journal counts is on the disk before the journal is."""
         rows.flush()
         os.fsync(rows.fileno())
         state = None if step is None or step.heard is not None else step.finder.state
-        record = {"identity": self.identity, "file": self.file, "state": state, "bytes": rows.tell()}
-        self.folder.save(record, {})
+        record = {"file": self.file, "state": state, "bytes": rows.tell(), "heard_s": self.heard_s}
+        self.folder.save({"identity": self.identity, **record}, {})
 
     def _read_rows(self) -> Iterator[Event | Heard]:
         with open(self.folder.rows, encoding="ascii") as rows:

@@ -102,8 +102,13 @@ def events(
 
     def show(console) -> None:
         rows = sorted(result.counts.items(), key=lambda item: (-item[1], item[0]))
-        heard = f"{result.n_files} file{'s' * (result.n_files > 1)}, {result.duration_s:.1f} s of sound"
-        console.print(table(f"{heard}, {result.n_events} events", ["label", "events"], rows))
+        console.print(table("events", ["label", "events"], rows))
+        console.print(
+            f"{result.n_files} file{'s' * (result.n_files > 1)}, {result.duration_s:.1f} s of sound, "
+            f"{result.n_events} events",
+            soft_wrap=True,
+            markup=False,
+        )
         console.print(
             f"{result.seconds:.1f} s, {result.real_time_factor:.0f} times real time; side by side: read "
             f"{result.seconds_read:.1f}, net {result.seconds_net:.1f}",
