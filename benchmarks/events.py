@@ -20,7 +20,8 @@ import torch
 
 from conv1d_kit import AudioClassifier
 from conv1d_kit.audio.event_job import write_events
-from conv1d_kit.audio.events import EventOptions, EventSearch
+from conv1d_kit.audio.event_options import EventOptions
+from conv1d_kit.audio.events import EventSearch
 from conv1d_kit.audio.recording import Recording
 from conv1d_kit.audio.synth import make_sounds
 from conv1d_kit.audio.windows import cut_windows

@@ -24,7 +24,8 @@ from ..core.journal import WorkFolder, fingerprint, identity_of
 from ..core.sound_file import shown_path
 from ..errors import DataError, InputError, InputTypeError
 from .event_files import EVENT_FORMATS, format_of
-from .events import Event, EventOptions, EventSearch, Heard, Step
+from .event_options import EventOptions
+from .events import Event, EventSearch, Heard, Step
 
 __all__ = ["EventsResult", "write_events"]
 

@@ -14,7 +14,8 @@ import numpy as np
 from ..core.rate import checked_rate
 from ..errors import DataError, InputError
 from .clip import read_blocks
-from .events import EventOptions, Scorer
+from .event_options import EventOptions
+from .events import Scorer
 from .recording import RateStream
 from .windows import WindowBatch, exact_seconds
 

@@ -65,7 +65,7 @@ def events(
     from ..audio.classifier import AudioClassifier
     from ..audio.event_files import EVENT_FORMATS
     from ..audio.event_job import write_events
-    from ..audio.events import EventOptions
+    from ..audio.event_options import EventOptions
 
     with by_option_names():
         options = EventOptions(

@@ -46,7 +46,7 @@ def listen(
 ) -> None:
     """Say what sounds now: a row a hop with its time, class and score, from the microphone or a file."""
     from ..audio.classifier import AudioClassifier
-    from ..audio.events import EventOptions
+    from ..audio.event_options import EventOptions
     from ..audio.listen import LiveSession, Microphone, PlayedFile
 
     if seconds is not None and not 0 < seconds < float("inf"):

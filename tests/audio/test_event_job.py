@@ -14,7 +14,7 @@ from tones import RATE, recording, tone_model
 
 from conv1d_kit.audio import event_job
 from conv1d_kit.audio.event_job import write_events
-from conv1d_kit.audio.events import EventOptions
+from conv1d_kit.audio.event_options import EventOptions
 from conv1d_kit.errors import DataError, InputError, InputTypeError
 
 OPTIONS = EventOptions(window_s=0.5, hop_s=0.25)
@@ -47,7 +47,7 @@ import os, signal, sys
 from conv1d_kit import AudioClassifier
 from conv1d_kit.audio import event_job
 from conv1d_kit.audio.event_job import write_events
-from conv1d_kit.audio.events import EventOptions
+from conv1d_kit.audio.event_options import EventOptions
 event_job.JOURNAL_S = 0
 model, (*paths,) = AudioClassifier.load(sys.argv[1]), sys.argv[3:]
 options = EventOptions(window_s=0.5, hop_s=0.25)

@@ -17,7 +17,8 @@ import torch
 from tones import RATE, recording, sound, tone_model
 
 from conv1d_kit import Clip
-from conv1d_kit.audio.events import Event, EventOptions, EventSearch, Heard, Scorer, find_events
+from conv1d_kit.audio.event_options import EventOptions
+from conv1d_kit.audio.events import Event, EventSearch, Heard, Scorer, find_events
 from conv1d_kit.audio.frontends import Raw
 from conv1d_kit.audio.recording import Recording
 from conv1d_kit.audio.windows import cut_windows
@@ -257,7 +258,8 @@ def test_options_that_do_not_fit_the_model_are_refused(options, words):
 MEMORY = """
 import resource, sys
 from conv1d_kit import AudioClassifier
-from conv1d_kit.audio.events import EventOptions, find_events
+from conv1d_kit.audio.event_options import EventOptions
+from conv1d_kit.audio.events import find_events
 model, folder = AudioClassifier.load(sys.argv[1] + "/m"), sys.argv[1]
 options = EventOptions(window_s=3.0, hop_s=3.0, silence_db=None)
 def hear(name):

@@ -17,7 +17,8 @@ import pytest
 import soundfile as sf
 from tones import RATE, recording, sound, tone_model
 
-from conv1d_kit.audio.events import EventOptions, Scorer
+from conv1d_kit.audio.event_options import EventOptions
+from conv1d_kit.audio.events import Scorer
 from conv1d_kit.audio.listen import Listener, LiveBlock, LiveSession, Microphone, PlayedFile
 from conv1d_kit.audio.windows import WindowBatch
 from conv1d_kit.cli.main import main
