@@ -1,4 +1,4 @@
-"""`conv1d-kit audio …`: train, predict, cv, inspect, report."""
+"""`conv1d-kit audio …`: train, predict, cv, inspect, report, events, listen."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ConvKitError, DataError, InputError
+from ..errors import ConvKitError, InputError
+from .audio_events import events
 from .audio_inspect import inspect
+from .audio_listen import listen
 from .audio_report import report
 from .fold_rule import fold_rule
 from .output import JsonFlag, emit, note, progress, table
+from .sound_paths import sound_paths, tell_skipped
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Sounds: train, predict, cross-validate.", no_args_is_help=True)
+app = typer.Typer(help="Sounds: train, predict, cross-validate, find events.", no_args_is_help=True)
 
 _Data = Annotated[
     Path,
@@ -78,7 +81,7 @@ def train(
         model.fit(list(data_set.paths), list(data_set.labels), on_epoch=on_epoch)
     model.save(out)
     skipped = [*data_set.left_out, *model.skipped_]
-    _tell_skipped(skipped)
+    tell_skipped(skipped)
     _tell_flaws(model.silent_, model.short_)
     result = {
         "model": str(out),
@@ -115,27 +118,11 @@ def predict(
 ) -> None:
     """Write one row a file: path, label, score, a probability for each class, error, note."""
     from ..audio.classifier import AudioClassifier, split_flaws
-    from ..audio.dataset import find_audio
 
     start = time.perf_counter()
     classifier = AudioClassifier.load(model)
-    files: dict[str, Path] = {}  # by absolute path, so that a file has one row
-    empty: list[str] = []
-    n_repeats = 0
-    for path in paths:
-        found = find_audio(path) if os.path.isdir(path) else [path]
-        if not found:
-            empty.append(str(path))
-        for file in found:
-            n_repeats += files.setdefault(os.path.abspath(file), file) is not file
-    if not files:
-        raise DataError(f"{empty[0]}: no audio file under it; give files or a folder that holds some")
-    for folder in empty:
-        note(f"note: {folder}: no audio file under it")
-    if n_repeats:
-        note(f"note: {n_repeats} repeat{'s' * (n_repeats > 1)} of a path given before left out")
-    if os.path.abspath(out) in files:
-        raise InputError(f"--out must not be one of the files to predict, got {out}; choose another name")
+    found = sound_paths(paths, out=out)
+    files = found.files
     counts: dict[str, int] = {}
     bad: list[tuple[str, str]] = []
     doubtful: list[tuple[str, str]] = []
@@ -144,7 +131,7 @@ def predict(
         task = bar.add_task("predicting", total=len(files))
         writer = csv.writer(rows)
         writer.writerow(["path", "label", "score", *(f"p_{c}" for c in classes), "error", "note"])
-        for p in classifier.predict_each(files.values()):
+        for p in classifier.predict_each(files):
             if p.probabilities is None:
                 writer.writerow([p.path, "", "", *([""] * len(classes)), p.error, ""])
                 bad.append((p.path, p.error))
@@ -155,12 +142,12 @@ def predict(
                 if p.note:
                     doubtful.append((p.path, p.note))
             bar.advance(task)
-    _tell_skipped(bad, what="could not be read; their rows say why")
+    tell_skipped(bad, what="could not be read; their rows say why")
     _tell_flaws(*split_flaws(doubtful))
     result = {
         "out": str(out), "n_files": len(files), "n_errors": len(bad), "errors": _reasons(bad),
         "notes": [{"path": path, "note": words} for path, words in doubtful],
-        "empty_folders": empty, "n_repeats": n_repeats,
+        "empty_folders": found.empty_folders, "n_repeats": found.n_repeats,
         "counts": counts, "seconds": time.perf_counter() - start,
     }  # fmt: skip
 
@@ -245,7 +232,7 @@ def cv(
             on_features=on_features, on_epoch=on_epoch, on_fold=on_fold,
         )  # fmt: skip
     skipped = [*data_set.left_out, *found.skipped]
-    _tell_skipped(skipped)
+    tell_skipped(skipped)
     _tell_flaws(found.silent, found.short)
     low, high = found.interval
     result = {
@@ -314,15 +301,6 @@ def _tell_set(data_set) -> None:
     note(f"{data_set.source}: {len(data_set)} files, {len(data_set.classes)} classes")
 
 
-def _tell_skipped(skipped, *, what: str = "left out") -> None:
-    if skipped:
-        note(f"{len(skipped)} file{'s' * (len(skipped) > 1)} {what}:")
-        for _, reason in skipped[:10]:
-            note(f"  {reason}")
-        if len(skipped) > 10:
-            note(f"  … and {len(skipped) - 10} more")
-
-
 def _tell_flaws(silent, short) -> None:
     for names, what in (
         (silent, "silent (all samples 0)"), (short, "shorter than one window of the front-end"),
@@ -364,3 +342,5 @@ class _moved_when_done:
 
 app.command()(inspect)
 app.command()(report)
+app.command()(events)
+app.command()(listen)

@@ -1,4 +1,4 @@
-"""What `conv_file` may be asked for, looked at before a file is opened."""
+"""What a job from files to a file may be asked for, looked at before one is opened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import InputError, InputTypeError, one_line
 from .file_job import MODES
 from .sound_file import shown_path
 
-__all__ = ["check_options", "check_paths"]
+__all__ = ["check_options", "check_paths", "check_target"]
 
 
 def check_options(
@@ -58,25 +58,40 @@ def check_paths(src: Any, dst: Any, kernel: Any, overwrite: bool) -> None:
     for name, path in (("src", src), ("dst", dst)):
         if not isinstance(path, str | bytes | os.PathLike):
             raise InputTypeError(f"{name} must be a path, got {type(path).__name__}; save an array as .npy")
-    name = shown_path(dst)
-    place = Path(os.fsdecode(dst))
-    if "\0" in os.fsdecode(dst):
-        raise InputError(f"dst must be a name that can be written, got {name!r}")
+    check_target("dst", dst, {"src": src, "kernel": kernel}, overwrite=overwrite)
+
+
+def check_target(role: str, target: Any, sources: dict[str, Any], *, overwrite: bool) -> None:
+    """InputError for a file that must not or cannot be written, beside `sources` (role → path), which stay.
+
+    Examples
+    --------
+    >>> check_target("out", ".", {}, overwrite=True)
+    Traceback (most recent call last):
+        ...
+    conv1d_kit.errors.InputError: out must name a file, got the folder .
+    """
+    name = shown_path(target)
+    place = Path(os.fsdecode(target))
+    if "\0" in os.fsdecode(target):
+        raise InputError(f"{role} must be a name that can be written, got {name!r}")
     try:
-        for role, path in (("src", src), ("kernel", kernel)):
+        for other, path in sources.items():
             is_path = isinstance(path, str | bytes | os.PathLike)
-            if is_path and os.path.exists(path) and os.path.exists(dst) and os.path.samefile(path, dst):
-                raise InputError(f"dst must be another file than {role}, got {name} for both; name a new file")
+            if is_path and os.path.exists(path) and os.path.exists(target) and os.path.samefile(path, target):
+                raise InputError(
+                    f"{role} must be another file than {other}, got {name} for both; name a new file"
+                )
         if place.is_dir() or not place.name:
-            raise InputError(f"dst must name a file, got the folder {name}")
+            raise InputError(f"{role} must name a file, got the folder {name}")
         if place.exists() and not place.is_file():
-            raise InputError(f"dst must be a regular file or a new name, got the device or pipe {name}")
+            raise InputError(f"{role} must be a regular file or a new name, got the device or pipe {name}")
         if place.exists() and not overwrite:
-            raise InputError(f"dst must not exist, got {name}; overwrite=True (--overwrite) replaces it")
+            raise InputError(f"{role} must not exist, got {name}; overwrite=True (--overwrite) replaces it")
         parent = Path(os.path.realpath(place)).parent if place.is_symlink() else place.parent
         if not parent.is_dir():
-            raise InputError(f"dst must be in a folder that exists, got {name}; make {parent} first")
+            raise InputError(f"{role} must be in a folder that exists, got {name}; make {parent} first")
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"dst must be a name that can be written, got {name!r} ({error})") from error
+        raise InputError(f"{role} must be a name that can be written, got {name!r} ({error})") from error

@@ -18,7 +18,7 @@ from .sound_file import shown_path
 __all__ = ["WorkFolder", "fingerprint", "identity_of"]
 
 _JOURNAL, _NEW_JOURNAL = "journal.npz", "journal.new"
-_OURS = (_JOURNAL, _NEW_JOURNAL, "raw.npy", "result")
+_OURS = (_JOURNAL, _NEW_JOURNAL, "raw.npy", "rows.jsonl", "result")
 
 
 class WorkFolder:
@@ -30,8 +30,8 @@ class WorkFolder:
 
     Attributes
     ----------
-    raw, result : Path
-        Of samples as floats, and of the file that will be dst.
+    raw, rows, result : Path
+        Of samples as floats, of rows of a table, and of the file that will be dst.
 
     Raises
     ------
@@ -45,7 +45,8 @@ class WorkFolder:
         if len(os.fsencode(name)) > 200:  # names end at 255 bytes
             name = hashlib.sha256(os.fsencode(name)).hexdigest()
         self.path = self.dst.with_name(f".{name}.part")
-        self.raw, self.result = self.path / "raw.npy", self.path / "result"
+        self.raw, self.rows = self.path / "raw.npy", self.path / "rows.jsonl"
+        self.result = self.path / "result"
         self._journal = self.path / _JOURNAL
         try:
             self.path.mkdir(exist_ok=True)
