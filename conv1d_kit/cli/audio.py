@@ -13,6 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConvKitError, DataError, InputError
+from .audio_embed import embed
+from .audio_explain import explain
+from .audio_search import search
 from .output import JsonFlag, emit, note, progress, table
 
 __all__ = ["app"]
@@ -368,3 +371,8 @@ class _moved_when_done:
             os.replace(self.part, self.path)
         else:
             os.unlink(self.part)
+
+
+app.command()(embed)
+app.command()(search)
+app.command()(explain)

@@ -23,8 +23,10 @@ __all__ = [
     "filter_response",
     "losses",
     "peak_hz",
+    "response_map",
     "sound",
     "spectrogram_db",
+    "styled",
     "to_svg",
 ]
 
@@ -46,7 +48,7 @@ _STYLE: dict[Any, Any] = {
 }  # fmt: skip
 
 
-def _styled(draw):
+def styled(draw):
     """Run a drawing function under this file's style and leave matplotlib's settings as they were."""
 
     @wraps(draw)
@@ -57,7 +59,7 @@ def _styled(draw):
     return run
 
 
-@_styled
+@styled
 def to_svg(figure: Figure) -> bytes:
     """The figure as an SVG file; the same figure gives the same bytes.
 
@@ -71,7 +73,7 @@ def to_svg(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-@_styled
+@styled
 def sound(samples: np.ndarray, sample_rate: int, *, title: str = "") -> Figure:
     """Waveform above its spectrogram, one time axis.
 
@@ -124,7 +126,7 @@ def spectrogram_db(samples: np.ndarray, sample_rate: int, *, window_s: float = 0
     return np.maximum(10 * np.log10(np.maximum(power, 1e-20) / max(power.max(), 1e-20)), FLOOR_DB)
 
 
-@_styled
+@styled
 def losses(curves: Mapping[str, Sequence[float]]) -> Figure:
     """Mean training loss (nats) over epochs, one line a net that ends in a labelled dot, logarithmic."""
     figure = Figure(figsize=(WIDTH, 3.5), layout="constrained")
@@ -143,7 +145,7 @@ def losses(curves: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
     """Counts in a confusion matrix, shaded by the share of the true class.
 
@@ -176,7 +178,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def filter_bank(filters: np.ndarray, sample_rate: int) -> Figure:
     """Frequency responses of all filters, one row a filter, numbered from 1 in the order of `filter_order`.
 
@@ -186,11 +188,22 @@ def filter_bank(filters: np.ndarray, sample_rate: int) -> Figure:
     sample_rate : int, Hz
     """
     hz, level = _responses(np.asarray(filters, dtype=np.float64), sample_rate)
-    order = filter_order(filters, sample_rate)
+    return response_map(level[filter_order(filters, sample_rate)], hz)
+
+
+@styled
+def response_map(level: np.ndarray, hz: np.ndarray) -> Figure:
+    """Frequency responses as a map, one row a filter, numbered from 1 upwards.
+
+    Parameters
+    ----------
+    level : ndarray [shape=(N, F)], dB below each filter's maximum
+    hz : ndarray [shape=(F,)], equally spaced
+    """
     figure = Figure(figsize=(4.0, 3.7), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(
-        level[order], origin="lower", aspect="auto", extent=(0, hz[-1] / 1000, 0.5, len(order) + 0.5),
+        level, origin="lower", aspect="auto", extent=(0, hz[-1] / 1000, 0.5, len(level) + 0.5),
         vmin=RESPONSE_FLOOR_DB, vmax=0,
     )  # fmt: skip
     axes.set(xlabel="Frequency (kHz)", ylabel="Filter number (by peak frequency)")
@@ -219,7 +232,7 @@ def peak_hz(filters: np.ndarray, sample_rate: int) -> np.ndarray:
     return hz[level.argmax(1)]
 
 
-@_styled
+@styled
 def filter_response(taps: np.ndarray, sample_rate: int, *, title: str = "") -> Figure:
     """One filter: its taps over time, and its frequency response.
 
@@ -250,7 +263,7 @@ def filter_response(taps: np.ndarray, sample_rate: int, *, title: str = "") -> F
     return figure
 
 
-@_styled
+@styled
 def accuracies(rows: Sequence[tuple[str, float, float, float, float]]) -> Figure:
     """Held-out accuracy with its interval, one line a model, and a tick where chance lies.
 
