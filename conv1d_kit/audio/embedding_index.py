@@ -6,7 +6,7 @@ An index folder holds three files:
     clips.jsonl           one object a sound: path, duration_s, and where they apply label, note, error
     index.json            format, the model's id and place, sizes
 
-It is made in `.NAME.part` beside it, row by row, and moved when it is whole; a run that was ended goes on there.
+It is made in `.NAME.part` beside it, row by row, and moved when it is whole; an ended run goes on there.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ class EmbeddingIndex:
         found = model_id(model)
         if found != self.model_id:
             raise InputError(
-                f"the index must be searched with the model that made it ({self.model_path}, id {self.model_id[:12]}), "
-                f"got one with id {found[:12]}; give that model, or run audio embed with this one"
+                f"the index must be searched with the model that made it ({self.model_path}, id "
+                f"{self.model_id[:12]}), got one with id {found[:12]}; give that model, or embed with this one"
             )
 
 
@@ -258,7 +258,7 @@ class _Work:
             os.close(self._lock)
 
     def begin(self, shape: tuple[int, int], plan: dict[str, Any]) -> int:
-        """Go on with what a run with the same plan has left, or begin anew; the number of rows that are there."""
+        """Go on with what a run with the same plan has left, or begin anew; the number of rows there."""
         self.shape, self.plan = shape, {**plan, "n_rows": shape[0], "dimension": shape[1]}
         self._n = self._left()
         if not self._n:

@@ -5,11 +5,11 @@ What each can say and cannot:
 - `grad_cam` says at which cells of its last maps the net saw what speaks for a class. It is as coarse as those
   maps, shows nothing that speaks against the class, and is no share of anything: maps of two clips do not
   compare. In a causal net a cell stands for what came before it.
-- `integrated_gradients` shares the rise of the logit over silence out among the cells or samples, and the shares
-  add up to it. What a share is depends on the baseline: a cell as quiet as silence gets none, though a pause may
-  be what gives a word away. Neighbouring shares of opposite sign are common; sums over a region say more.
-- `occlusion` replaces one block after another by silence and looks how far the logit falls. It needs no gradient
-  and so checks the other two, but where two blocks say the same, hiding either changes nothing.
+- `integrated_gradients` shares the rise of the logit over silence out among the cells or samples; the shares
+  add up to it. They depend on the baseline: a cell as quiet as silence gets none, though a pause may be what
+  gives a word away. Neighbouring shares of opposite sign are common; sums over a region say more.
+- `occlusion` replaces one block after another by silence and looks how far the logit falls. It needs no
+  gradient and so checks the other two, but where two blocks say the same, hiding either changes nothing.
 
 None of them says whether the net is right, nor why it learned what it learned.
 """
@@ -256,8 +256,9 @@ def feature_hz(frontend: Frontend) -> np.ndarray | None:
     >>> feature_hz(LogMel(8000, n_mels=3, n_fft=512)).round()
     array([ 586., 1194., 2186.])
     """
-    if hasattr(frontend, "feature_hz"):
-        return np.asarray(frontend.feature_hz(), dtype=np.float64)
+    own: Any = getattr(frontend, "feature_hz", None)
+    if own is not None:
+        return np.asarray(own(), dtype=np.float64)
     if not isinstance(frontend, LogMel):
         return None
     low, high = hz_to_mel(frontend.f_min), hz_to_mel(frontend.f_max)
@@ -266,7 +267,7 @@ def feature_hz(frontend: Frontend) -> np.ndarray | None:
 
 @contextmanager
 def _maps_kept(net) -> Iterator[list]:
-    """A list that gets what `net.maps` gives while the net runs, the maps as leaves whose gradient can be asked."""
+    """A list that gets what `net.maps` gives while the net runs, as leaves whose gradient can be asked for."""
     kept: list = []
     maps = net.maps
 
@@ -285,7 +286,7 @@ def _maps_kept(net) -> Iterator[list]:
 
 def _frames_per_cell(net: nn.Module, n_features: int) -> float:
     """Input frames from one column of the maps to the next, from shapes alone: nothing is computed."""
-    shadow = copy.deepcopy(net).to("meta")
+    shadow: Any = copy.deepcopy(net).to("meta")
     sizes = [2**16, 2**17]
     columns = [shadow.maps(torch.empty(1, n_features, n, device="meta"), None)[0].shape[-1] for n in sizes]
     return (sizes[1] - sizes[0]) / (columns[1] - columns[0])

@@ -1,8 +1,8 @@
-"""Which frequencies the first filters of a model let through: learned kernels, or the triangles of a mel bank."""
+"""Which frequencies the first filters of a model let through: learned kernels, or a mel bank's triangles."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,7 +54,8 @@ def first_filters(view: View) -> FilterSet | None:
     >>> found.kind, [round(r.peak_hz, -1) for r in found.table]
     ('mel', [590.0, 1200.0, 2190.0])
     """
-    frontend, net = view.frontend, view.net
+    frontend: Any = view.frontend
+    net = view.net
     rate = frontend.sample_rate
     if hasattr(frontend, "mel"):
         weights = frontend.mel.detach().numpy().astype(np.float64)

@@ -59,15 +59,15 @@ def retrieval_quality(
     Retrieval(precision_at_k=1.0, mean_average_precision=1.0, n_queries=4, k=1)
     """
     n = len(vectors)
-    groups = np.arange(n) if groups is None else groups
-    for name, values in (("labels", labels), ("groups", groups)):
+    sources: Sequence | np.ndarray = np.arange(n) if groups is None else groups
+    for name, values in (("labels", labels), ("groups", sources)):
         if len(values) != n:
             raise InputError(f"{name} must be one a vector ({n}), got {len(values)}")
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise InputError(f"k must be an int >= 1, got {k!r}")
     x = np.asarray(vectors, np.float64)
     x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30)
-    label, group = (np.unique(np.asarray(v), return_inverse=True)[1] for v in (labels, groups))
+    label, group = (np.unique(np.asarray(v), return_inverse=True)[1] for v in (labels, sources))
     precisions: list[np.ndarray] = []
     averages: list[np.ndarray] = []
     step = max(1, _BLOCK // max(1, n))

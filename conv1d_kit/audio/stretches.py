@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ STRETCH_S = 30.0
 class Stretch(NamedTuple):
     """A piece of an item, or word of its end.
 
-    index : int
+    number : int
         Of the item, in the order they came.
     samples : array [shape=(T,), float32] or None
         None where the item ends, by its length or by an error.
@@ -29,7 +29,7 @@ class Stretch(NamedTuple):
         At the end: why not all of it was heard; empty where it was.
     """
 
-    index: int
+    number: int
     samples: np.ndarray | None
     error: str = ""
 
@@ -37,7 +37,9 @@ class Stretch(NamedTuple):
 def stretches(
     items: Iterable, sample_rate: int, *, stretch_s: float = STRETCH_S, n_threads: int = 2
 ) -> Iterator[Stretch]:
-    """Each Clip's or file's stretches of at most `stretch_s` seconds, then its end; an hour never stands in memory.
+    """Each Clip's or file's stretches of at most `stretch_s` seconds, then its end.
+
+    A file of an hour never stands in memory whole; a bad one ends with its error, and the rest goes on.
 
     Examples
     --------
@@ -47,15 +49,15 @@ def stretches(
     """
     source, waiting = iter(items), deque[Any]()
     with ThreadPoolExecutor(n_threads) as pool:
-        for index in range(2**63):
+        for number in count():
             for item in islice(source, 2 * n_threads - len(waiting)):
                 waiting.append(pool.submit(_opened, item, sample_rate, stretch_s))
             if not waiting:
                 return
             first, rest = waiting.popleft().result()
-            yield Stretch(index, *first)
+            yield Stretch(number, *first)
             for found in rest:
-                yield Stretch(index, *found)
+                yield Stretch(number, *found)
 
 
 def _opened(item, sample_rate: int, stretch_s: float):

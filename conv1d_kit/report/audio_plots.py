@@ -19,6 +19,8 @@ __all__ = ["attribution_map", "attribution_timeline", "filter_responses", "proba
 _HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
 _BINS = 160  # of a timeline
 _MOST = 8  # classes of a bar picture
+_BLOCKS = (32, 40)  # rows and columns of a map of shares, at most
+_APART = 0.09  # of an axis, between two of its numbers
 
 
 @styled
@@ -55,13 +57,16 @@ def attribution_map(features: np.ndarray, found: Attribution, *, signed: bool, l
         What the net saw.
     found : Attribution, values (F, L) or, for all bands alike, (1, L)
     signed : bool
-        True: values on both sides of 0 (for and against). False: 0 and more.
+        True: shares on both sides of 0 (for and against), drawn as their sums over blocks of cells, since
+        neighbours of opposite sign cancel to the eye. False: 0 and more.
     label : str
         Of the colour bar.
     """
     order = np.arange(len(features)) if found.hz is None else np.argsort(found.hz, kind="stable")
     picture = features[order]
     values = np.broadcast_to(found.values, features.shape)[order]
+    if signed:
+        values = _block_sums(values)
     end = features.shape[1] * found.column_s
     extent = (0.0, end, -0.5, len(features) - 0.5)
     figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
@@ -76,7 +81,7 @@ def attribution_map(features: np.ndarray, found: Attribution, *, signed: bool, l
         vmin=low,
         vmax=high + (high == low),
     )
-    top = float(np.percentile(np.abs(values), 99.8)) or float(np.abs(values).max()) or 1.0
+    top = float(np.percentile(np.abs(values), 99.5)) or float(np.abs(values).max()) or 1.0
     image = axes.imshow(
         values, origin="lower", aspect="auto", extent=extent, cmap="coolwarm" if signed else "YlOrRd",
         vmin=-top if signed else 0.0, vmax=top, alpha=0.85 * np.clip(np.abs(values) / top, 0, 1) ** 0.5,
@@ -150,13 +155,25 @@ def filter_responses(filters: FilterSet) -> Figure:
     return figure
 
 
+def _block_sums(values: np.ndarray) -> np.ndarray:
+    """Sums over blocks of cells, at most _BLOCKS of them."""
+    for axis, most in enumerate(_BLOCKS):
+        edges = np.unique(np.linspace(0, values.shape[axis], most + 1).astype(int))
+        values = np.add.reduceat(values, edges[:-1], axis)
+    return values
+
+
 def _frequency_axis(axes: Axes, hz: np.ndarray | None) -> None:
     """Rows of equal height, named by their frequency where they have one."""
     if hz is None:
         axes.set_ylabel("Feature number")
         return
-    marks = [f for f in _HZ if hz[0] <= f <= hz[-1]]
-    if len(hz) < 2 or len(marks) < 2:
+    marks: list[float] = []
+    for f in _HZ:
+        rows = np.interp([*marks[-1:], f], hz, np.arange(len(hz)))
+        if hz[0] <= f <= hz[-1] and (not marks or rows[1] - rows[0] >= _APART * len(hz)):
+            marks.append(f)
+    if len(marks) < 2:
         marks = sorted({float(hz[0]), float(hz[-1])})
     axes.set_yticks(np.interp(marks, hz, np.arange(len(hz))), [f"{f / 1000:.3g}" for f in marks])
     axes.set_ylabel("Frequency (kHz),\nspaced as the net's bands")

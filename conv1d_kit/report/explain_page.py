@@ -1,4 +1,4 @@
-"""The page of a trained audio model's answers: for each file what it heard, where it looked and what is near."""
+"""The page of an audio model's answers: for each file what it heard, where it looked and what is near."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def explain_files(
 
 def _reading(model) -> Section:
     lines = [
-        "Grad-CAM colours the places whose last feature maps speak for the class. It is coarse, and never shows "
-        "what speaks against.",
-        "Integrated gradients share the net's score (a logit) out: warm cells raised it over what silence gets, "
-        "cold cells lowered it, and all of them add up to the difference. What is as quiet as silence gets "
-        "nothing, though a pause can matter.",
+        "Grad-CAM colours the places whose last feature maps speak for the class. It is coarse, and never "
+        "shows what speaks against.",
+        "Integrated gradients share the net's score (a logit) out: warm blocks raised it over what silence "
+        "gets, cold blocks lowered it, and all of them add up to the difference. What is as quiet as silence "
+        "gets nothing, though a pause can matter.",
         "Both say what the net used, not whether it is right.",
     ]
     return Section("How to read this page", [Text(line) for line in lines])
@@ -127,7 +127,7 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
                         Picture(
                             to_svg(sound(wave, model.sample_rate_, title=heard)),
                             f"Waveform and spectrogram of {name}, {duration_s:.2f} s",
-                            "What was heard: air pressure over time, and below it how strong each frequency is.",
+                            "Air pressure over time, and below it how strong each frequency is.",
                         ),
                         Sound(wave, model.sample_rate_, f"Play {name}"),
                     ]
@@ -138,8 +138,7 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
         )
     ]
     if not wave.any():
-        words = "Every sample is 0: there is nothing that could be shared out, the answer is the net's answer to silence."
-        blocks.insert(0, Text(words))
+        blocks.insert(0, Text("Every sample is 0: the net answers to silence, and nothing is shared out."))
         gap = float("nan")
     else:
         pictures, gap = _integrals(model, wave, target, explained, max_steps)
@@ -194,13 +193,14 @@ def _integrals(model, wave, target: int, explained: str, max_steps: int) -> tupl
         gap = abs(found.gap) / max(abs(found.change), 1e-9)
         gaps.append(gap)
         kind = "on the samples" if on == "samples" else "on the features"
+        whose = f", {view.name}" * several
         words = (
-            f"Integrated gradients {kind}{f', {view.name}' * several}: the shares add up to {found.change:+.2f} "
+            f"Integrated gradients {kind}{whose}: the shares add up to {found.change:+.2f} "
             f"logits for {explained} over silence (to {100 * gap:.1g} %, {found.n_steps} steps)."
         ).replace("-", "−")
         if (found.values > 0).any():
             words += f" Half of what raised it lies {_where(found)}."
-        label = "Share of the logit" if on == "samples" else "Share of the logit (per cell)"
+        label = "Share of the logit" if on == "samples" else "Share of the logit (per block)"
         svg = (
             to_svg(attribution_timeline(wave, model.sample_rate_, found, signed=True, label=label))
             if on == "samples"
