@@ -124,7 +124,7 @@ def test_bad_arguments_are_refused():
         integrated_gradients(view, _noise(), on="mel")
     with pytest.raises(InputError, match=r"samples must be \(T,\) with T >= 1"):
         grad_cam(view, np.zeros((2, 100), np.float32))
-    with pytest.raises(InputTypeError, match="got dtype torch.int64"):
+    with pytest.raises(InputTypeError, match=r"got dtype torch\.int64"):
         grad_cam(view, torch.arange(100))
     with pytest.raises(InputError, match="n_bands and n_times must be >= 1"):
         occlusion(view, _noise(), n_bands=0)
