@@ -1,4 +1,4 @@
-"""`audio embed`, `audio search`, `audio explain`: whole verbs; bad input gives one clear line and exit code 2."""
+"""`audio embed`, `audio search`, `audio explain`: whole; bad input gives one clear line and exit code 2."""
 
 import json
 import re
