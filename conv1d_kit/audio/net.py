@@ -35,8 +35,11 @@ class AudioNet(nn.Module):
         raise NotImplementedError
 
     def embed(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        """What the head sees [shape=(B, D)]: mean over features, then mean and maximum over valid frames."""
-        maps, lengths = self.maps(x, lengths)
+        """What the head sees [shape=(B, D)]."""
+        return self.summary(*self.maps(x, lengths))
+
+    def summary(self, maps: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        """Maps (B, C, F', L') → (B, D): mean over features, then mean and maximum over the valid frames."""
         return pool(maps.mean(2), lengths, kind="mean_max")
 
     def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""`conv1d-kit audio …`: train, predict, cv, inspect, report, events, listen."""
+"""`conv1d-kit audio …`: train, predict, cv, explain, embed, search, inspect, report, events, listen."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConvKitError, InputError
+from .audio_embed import embed
 from .audio_events import events
+from .audio_explain import explain
 from .audio_inspect import inspect
 from .audio_listen import listen
 from .audio_report import report
+from .audio_search import search
 from .fold_rule import fold_rule
 from .output import JsonFlag, emit, note, progress, table
 from .sound_paths import sound_paths, tell_skipped
@@ -344,3 +347,6 @@ app.command()(inspect)
 app.command()(report)
 app.command()(events)
 app.command()(listen)
+app.command()(embed)
+app.command()(search)
+app.command()(explain)

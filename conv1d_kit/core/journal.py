@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DataError, InputError
 from .sound_file import shown_path
 
-__all__ = ["WorkFolder", "fingerprint", "identity_of"]
+__all__ = ["WorkFolder", "fingerprint", "identity_of", "lock_folder"]
 
 _JOURNAL, _NEW_JOURNAL = "journal.npz", "journal.new"
 _OURS = (_JOURNAL, _NEW_JOURNAL, "raw.npy", "rows.jsonl", "result")
@@ -54,7 +54,7 @@ class WorkFolder:
             raise DataError(
                 f"{shown_path(dst)}: its folder must be writable, got '{error.strerror}'; choose another place"
             ) from error
-        self._lock = _locked(self.path, dst)
+        self._lock = lock_folder(self.path, dst)
 
     @property
     def has_journal(self) -> bool:
@@ -142,7 +142,7 @@ def identity_of(path) -> str:
     return f"{status.st_size} bytes of {status.st_mtime_ns} ns"
 
 
-def _locked(folder: Path, dst) -> int | None:
+def lock_folder(folder: Path, dst) -> int | None:
     """A lock that ends with the process, however it ends; None where the system has none."""
     try:
         import fcntl

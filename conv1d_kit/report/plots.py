@@ -23,6 +23,7 @@ __all__ = [
     "filter_response",
     "losses",
     "peak_hz",
+    "response_map",
     "sound",
     "spectrogram_db",
     "styled",
@@ -187,11 +188,22 @@ def filter_bank(filters: np.ndarray, sample_rate: int) -> Figure:
     sample_rate : int, Hz
     """
     hz, level = _responses(np.asarray(filters, dtype=np.float64), sample_rate)
-    order = filter_order(filters, sample_rate)
+    return response_map(level[filter_order(filters, sample_rate)], hz)
+
+
+@styled
+def response_map(level: np.ndarray, hz: np.ndarray) -> Figure:
+    """Frequency responses as a map, one row a filter, numbered from 1 upwards.
+
+    Parameters
+    ----------
+    level : ndarray [shape=(N, F)], dB below each filter's maximum
+    hz : ndarray [shape=(F,)], equally spaced
+    """
     figure = Figure(figsize=(4.0, 3.7), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(
-        level[order], origin="lower", aspect="auto", extent=(0, hz[-1] / 1000, 0.5, len(order) + 0.5),
+        level, origin="lower", aspect="auto", extent=(0, hz[-1] / 1000, 0.5, len(level) + 0.5),
         vmin=RESPONSE_FLOOR_DB, vmax=0,
     )  # fmt: skip
     axes.set(xlabel="Frequency (kHz)", ylabel="Filter number (by peak frequency)")

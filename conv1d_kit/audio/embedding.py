@@ -1,0 +1,171 @@
+"""Embeddings: each sound as the vector that a trained net sums it up in, before its last layer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ..errors import DataError
+from .explain import views
+from .stretches import stretches
+
+__all__ = ["Embedded", "dimension", "embed", "embed_each", "model_id"]
+
+_BATCH_S, _WINDOW_S, _WINDOW_ITEMS, _BATCH_ITEMS = 80.0, 240.0, 64, 16  # in one pass; between two yields
+
+
+@dataclass
+class Embedded:
+    """One sound's vector, or the error that prevents it.
+
+    Attributes
+    ----------
+    index : int
+        Of the item, in the order they came.
+    vector : array [shape=(D,), float32] or None
+        Of a long sound the mean over its stretches of 30 s, each weighted by its length.
+    duration_s : float
+    error : str
+    note : str
+        What makes a vector doubtful: "silent", "shorter than one window of 64 ms".
+    """
+
+    index: int
+    vector: np.ndarray | None = None
+    duration_s: float = 0.0
+    error: str = ""
+    note: str = ""
+    _total: np.ndarray | float = field(default=0.0, repr=False)
+    _n_samples: int = field(default=0, repr=False)
+    _silent: bool = field(default=True, repr=False)
+
+
+def embed_each(model, items: Iterable) -> Iterator[Embedded]:
+    """One Embedded a Clip or file, in order, as they come; a bad file gives its error and the rest goes on.
+
+    Parameters
+    ----------
+    model : a trained AudioClassifier
+    items : iterable of Clip or path
+
+    Notes
+    -----
+    What stands in memory is bounded by seconds of sound, whatever the number and the length of the files.
+    An ensemble's vector is its members' vectors, each of length 1, side by side.
+
+    Examples
+    --------
+    >>> from conv1d_kit.audio.clip import Clip
+    >>> from conv1d_kit.audio.classifier import AudioClassifier
+    >>> clips = [Clip(np.sin(np.arange(2000) * f), 8000) for f in (0.1, 0.11, 1.0, 1.1)]
+    >>> model = AudioClassifier(epochs=1, n_mels=16, width=4, augment=()).fit(clips, [0, 0, 1, 1])
+    >>> [e.vector.shape for e in embed_each(model, clips[:2])]
+    [(32,), (32,)]
+    """
+    rate = model.sample_rate_
+    pieces: list[tuple[Embedded, np.ndarray]] = []
+    ended: list[Embedded] = []
+    current = Embedded(0)
+    for index, samples, error in stretches(items, rate):
+        if index != current.index:
+            current = Embedded(index)
+        if samples is None:
+            current.error = error
+            ended.append(current)
+        else:
+            current._n_samples += len(samples)
+            current._silent = current._silent and not samples.any()
+            pieces.append((current, samples))
+        if len(ended) >= _WINDOW_ITEMS or sum(len(s) for _, s in pieces) >= _WINDOW_S * rate:
+            _add(model, pieces)
+            yield from (_finished(model, e) for e in ended)
+            pieces, ended = [], []
+    _add(model, pieces)
+    yield from (_finished(model, e) for e in ended)
+
+
+def embed(model, items: Iterable) -> np.ndarray:
+    """The vectors of a handful of sounds [shape=(N, D), float32]; for more, `embedding_index.make_index`.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read.
+    """
+    rows = []
+    for found in embed_each(model, items):
+        if found.vector is None:
+            raise DataError(found.error)
+        rows.append(found.vector)
+    return np.stack(rows) if rows else np.zeros((0, dimension(model)), np.float32)
+
+
+def dimension(model) -> int:
+    """D, the length of the model's vectors."""
+    return sum(view.net.head.in_features for view in views(model))
+
+
+def model_id(model) -> str:
+    """A hash of all that the vectors depend on: rate, front-ends and weights; the same after save and load.
+
+    Examples
+    --------
+    >>> from conv1d_kit.audio.clip import Clip
+    >>> from conv1d_kit.audio.classifier import AudioClassifier
+    >>> clips = [Clip(np.sin(np.arange(2000) * f), 8000) for f in (0.1, 0.11, 1.0, 1.1)]
+    >>> model = AudioClassifier(epochs=1, n_mels=16, width=4, augment=()).fit(clips, [0, 0, 1, 1])
+    >>> len(model_id(model))
+    32
+    """
+    h = hashlib.sha256()
+    for view in views(model):
+        said = [type(view.frontend).__name__, view.frontend.options(), type(view.net).__name__]
+        h.update(json.dumps([model.sample_rate_, *said], sort_keys=True).encode())
+        for part in (view.frontend, view.net):
+            for name, tensor in sorted(part.state_dict().items()):
+                h.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                h.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return h.hexdigest()[:32]
+
+
+def _add(model, pieces: list[tuple[Embedded, np.ndarray]]) -> None:
+    """Each piece's vector to its item, in padded batches of pieces of similar length."""
+    order = sorted(pieces, key=lambda piece: len(piece[1]))
+    while order:
+        n = 1
+        while n < min(_BATCH_ITEMS, len(order)) and (n + 1) * len(order[n][1]) <= _BATCH_S * model.sample_rate_:
+            n += 1
+        batch, order = order[:n], order[n:]
+        for (item, samples), row in zip(batch, _vectors(model, [s for _, s in batch]), strict=True):
+            item._total = item._total + row * len(samples)
+
+
+def _vectors(model, waves: list[np.ndarray]) -> np.ndarray:
+    """Vectors [shape=(B, D), float64] of samples (T,) that may differ in length."""
+    with torch.no_grad():
+        features = [model.frontend_(torch.tensor(wave)[None])[0] for wave in waves]  # (F, L)
+        lengths = torch.tensor([f.shape[-1] for f in features])
+        x = torch.nn.utils.rnn.pad_sequence([f.T for f in features], batch_first=True).transpose(1, 2)
+        return model.net_.embed(x.contiguous(), lengths).double().numpy()
+
+
+def _finished(model, item: Embedded) -> Embedded:
+    frontend = model.frontend_
+    item.duration_s = item._n_samples / model.sample_rate_
+    if item.error or item._n_samples == 0:
+        return item
+    item.vector = (item._total / item._n_samples).astype(np.float32)  # type: ignore[union-attr]
+    if not np.isfinite(item.vector).all():
+        item.vector, item.error = None, "its vector is not finite; is the model sound?"
+    notes = ["silent"] * item._silent
+    if item._n_samples < frontend.window_length:
+        notes.append(
+            f"shorter than one window of {1000 * frontend.window_length / frontend.sample_rate:.0f} ms"
+        )
+    item.note = "; ".join(notes)
+    return item
