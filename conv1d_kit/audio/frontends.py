@@ -112,17 +112,26 @@ class LogMel(Frontend):
     f_min, f_max : float, Hz
     floor : float
         log(power + floor): digital silence gives log(floor), never −inf.
+    causal : bool
+        Where frame i lies: around sample i · hop_length, or, True, up to its own last sample.
 
     Notes
     -----
-    Frames are centred on i · hop_length, with zeros beyond both ends (librosa's center=True and
-    pad_mode="constant"), so zeros that pad a short clip in a batch change none of its frames.
+    Frame i is made of n_fft samples, with zeros beyond both ends of the clip, so that zeros which pad a short
+    clip in a batch change none of its frames.
+
+    causal=False   centred on i · hop_length; 1 + n // hop_length frames (librosa's center=True and
+                   pad_mode="constant")
+    causal=True    ends with sample i · hop_length + hop_length − 1; ceil(n / hop_length) frames. Nothing of the
+                   future is in a frame, so a stream of it waits for no sample beyond the frame's own.
 
     Examples
     --------
     >>> frontend = LogMel(16000, n_mels=40)
     >>> frontend(torch.zeros(2, 16000)).shape, frontend.lengths(torch.tensor([16000, 0]))
     (torch.Size([2, 40, 51]), tensor([51,  1]))
+    >>> LogMel(16000, n_mels=40, causal=True)(torch.zeros(2, 16001)).shape
+    torch.Size([2, 40, 51])
     """
 
     log_scale = True
@@ -139,6 +148,7 @@ class LogMel(Frontend):
         f_min: float = 0.0,
         f_max: float | None = None,
         floor: float = 1e-5,
+        causal: bool = False,
     ):
         super().__init__()
         self.sample_rate = check_rate(sample_rate)
@@ -150,6 +160,12 @@ class LogMel(Frontend):
         if not floor > 0:
             raise InputError(f"floor must be > 0, got {floor}")
         self.floor = floor
+        self.causal = bool(causal)
+        if self.causal and self.n_fft < self.hop_length:
+            raise InputError(
+                f"n_fft must be >= hop_length = {self.hop_length} where causal, got {self.n_fft}; "
+                "no frame would hold the first samples of its hop"
+            )
         mel = mel_filters(self.sample_rate, self.n_fft, self.n_features, self.f_min, self.f_max)
         self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
         self.register_buffer("window", torch.hann_window(self.n_fft, periodic=True), persistent=False)
@@ -158,11 +174,16 @@ class LogMel(Frontend):
         return {
             "sample_rate": self.sample_rate, "n_mels": self.n_features, "n_fft": self.n_fft,
             "hop_length": self.hop_length, "f_min": self.f_min, "f_max": self.f_max, "floor": self.floor,
+            "causal": self.causal,
         }  # fmt: skip
 
     def lengths(self, n_samples: torch.Tensor) -> torch.Tensor:
-        """Frames of clips of `n_samples` samples: 1 + n // hop_length."""
-        return 1 + n_samples // self.hop_length
+        """Frames of clips of `n_samples` samples: 1 + n // hop_length; ceil(n / hop_length) where causal."""
+        return (
+            (n_samples + self.hop_length - 1) // self.hop_length
+            if self.causal
+            else 1 + n_samples // self.hop_length
+        )
 
     def forward(self, x: torch.Tensor, *, method: str = "fft") -> torch.Tensor:
         """Features (B, n_mels, L) by "fft" (fast) or "conv" (the same as one strided convolution)."""
@@ -170,18 +191,23 @@ class LogMel(Frontend):
             raise InputError(f"x must be (B, T), got shape {tuple(x.shape)}; try x[None]")
         if method not in ("fft", "conv"):
             raise InputError(f"method must be 'fft' or 'conv', got {method!r}")
-        if method == "conv":
-            return self._log_mel(self._power_by_conv(x))
-        half = self.n_fft // 2
-        return self._log_mel(self._power_by_fft(torch.nn.functional.pad(x, (half, self.n_fft - half))))
+        low = self._before()
+        padded = torch.nn.functional.pad(x, (low, self.n_fft - low))  # 1 + T // hop_length windows fit
+        power = self._power_by_conv(padded) if method == "conv" else self._power_by_fft(padded)
+        return self._log_mel(power[..., : self.lengths(x.shape[1])])
 
     def stream_window(self) -> dict:
-        """How a stream computes it: a window of n_fft samples every hop, the first centred on sample 0."""
-        half = self.n_fft // 2
+        """How a stream computes it: a window of n_fft samples every hop, the first around or up to its own."""
+        low = self._before()
         return {
-            "axes": (2, 3), "span": self.n_fft, "stride": self.hop_length, "low": half,
-            "high": self.n_fft - half, "run": lambda x: self._log_mel(self._power_by_fft(x)),
+            "axes": (2, 3), "span": self.n_fft, "stride": self.hop_length, "low": low,
+            "high": self.hop_length - 1 if self.causal else self.n_fft - low,
+            "run": lambda x: self._log_mel(self._power_by_fft(x)),
         }  # fmt: skip
+
+    def _before(self) -> int:
+        """Zeros before the first sample."""
+        return self.n_fft - self.hop_length if self.causal else self.n_fft // 2
 
     def _log_mel(self, power: torch.Tensor) -> torch.Tensor:
         return torch.log(self.mel.to(power.dtype) @ power + self.floor)
@@ -193,12 +219,8 @@ class LogMel(Frontend):
         waves = torch.cat([angle.cos(), angle.sin()]) * self.window.double()
         return waves[:, None]
 
-    def _power_by_conv(self, x: torch.Tensor) -> torch.Tensor:
-        half = self.n_fft // 2
-        parts = conv(
-            x[:, None], self.kernels().to(x), stride=self.hop_length, padding=((half, self.n_fft - half),)
-        )  # (B, 2 · bins, L or L + 1)
-        parts = parts[..., : 1 + x.shape[1] // self.hop_length]
+    def _power_by_conv(self, padded: torch.Tensor) -> torch.Tensor:
+        parts = conv(padded[:, None], self.kernels().to(padded), stride=self.hop_length)  # (B, 2 · bins, L)
         real, imaginary = parts.chunk(2, 1)
         return real**2 + imaginary**2
 
