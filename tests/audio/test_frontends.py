@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from conv1d_kit import stream
 from conv1d_kit.audio.frontends import FRONTENDS, LogMel, Raw, mel_filters
 from conv1d_kit.errors import InputError
 
@@ -41,17 +42,59 @@ def test_log_mel_is_librosas_melspectrogram(noise, n_fft, hop):
     np.testing.assert_allclose(ours, np.log(oracle + 1e-9), atol=1e-3)
 
 
-@pytest.mark.parametrize("n_samples", [1, 100, 159, 160, 161, 512, 4001])
+@pytest.mark.parametrize("n_samples", [0, 1, 100, 159, 160, 161, 512, 4001])
 @pytest.mark.parametrize(("n_fft", "hop"), [(512, 160), (255, 64)])
-def test_convolution_and_fft_give_the_same_log_mel(n_samples, n_fft, hop):
+@pytest.mark.parametrize("causal", [False, True])
+def test_convolution_and_fft_give_the_same_log_mel(n_samples, n_fft, hop, causal):
     generator = torch.Generator().manual_seed(n_samples)
     x = torch.randn(2, n_samples, generator=generator, dtype=torch.float64)
-    frontend = LogMel(16000, 20, n_fft=n_fft, hop_length=hop)
+    frontend = LogMel(16000, 20, n_fft=n_fft, hop_length=hop, causal=causal)
     fast, slow = frontend(x), frontend(x, method="conv")
-    assert fast.shape == slow.shape == (2, 20, 1 + n_samples // hop)
+    assert fast.shape == slow.shape == (2, 20, -(-n_samples // hop) if causal else 1 + n_samples // hop)
     torch.testing.assert_close(fast, slow, atol=1e-9, rtol=1e-9)
     single = frontend(x.float(), method="conv")
     torch.testing.assert_close(single, frontend(x.float()), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 128, 1000])
+def test_a_causal_frame_ends_with_the_last_sample_of_its_hop(n_samples):
+    n_fft, hop = 512, 128
+    x = np.random.default_rng(n_samples).standard_normal(n_samples)
+    frontend = LogMel(16000, 40, n_fft=n_fft, hop_length=hop, causal=True)
+    ours = frontend(torch.from_numpy(x)[None])[0].numpy()
+    assert ours.shape == (40, -(-n_samples // hop))
+    for i in range(ours.shape[1]):
+        frame = np.zeros(n_fft)
+        end = (i + 1) * hop  # after the last sample of the hop
+        for n in range(max(0, end - n_fft), min(end, n_samples)):
+            frame[n_fft - end + n] = x[n]
+        power = np.abs(np.fft.rfft(frame * np.hanning(n_fft + 1)[:-1])) ** 2
+        oracle = np.log(mel_filters(16000, n_fft, 40) @ power + frontend.floor)
+        np.testing.assert_allclose(ours[:, i], oracle, atol=2e-5)  # the window is kept in float32
+
+
+def test_causal_frames_do_not_change_when_later_samples_do(noise):
+    frontend = LogMel(16000, 40, causal=True)
+    x = torch.from_numpy(noise)
+    for i in (0, 3, 10):
+        later = x.clone()
+        later[:, (i + 1) * 320 :] = torch.randn(later[:, (i + 1) * 320 :].shape)
+        assert torch.equal(frontend(later)[..., : i + 1], frontend(x)[..., : i + 1])
+        later[:, (i + 1) * 320 - 1] += 1  # the frame's own last sample is heard
+        assert not torch.equal(frontend(later)[..., i], frontend(x)[..., i])
+
+
+@pytest.mark.parametrize("n_samples", [1, 320, 1000, 8000])
+def test_a_stream_of_causal_frames_waits_for_nothing_and_equals_offline(noise, n_samples):
+    frontend = LogMel(16000, 40, causal=True).eval()
+    x = torch.from_numpy(noise[:, :n_samples])
+    s = stream(frontend)
+    assert s.latency == 0
+    parts = [s.push(chunk) for chunk in x.split(160, 1)]
+    assert (
+        sum(p.shape[-1] for p in parts) == n_samples // 320
+    )  # every hop that was whole gave its frame at once
+    torch.testing.assert_close(torch.cat([*parts, s.flush()], -1), frontend(x), atol=1e-5, rtol=0)
 
 
 def test_lengths_are_the_frames_that_come(noise):
@@ -62,8 +105,9 @@ def test_lengths_are_the_frames_that_come(noise):
             assert frames == int(frontend.lengths(torch.tensor(n))), name
 
 
-def test_zeros_that_pad_a_clip_change_none_of_its_frames(noise):
-    frontend = LogMel(16000, 40)
+@pytest.mark.parametrize("causal", [False, True])
+def test_zeros_that_pad_a_clip_change_none_of_its_frames(noise, causal):
+    frontend = LogMel(16000, 40, causal=causal)
     short = torch.from_numpy(noise[:1, :3000])
     padded = torch.nn.functional.pad(short, (0, 5000))
     n = int(frontend.lengths(torch.tensor(3000)))
@@ -105,5 +149,7 @@ def test_options_that_cannot_be_used_are_refused():
         LogMel(16000)(torch.zeros(16000))
     with pytest.raises(InputError, match="method"):
         LogMel(16000)(torch.zeros(1, 100), method="dft")
+    with pytest.raises(InputError, match="window must be >= hop_length = 300"):
+        LogMel(16000, n_fft=256, hop_length=300, causal=True)
     with pytest.raises(InputError, match="floor"):
         LogMel(16000, floor=0.0)
