@@ -128,8 +128,10 @@ class WaveCNN(nn.Module):
 
 
 def _needed(lengths: torch.Tensor | None, size: int) -> torch.Tensor | None:
-    """None where every row fills its whole width: then no mask is needed."""
-    return None if lengths is None or bool((lengths == size).all()) else lengths
+    """None where every row fills its whole width: then no mask is needed; an exported graph keeps it."""
+    if lengths is None or torch.compiler.is_exporting():
+        return lengths
+    return None if bool((lengths == size).all()) else lengths
 
 
 def _halved(lengths: torch.Tensor | None) -> torch.Tensor | None:
