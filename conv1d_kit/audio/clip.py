@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from ..core.sound_file import MAX_RATE, file_argument, open_sound, promised, reason, shown_path
 from ..errors import DataError, InputError, InputTypeError
 
-__all__ = ["AUDIO_ENDINGS", "MAX_RATE", "Clip", "file_argument", "read_blocks"]
+__all__ = ["AUDIO_ENDINGS", "MAX_RATE", "Clip", "as_items", "file_argument", "pieces", "read_blocks"]
 
 _MAX_BLOCK = 2**24  # values of one block over all channels, whatever rate the header says
 
@@ -154,6 +155,46 @@ def read_blocks(path, *, block_s: float = 60.0, max_duration_s: float | None = N
             raise DataError(
                 f"{name}: truncated file ({done / rate:.2f} s of the {expected / rate:.2f} s in its header)"
             )
+
+
+def pieces(item, *, piece_s: float = 30.0) -> Iterator[Clip]:
+    """A Clip or a file as Clips of at most `piece_s` seconds, in order.
+
+    Raises
+    ------
+    DataError
+        As read_blocks.
+
+    Examples
+    --------
+    >>> [piece.n_samples for piece in pieces(Clip(np.zeros(250), 100), piece_s=1)]
+    [100, 100, 50]
+    """
+    if not isinstance(item, Clip):
+        yield from read_blocks(item, block_s=piece_s)
+        return
+    step = max(1, round(piece_s * item.sample_rate))
+    for i in range(0, item.n_samples, step):
+        yield _fresh(item.samples[:, i : i + step], item.sample_rate)
+
+
+def as_items(X) -> list:
+    """X as a list of Clips and paths.
+
+    Raises
+    ------
+    InputTypeError
+        If X is one clip or path instead of a sequence of them, or holds anything else.
+    """
+    if isinstance(X, str | os.PathLike | Clip):
+        raise InputTypeError(f"X must be a sequence of Clips or paths, got one {type(X).__name__}; try [X]")
+    items = list(X)
+    for item in items:
+        if not isinstance(item, str | os.PathLike | Clip):
+            raise InputTypeError(
+                f"X must hold Clips or paths, got {type(item).__name__}; try Clip(samples, sample_rate)"
+            )
+    return items
 
 
 def check_rate(rate: Any) -> int:

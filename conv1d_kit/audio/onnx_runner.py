@@ -1,0 +1,107 @@
+"""OnnxAudioClassifier: an exported model from files to probabilities by onnxruntime alone, without torch."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, ModelError
+from .clip import as_items, pieces
+from .onnx_file import Description, extra
+
+__all__ = ["OnnxAudioClassifier"]
+
+
+class OnnxAudioClassifier:
+    """Clips or files → probabilities, by a file that `conv1d-kit audio export` wrote.
+
+    Needs NumPy, soundfile, soxr and onnxruntime. Files are read, mixed to one channel, resampled and heard in
+    stretches of 30 s as AudioClassifier does it.
+
+    Parameters
+    ----------
+    path : str or path
+    n_threads : int, optional
+        Of onnxruntime; default as many as it likes.
+
+    Attributes
+    ----------
+    classes_ : array
+        Columns of the probabilities.
+    sample_rate_ : int, Hz
+    description_ : Description
+        All that the file says of itself.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, not an ONNX model or not one of this package.
+
+    Examples
+    --------
+    >>> OnnxAudioClassifier("missing.onnx")
+    Traceback (most recent call last):
+    conv1d_kit.errors.ModelError: missing.onnx: no such file
+    """
+
+    def __init__(self, path, *, n_threads: int | None = None):
+        if n_threads is not None and (isinstance(n_threads, bool) or not isinstance(n_threads, int)
+                                      or n_threads < 1):  # fmt: skip
+            raise InputError(f"n_threads must be an int >= 1, got {n_threads!r}")
+        self.session = _opened(path, n_threads)
+        self.description_ = Description.read(self.session.get_modelmeta().custom_metadata_map, os.fspath(path))
+        self.classes_ = np.asarray(self.description_.classes)
+        self.sample_rate_ = self.description_.sample_rate
+
+    def predict(self, X) -> np.ndarray:
+        """The most probable class of each clip."""
+        return self.classes_[self.predict_proba(X).argmax(1)]
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Probabilities [shape=(N, n_classes), float32] of Clips or paths, columns as `classes_`.
+
+        Raises
+        ------
+        DataError
+            If a file cannot be read.
+        """
+        rows = [self._probabilities(item) for item in as_items(X)]
+        return np.stack(rows) if rows else np.zeros((0, len(self.classes_)), np.float32)
+
+    def run(self, samples: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
+        """The graph alone: samples (B, T) at sample_rate_, of which row b counts lengths[b] → (B, n_classes)."""
+        x = np.ascontiguousarray(samples, np.float32)
+        if x.ndim != 2 or x.size == 0:
+            raise InputError(f"samples must be (B, T) and not empty, got shape {x.shape}; try samples[None]")
+        n = np.full(len(x), x.shape[1]) if lengths is None else np.asarray(lengths)
+        if n.shape != (len(x),) or n.dtype.kind not in "iu" or n.min() < 1 or n.max() > x.shape[1]:
+            raise InputError(f"lengths must be {len(x)} ints from 1 to {x.shape[1]}, got {n.tolist()}")
+        return self.session.run(["probabilities"], {"samples": x, "lengths": n.astype(np.int64)})[0]
+
+    def _probabilities(self, item) -> np.ndarray:
+        """The mean over an item's stretches, weighted by their frames."""
+        total: Any = 0.0
+        mass = 0
+        for piece in pieces(item):
+            wave = piece.mono().resample(self.sample_rate_).samples  # (1, T)
+            weight = self.description_.frames(wave.shape[1])
+            total = total + weight * self.run(wave)[0]
+            mass += weight
+        return (total / mass).astype(np.float32)
+
+
+def _opened(path, n_threads: int | None) -> Any:
+    runtime = extra("onnxruntime")
+    if not os.path.isfile(path):
+        raise ModelError(f"{os.fspath(path)}: {'is a folder' if os.path.isdir(path) else 'no such file'}")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    if n_threads is not None:
+        options.intra_op_num_threads, options.inter_op_num_threads = n_threads, 1
+    try:
+        return runtime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common class
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ModelError(f"{os.fspath(path)} is not a model that onnxruntime opens ({reason})") from error
