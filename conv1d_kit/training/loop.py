@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import torch
 
-from ..errors import InputError
+from ..errors import DataError, InputError, one_line
+from .average import WeightAverage
+from .checkpoint import read_checkpoint, write_checkpoint
+from .schedule import warmup_cosine
 
 __all__ = ["Epoch", "History", "WeightAverage", "train", "warmup_cosine"]
 
@@ -39,49 +43,6 @@ class History:
         return [e.accuracy for e in self.epochs]
 
 
-class WeightAverage:
-    """Exponential moving average of a net's weights (and buffers), corrected for its start.
-
-    The decay grows as min(decay, (1 + n) / (10 + n)) with the number of updates n, so that a short run
-    does not end on its random start.
-    """
-
-    def __init__(self, net: torch.nn.Module, decay: float):
-        if not 0 <= decay < 1:
-            raise InputError(f"decay must be in [0, 1), got {decay}")
-        self.decay, self.n = decay, 0
-        self.values = {k: v.detach().clone() for k, v in net.state_dict().items()}
-
-    @torch.no_grad()
-    def update(self, net: torch.nn.Module) -> None:
-        """Move the average towards the net's present weights."""
-        self.n += 1
-        decay = min(self.decay, (1 + self.n) / (10 + self.n))
-        for key, value in net.state_dict().items():
-            if value.is_floating_point():
-                self.values[key].lerp_(value, 1 - decay)
-            else:
-                self.values[key].copy_(value)
-
-    def copy_to(self, net: torch.nn.Module) -> None:
-        """Give the net the averaged weights."""
-        net.load_state_dict(self.values)
-
-
-def warmup_cosine(step: int, n_steps: int, *, warmup: float = 0.05) -> float:
-    """Learning-rate factor 0–1: linear over the first `warmup` share of the steps, then a half cosine to 0.
-
-    Examples
-    --------
-    >>> [round(warmup_cosine(s, 100, warmup=0.1), 2) for s in (0, 9, 55, 99)]
-    [0.1, 1.0, 0.5, 0.0]
-    """
-    n_warm = max(1, round(warmup * n_steps))
-    if step < n_warm:
-        return (step + 1) / n_warm
-    return 0.5 * (1 + math.cos(math.pi * (step - n_warm) / max(1, n_steps - n_warm)))
-
-
 def train(
     net: torch.nn.Module,
     batches: Callable[[int], Iterable[tuple[tuple, torch.Tensor]]],
@@ -95,6 +56,8 @@ def train(
     after_step: Callable[[torch.nn.Module], None] | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     seed: int = 0,
+    checkpoint: str | os.PathLike | None = None,
+    run_id: str = "",
 ) -> History:
     """Train `net` for `epochs` passes and leave it in eval mode with the last (or averaged) weights.
 
@@ -113,9 +76,16 @@ def train(
     after_step : function(net), optional
         Called after every update (a weight constraint, say).
     on_epoch : function(Epoch), optional
-        For progress bars and logs.
+        For progress bars and logs; epochs that come from a checkpoint are not told again.
     seed : int
         Seeds torch's global generator (dropout) for the run and restores it after.
+    checkpoint : path, optional
+        File that keeps the run after every epoch. Where it stands already, training goes on from it, to the
+        same weights bit for bit on the CPU with as many threads, if `batches(epoch)` depends on the epoch
+        alone. It is left at the end, when it holds the finished run: remove it once the model is saved.
+    run_id : str
+        What decides the run beside the arguments here: data, labels, options. A checkpoint with another one
+        is refused.
 
     Returns
     -------
@@ -125,19 +95,26 @@ def train(
     ------
     InputError
         If the loss, the weights or the net's output stop being finite, or `batches` gives nothing.
+    DataError
+        If the checkpoint is damaged, of another run or cannot be written.
     """
-    average = WeightAverage(net, average_decay) if average_decay is not None else None
+    run = _Run(net, optimizer, WeightAverage(net, average_decay) if average_decay is not None else None)
+    inputs: tuple | None = None
     peaks = [group["lr"] for group in optimizer.param_groups]
-    history, step = History(), 0
+    decided = {
+        "run_id": run_id, "epochs": epochs, "n_steps": n_steps, "average_decay": average_decay, "seed": seed
+    }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for number in range(1, epochs + 1):
+        if checkpoint is not None:
+            run.resume(checkpoint, decided)
+        for number in range(len(run.history.epochs) + 1, epochs + 1):
             net.train()
             start, total, right, seen = time.perf_counter(), 0.0, 0, 0
             for inputs, targets in batches(number - 1):
                 if schedule is not None and n_steps is not None:
                     for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                        group["lr"] = peak * schedule(min(step, n_steps - 1), n_steps)
+                        group["lr"] = peak * schedule(min(run.step, n_steps - 1), n_steps)
                 optimizer.zero_grad(set_to_none=True)
                 logits = net(*inputs)
                 value = loss(logits, targets)
@@ -145,9 +122,9 @@ def train(
                 optimizer.step()
                 if after_step is not None:
                     after_step(net)
-                if average is not None:
-                    average.update(net)
-                n, step = len(targets), step + 1
+                if run.average is not None:
+                    run.average.update(net)
+                n, run.step = len(targets), run.step + 1
                 total, seen = total + float(value.detach()) * n, seen + n
                 hard = targets if targets.ndim == 1 else targets.argmax(1)
                 right += int((logits.detach().argmax(1) == hard).sum())
@@ -158,19 +135,66 @@ def train(
             if not all(bool(value.isfinite().all()) for value in net.state_dict().values()):
                 raise _diverged("the weights must stay finite, got NaN or Inf", number)
             epoch = Epoch(number, total / seen, right / seen, time.perf_counter() - start)
-            history.epochs.append(epoch)
+            run.history.epochs.append(epoch)
+            if checkpoint is not None:
+                write_checkpoint(checkpoint, decided, run.state_dict())
             if on_epoch is not None:
-                on_epoch(epoch)
-    if average is not None:
-        average.copy_to(net)
+                with torch.random.fork_rng(devices=[]):  # whatever it draws, training goes on alike
+                    on_epoch(epoch)
+    if run.average is not None:
+        run.average.copy_to(net)
     net.eval()
-    if history.epochs:
+    if run.history.epochs:
+        if inputs is None:  # all epochs came from the checkpoint
+            inputs, _ = next(iter(batches(len(run.history.epochs) - 1)))
         with torch.inference_mode():
-            if not bool(
-                net(*inputs).isfinite().all()
-            ):  # weights that are finite, but so large that sums are not
+            if not bool(net(*inputs).isfinite().all()):  # finite weights may be so large that sums are not
                 raise _diverged("the net's output must stay finite, got NaN or Inf", epochs)
-    return history
+    return run.history
+
+
+@dataclass
+class _Run:
+    """All that changes while a net is trained, and so all that a checkpoint must hold."""
+
+    net: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+    history: History = field(default_factory=History)
+    step: int = 0
+
+    def state_dict(self) -> dict:
+        return {
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average is not None else None,
+            "epochs": [asdict(epoch) for epoch in self.history.epochs],
+            "step": self.step,
+            "generator": torch.get_rng_state(),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.history.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
+        self.step = state["step"]
+        torch.set_rng_state(state["generator"])
+
+    def resume(self, path: str | os.PathLike, decided: dict) -> None:
+        """Go on from the checkpoint, or write the first one: a place that cannot be written is told at once."""
+        state = read_checkpoint(path, decided)
+        if state is None:
+            write_checkpoint(path, decided, self.state_dict())
+            return
+        try:
+            self.load_state_dict(state)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise DataError(
+                f"the checkpoint {path} does not fit this net and optimizer ({one_line(str(error))}); "
+                "remove it to start anew, or choose another place"
+            ) from error
 
 
 def _diverged(what: str, number: int) -> InputError:
