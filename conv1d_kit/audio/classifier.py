@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -18,15 +20,18 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..errors import DataError, InputError, InputTypeError, ModelError
-from ..training.loop import Epoch, train, warmup_cosine
+from ..training.loop import Epoch, History, train, warmup_cosine
 from ..training.model_folder import load_model_folder, save_model_folder
-from .augment import AUGMENTS, Batch, augment
+from .augment import augment, check_augments
+from .batch import Batch, kind_of
 from .clip import Clip, read_blocks
+from .composite_nets import Ensemble, HeardNet
 from .dataset import common_rate, load_waves
-from .frontends import FRONTENDS, Frontend
+from .frontends import FRONTENDS, Frontend, Raw
+from .net import AudioNet
 from .nets import AUDIO_NETS
 
-__all__ = ["AudioClassifier", "Prediction", "split_flaws"]
+__all__ = ["NETS", "AudioClassifier", "Prediction", "split_flaws"]
 
 _CROP_S, _PIECE_S = 10.0, 30.0  # longest stretch heard at once in training and in prediction
 _BATCH_S, _WINDOW_S, _WINDOW_ITEMS = (
@@ -35,7 +40,15 @@ _BATCH_S, _WINDOW_S, _WINDOW_ITEMS = (
     64,
 )  # in one pass of the net; between two yields of predictions
 _MAX_SEED = 2**32 - 1  # scikit-learn's folds take no larger one
-_NET_FRONTENDS = {"spectrogram": "log_mel", "wave": "raw", "filterbank": "raw"}
+_MEMBERS = {"two_view": (("residual", "log_mel"), ("spectrogram", "log_mel"), ("residual", "gabor"))}
+NETS = (
+    *AUDIO_NETS,
+    *_MEMBERS,
+)  # what `net` may be: one of the table, or an ensemble of rows with their front-ends
+_PLAIN_AUGMENTS: dict[str, tuple[str, ...]] = {
+    "waveform": ("speed", "roll", "gain", "mix"), "log_mel": ("speed", "roll", "gain", "mix"),
+    "log_power": ("roll", "gain", "mix"), "other": ("roll", "masks"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,9 +71,13 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    net : a key of AUDIO_NETS
-        "spectrogram" (log-mel and a 2-D CNN), "wave" (the waveform itself; slower) or "filterbank" (learned
-        filters on the waveform and a small 1-D CNN; for short clips).
+    net : a key of AUDIO_NETS, or "two_view"
+        "spectrogram" (log-mel and a 2-D CNN), "residual" (a deeper one), "depthwise" or "dilated" (never look
+        ahead; small), "bc_resnet", "wave" and "m5" (samples; slower), "filterbank" (learned filters on the
+        samples and a small 1-D CNN; for short clips); `audio nets` shows them all. "two_view": the mean of
+        three, two on log-mels and one on filters learned from samples; slower and better.
+    frontend : a key of FRONTENDS, optional
+        Default: the net's own, log_mel or raw. One with weights (learned, sinc, gabor) is trained with the net.
     sample_rate : int, Hz, optional
         Everything is resampled to it. Default: the most common rate of the training files, at most 32000.
     n_mels : int
@@ -69,7 +86,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         Default: about 32000 clips heard in all, 20 to 100 epochs.
     batch_size, learning_rate, weight_decay, dropout, width
         Of the optimisation (AdamW, warm-up and cosine) and the net; a batch is at most an eighth of the clips.
-    augment : sequence of keys of AUGMENTS
+    augment : sequence of keys of AUGMENTS or of (key, options), optional
+        Default: speed, roll, gain and mix where the features have them.
+    label_smoothing : float in [0, 1)
+        Share of the target that is spread over all classes.
+    class_weight : "balanced" or None
+        "balanced": every class counts alike, however many clips it has.
     average_decay : float in [0, 1)
         Of the average of weights the model ends on.
     n_threads : int
@@ -108,6 +130,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self,
         *,
         net: str = "spectrogram",
+        frontend: str | None = None,
         sample_rate: int | None = None,
         n_mels: int = 64,
         epochs: int | None = None,
@@ -116,12 +139,15 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         weight_decay: float = 0.02,
         dropout: float = 0.3,
         width: int = 32,
-        augment: Sequence[str] = ("speed", "roll", "gain", "mix"),
+        augment: Sequence | None = None,
+        label_smoothing: float = 0.0,
+        class_weight: str | None = None,
         average_decay: float = 0.99,
         n_threads: int = 2,
         seed: int = 0,
     ):
         self.net = net
+        self.frontend = frontend
         self.sample_rate = sample_rate
         self.n_mels = n_mels
         self.epochs = epochs
@@ -131,14 +157,19 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.dropout = dropout
         self.width = width
         self.augment = augment
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
         self.average_decay = average_decay
         self.n_threads = n_threads
         self.seed = seed
 
     # --- scikit-learn's verbs ---
 
-    def fit(self, X, y, *, on_epoch: Callable[[Epoch], None] | None = None) -> AudioClassifier:
+    def fit(self, X, y, *, on_epoch: Callable[[Epoch], None] | None = None, checkpoint=None) -> AudioClassifier:
         """Train on Clips or paths X and their labels y; a file that cannot be read is left out and told.
+
+        `checkpoint`: a file that keeps the run after every epoch; where it stands, training goes on from it to
+        the same weights (an ensemble's members have files beside it). It is left there when all is done.
 
         Raises
         ------
@@ -169,7 +200,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             raise DataError(
                 f"every clip is silent (all samples 0), {silent[0]} the first; there is nothing to learn from"
             )
-        self.fit_features([features[i] for i in good], labels[good], frontend, on_epoch=on_epoch)
+        self.fit_features(
+            [features[i] for i in good], labels[good], frontend, on_epoch=on_epoch, checkpoint=checkpoint
+        )
         self.skipped_, self.n_skipped_ = skipped, len(skipped)
         self.silent_, self.short_ = silent, short
         return self
@@ -221,10 +254,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def make_frontend(self, items: Sequence) -> Frontend:
         """The front-end for these clips or files: the given sample rate, or their most common one."""
         self._check()
-        rate = self.sample_rate if self.sample_rate is not None else common_rate(items)
-        name = _NET_FRONTENDS[self.net]
-        options = {"n_mels": self.n_mels} if name == "log_mel" else {}
-        return FRONTENDS[name](sample_rate=rate, **options)
+        return self.make_frontend_at(self.sample_rate if self.sample_rate is not None else common_rate(items))
+
+    def make_frontend_at(self, rate: int) -> Frontend:
+        """What makes the features that training starts from; raw samples where the net learns its own."""
+        front = self._front(rate)
+        return Raw(rate) if self.net in _MEMBERS or _learns(front) else front
 
     def choose_epochs(self, n_clips: int) -> int:
         """`epochs`, or by default as many as let the net hear about 32000 clips: 20 to 100."""
@@ -255,9 +290,13 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         frontend: Frontend,
         *,
         on_epoch: Callable[[Epoch], None] | None = None,
+        checkpoint=None,
     ) -> AudioClassifier:
-        """Train on features (F, L) that `extract` gave."""
+        """Train on features (F, L) that `extract` gave; `checkpoint` as in `fit`."""
         self._check()
+        if self.net in _MEMBERS:
+            return self._fit_members(features, y, frontend, on_epoch, checkpoint)
+        augments = self._augments(frontend)
         classes, targets = np.unique(np.asarray(y), return_inverse=True)
         if len(classes) < 2:
             raise DataError(f"training needs clips of at least two classes, got only {classes.tolist()}")
@@ -265,8 +304,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         epochs = self.choose_epochs(n)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(self.seed))
-            net = self._make_net(frontend.n_features, len(classes))
-        net.input.fit(list(features))
+            net = self._make_net(frontend, len(classes))
+        net.fit_input(features)
         decayed = [p for p in net.parameters() if p.ndim > 1]
         rest = [p for p in net.parameters() if p.ndim <= 1]
         optimizer = torch.optim.AdamW(
@@ -279,12 +318,20 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         onehot = torch.eye(len(classes))[torch.from_numpy(targets)]
         n_batches = max(1, n // min(int(self.batch_size), max(2, n // 8)))
         longest = int(frontend.lengths(torch.tensor(int(_CROP_S * frontend.sample_rate))))
-        batches = partial(self._batches, features, onehot, frontend, n_batches, longest)
+        batches = partial(self._batches, features, onehot, frontend, augments, n_batches, longest)
+        counts = torch.from_numpy(np.bincount(targets)).float()
+        weight = None if self.class_weight is None else n / (len(classes) * counts)  # scikit-learn's "balanced"
+        loss = partial(
+            torch.nn.functional.cross_entropy, weight=weight, label_smoothing=float(self.label_smoothing)
+        )
         self.history_ = train(
-            net, batches, epochs=epochs, loss=torch.nn.functional.cross_entropy, optimizer=optimizer,
-            n_steps=epochs * n_batches, schedule=warmup_cosine,
-            average_decay=float(self.average_decay), on_epoch=on_epoch, seed=int(self.seed),
+            net, batches, epochs=epochs, loss=loss, optimizer=optimizer,
+            n_steps=epochs * n_batches, schedule=warmup_cosine, average_decay=float(self.average_decay),
+            on_epoch=on_epoch, seed=int(self.seed), checkpoint=checkpoint,
+            run_id="" if checkpoint is None else self._run_id(features, targets, frontend),
         )  # fmt: skip
+        seconds = sorted(f.shape[-1] * frontend.hop_length / frontend.sample_rate for f in features)
+        self.window_s_ = min(_CROP_S, max(0.5, seconds[len(seconds) // 2]))
         self.classes_, self.net_, self.frontend_ = classes, net, frontend
         self.sample_rate_, self.epochs_ = frontend.sample_rate, epochs
         self.skipped_, self.n_skipped_, self.silent_, self.short_ = [], 0, [], []
@@ -318,8 +365,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         config = {
             "classes": self.classes_.tolist(),
             "sample_rate": self.sample_rate_,
-            "frontend": {"name": _NET_FRONTENDS[self.net], "options": self.frontend_.options()},
-            "net": {"name": self.net, "n_features": self.frontend_.n_features, "epochs": self.epochs_},
+            "frontend": {"name": _frontend_name(self.frontend_), "options": self.frontend_.options()},
+            "net": {"name": self.net, "epochs": self.epochs_},
+            "window_s": self.window_s_,
             "parameters": parameters,
         }
         save_model_folder(path, "audio", config, self.net_.state_dict())
@@ -336,28 +384,33 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         config, tensors = load_model_folder(path, "audio")
         try:
             parameters = dict(config["parameters"])
-            parameters["augment"] = tuple(parameters["augment"])
+            if parameters.get("augment") is not None:
+                parameters["augment"] = tuple(parameters["augment"])
             model = cls(**parameters)
             model._check()
             frontend = FRONTENDS[config["frontend"]["name"]](**config["frontend"]["options"])
-            net = model._make_net(config["net"]["n_features"], len(config["classes"]))
+            net = model._make_net(frontend, len(config["classes"]))
             net.load_state_dict(tensors)
-            epochs = int(config["net"]["epochs"])
+            epochs, window_s = int(config["net"]["epochs"]), float(config.get("window_s", 3.0))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = "; ".join(line.strip() for line in str(error).splitlines())[:400]
             raise ModelError(
                 f"{os.fspath(path)}: config.json and weights do not fit together ({reason})"
             ) from error
         model.net_, model.frontend_, model.classes_ = net.eval(), frontend, np.asarray(config["classes"])
-        model.sample_rate_, model.epochs_ = frontend.sample_rate, epochs
+        model.sample_rate_, model.epochs_, model.window_s_ = frontend.sample_rate, epochs, window_s
         model.skipped_, model.n_skipped_, model.silent_, model.short_ = [], 0, [], []
         return model
 
     # --- inside ---
 
     def _check(self) -> None:
-        if self.net not in AUDIO_NETS:
-            raise InputError(f"net must be one of {', '.join(AUDIO_NETS)}, got {self.net!r}")
+        if self.net not in NETS:
+            raise InputError(f"net must be one of {', '.join(NETS)}, got {self.net!r}")
+        if self.frontend is not None and self.frontend not in FRONTENDS:
+            raise InputError(f"frontend must be one of {', '.join(FRONTENDS)}, got {self.frontend!r}")
+        if self.class_weight not in (None, "balanced"):
+            raise InputError(f"class_weight must be 'balanced' or None, got {self.class_weight!r}")
         for name in ("batch_size", "n_threads", "width") + (("epochs",) if self.epochs is not None else ()):
             value = getattr(self, name)
             if not _is_int(value) or value < 1:
@@ -367,6 +420,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         for name, allowed, fits in (
             ("dropout", "in [0, 1)", lambda v: 0 <= v < 1),
             ("average_decay", "in [0, 1)", lambda v: 0 <= v < 1),
+            ("label_smoothing", "in [0, 1)", lambda v: 0 <= v < 1),
             ("learning_rate", "> 0 and finite", lambda v: 0 < v < math.inf),
             ("weight_decay", ">= 0 and finite", lambda v: 0 <= v < math.inf),
         ):
@@ -374,16 +428,75 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
             if not number or not fits(value):
                 raise InputError(f"{name} must be a number {allowed}, got {value!r}")
-        names = (
-            None if isinstance(self.augment, str) or not isinstance(self.augment, Iterable) else self.augment
+        if self.augment is not None:
+            check_augments(self.augment)
+
+    def _front(self, rate: int) -> Frontend:
+        """The front-end that the net hears through, at this rate."""
+        name = self.frontend or ("raw" if self.net in _MEMBERS else AUDIO_NETS[self.net].frontend)
+        options: dict[str, Any] = {"n_mels": self.n_mels} if name in ("log_mel", "pcen") else {}
+        if name != "raw" and self.net in AUDIO_NETS and AUDIO_NETS[self.net].causal:
+            options["causal"] = True
+        front = FRONTENDS[name](sample_rate=rate, **options)
+        if self.net in AUDIO_NETS and (AUDIO_NETS[self.net].frontend == "raw") != (name == "raw"):
+            takes = "samples: frontend 'raw'" if name != "raw" else "features, not samples: another frontend"
+            raise InputError(f"net {self.net!r} takes {takes}, got frontend {name!r}")
+        return front
+
+    def _augments(self, frontend: Frontend) -> list[tuple[str, dict[str, Any]]]:
+        names = _PLAIN_AUGMENTS[kind_of(frontend)] if self.augment is None else self.augment
+        return check_augments(names, frontend)
+
+    def _make_net(self, frontend: Frontend, n_classes: int) -> AudioNet:
+        """A fresh net for what `make_frontend` gave."""
+        if self.net in _MEMBERS:
+            parts = [(m, m._front(frontend.sample_rate)) for m in self._members()]
+            nets = [m._make_net(m.make_frontend_at(frontend.sample_rate), n_classes) for m, _ in parts]
+            fronts = [Raw(frontend.sample_rate) if _learns(front) else front for _, front in parts]
+            return Ensemble(fronts, nets)
+        front = self._front(frontend.sample_rate) if isinstance(frontend, Raw) else frontend
+        row, options = AUDIO_NETS[self.net], {"width": int(self.width), "dropout": float(self.dropout)}
+        net = row(front.n_features, n_classes, **options)
+        return HeardNet(front, net) if _learns(front) else net
+
+    def _members(self) -> list[AudioClassifier]:
+        """An ensemble's members as estimators of their own, each with another seed."""
+        settings = self.get_params()
+        made = []
+        for i, (net, frontend) in enumerate(_MEMBERS[self.net]):
+            seed = (int(self.seed) + i * 7919) % (_MAX_SEED + 1)
+            made.append(AudioClassifier(**{**settings, "net": net, "frontend": frontend, "seed": seed}))
+        return made
+
+    def _fit_members(self, waves, y, frontend, on_epoch, checkpoint) -> AudioClassifier:
+        """Each member on what its own front-end makes of the samples (1, T), one after the other."""
+        members = self._members()
+        for i, member in enumerate(members):
+            front = member.make_frontend_at(frontend.sample_rate)
+            features = waves if isinstance(front, Raw) else [_features(w[0].numpy(), front) for w in waves]
+            tell = None if on_epoch is None else _Shifted(on_epoch, i * member.choose_epochs(len(waves)))
+            path = None if checkpoint is None else f"{os.fspath(checkpoint)}.{i + 1}"
+            member.fit_features(features, y, front, on_epoch=tell, checkpoint=path)
+        self.classes_, self.frontend_ = members[0].classes_, frontend
+        self.net_ = Ensemble([m.frontend_ for m in members], [m.net_ for m in members]).eval()
+        self.history_ = History([e for m in members for e in m.history_.epochs])
+        self.sample_rate_, self.epochs_ = frontend.sample_rate, members[0].epochs_
+        self.window_s_ = members[0].window_s_
+        self.skipped_, self.n_skipped_, self.silent_, self.short_ = [], 0, [], []
+        return self
+
+    def _run_id(self, features, targets, frontend) -> str:
+        """What decides a training run, as one word: parameters, front-end, data and labels."""
+        words = json.dumps(
+            [_plain(self.get_params()), type(frontend).__name__, frontend.options()], sort_keys=True
         )
-        if names is None or any(not isinstance(a, str) or a not in AUGMENTS for a in names):
-            raise InputError(f"augment must be a sequence of {', '.join(AUGMENTS)}, got {self.augment!r}")
+        digest = hashlib.sha256(words.encode())
+        digest.update(np.asarray(targets, np.int64).tobytes())
+        for f in features:
+            digest.update(f.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
-    def _make_net(self, n_features: int, n_classes: int) -> Any:
-        return AUDIO_NETS[self.net](n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
-
-    def _batches(self, features, onehot, frontend, n_batches, longest, epoch):
+    def _batches(self, features, onehot, frontend, augments, n_batches, longest, epoch):
         """One epoch: shuffled, neighbours of similar length batched together, augmented."""
         generator = torch.Generator().manual_seed(1_000_003 * int(self.seed) + epoch)
         order = torch.randperm(len(features), generator=generator)
@@ -395,7 +508,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             rows = parts[b]
             chosen = [_crop(features[i], longest, generator) for i in rows.tolist()]
             batch = Batch(*_padded(chosen), onehot[rows])
-            x, lengths, targets = augment(batch, self.augment, frontend, generator)
+            x, lengths, targets = augment(batch, augments, frontend, generator)
             yield (x, lengths), targets
 
     def _stream(self, items: Iterable) -> Iterator[tuple[_Heard, torch.Tensor | None]]:
@@ -506,8 +619,29 @@ def _name(item) -> str:
 
 
 def _features(wave: np.ndarray, frontend: Frontend) -> torch.Tensor:
+    """Features (F, L), in half precision but for samples, whose quiet parts need all bits."""
     with torch.no_grad():
-        return frontend(torch.tensor(wave)[None])[0].half()
+        found = frontend(torch.tensor(wave)[None])[0]
+    return found if isinstance(frontend, Raw) else found.half()
+
+
+def _learns(frontend: Frontend) -> bool:
+    return any(p.requires_grad for p in frontend.parameters())
+
+
+def _frontend_name(frontend: Frontend) -> str:
+    return next(name for name, row in FRONTENDS.items() if row is type(frontend))
+
+
+@dataclass(frozen=True)
+class _Shifted:
+    """Tells of an ensemble's epochs as if they were one run."""
+
+    on_epoch: Callable[[Epoch], None]
+    by: int
+
+    def __call__(self, epoch: Epoch) -> None:
+        self.on_epoch(replace(epoch, number=epoch.number + self.by))
 
 
 def _padded(features: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -95,7 +95,13 @@ def largest_difference(graph: WaveToProbabilities, runner: OnnxAudioClassifier) 
     rate, window = runner.sample_rate_, int(getattr(graph.frontend, "window_length", 1))
     rng = np.random.default_rng(0)
     largest = 0.0
-    for lengths in ((1,), (2, 1), (window, max(1, window // 3)), (rate // 2 + 1,), (rate + 7, 1, rate // 3, rate)):
+    for lengths in (
+        (1,),
+        (2, 1),
+        (window, max(1, window // 3)),
+        (rate // 2 + 1,),
+        (rate + 7, 1, rate // 3, rate),
+    ):
         x = rng.standard_normal((len(lengths), max(lengths))).astype(np.float32) / 10
         got = runner.run(x, np.array(lengths))
         with torch.no_grad():
@@ -193,8 +199,10 @@ def _description(model: Any) -> Description:
         np.asarray(model.classes_).tolist(),
         int(model.sample_rate_),
         {
-            "name": type(frontend).__name__, "options": frontend.options(),
-            "hop_length": int(frontend.hop_length), "first_frames": int(frontend.lengths(torch.tensor(0))),
+            "name": type(frontend).__name__,
+            "options": frontend.options(),
+            "hop_length": int(frontend.hop_length),
+            "first_frames": int(frontend.lengths(torch.tensor(0))),
         },  # fmt: skip
     )
 

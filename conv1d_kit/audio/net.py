@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from ..core.pooling import length_mask, pool
+from .norms import Standardize
 
 __all__ = ["AudioNet", "frame_mask", "masked", "needed_lengths", "shortened"]
 
@@ -25,8 +28,14 @@ class AudioNet(nn.Module):
     """
 
     frontend = "log_mel"
+    causal = False  # True: its features should be causal too, and then nothing looks ahead
     head: nn.Linear
     dropout: nn.Module
+    input: Standardize
+
+    def fit_input(self, features: Sequence[torch.Tensor]) -> None:
+        """Set what standardises the input from training features, (F, L) each."""
+        self.input.fit(list(features))
 
     def maps(
         self, x: torch.Tensor, lengths: torch.Tensor | None = None

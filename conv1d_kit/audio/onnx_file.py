@@ -130,7 +130,9 @@ def check_onnx_target(path) -> None:
         try:
             read_model(target)
         except ModelError as error:
-            raise ModelError(f"{target} is not an ONNX model, it is not replaced; choose another name") from error
+            raise ModelError(
+                f"{target} is not an ONNX model, it is not replaced; choose another name"
+            ) from error
     place = Path(os.path.abspath(target)).parent
     while not os.path.lexists(place):
         place = place.parent

@@ -1,0 +1,111 @@
+"""Nets made of nets, from samples: a front-end that is trained with its net, and an ensemble of several views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from .frontends import Frontend
+from .net import AudioNet
+
+__all__ = ["Ensemble", "HeardNet"]
+
+
+class HeardNet(AudioNet):
+    """A front-end before a net, (B, 1, T) samples → (B, n_classes): so that the front-end's weights learn too.
+
+    Parameters
+    ----------
+    front : Frontend
+        With weights of its own: learned, sinc, gabor, or a trainable pcen.
+    net : AudioNet
+        Takes the front-end's features.
+
+    Examples
+    --------
+    >>> from .frontends import FRONTENDS
+    >>> from .nets import AUDIO_NETS
+    >>> net = HeardNet(FRONTENDS["gabor"](8000), AUDIO_NETS["residual"](64, 10, width=8)).eval()
+    >>> net(torch.zeros(2, 1, 4000), torch.tensor([4000, 3])).shape
+    torch.Size([2, 10])
+    """
+
+    frontend = "raw"
+
+    def __init__(self, front: Frontend, net: AudioNet):
+        super().__init__()
+        self.front, self.net = front, net
+
+    @property
+    def head(self) -> nn.Linear:  # type: ignore[override]
+        """The head of the net."""
+        return self.net.head
+
+    @property
+    def dropout(self) -> nn.Module:  # type: ignore[override]
+        """The dropout of the net."""
+        return self.net.dropout
+
+    def kernels(self) -> torch.Tensor:
+        """The filters of the front-end as they are now."""
+        return self.front.kernels()
+
+    def fit_input(self, waves: Sequence[torch.Tensor]) -> None:
+        """Standardise the net's input on what the untrained front-end makes of the clips (1, T)."""
+        with torch.no_grad():
+            self.net.fit_input([self.front(w.float())[0] for w in waves])
+
+    def maps(self, x, lengths=None):
+        return self.net.maps(*self._heard(x, lengths))
+
+    def summary(self, maps, lengths=None):
+        return self.net.summary(maps, lengths)
+
+    def _heard(self, x, lengths):
+        return self.front(x[:, 0]), None if lengths is None else self.front.lengths(lengths)
+
+
+class Ensemble(AudioNet):
+    """The mean of its members' probabilities; each member hears the samples through a front-end of its own.
+
+    Source of the idea for sounds: Zhu et al., WaveMsNet (2018): waveform and log-mel see different things.
+
+    Parameters
+    ----------
+    fronts, nets : sequences of equal length
+        Trained on their own.
+
+    Attributes
+    ----------
+    members : list of (front-end, net)
+
+    Shape
+    -----
+    samples (B, 1, T), lengths (B,) or None → (B, n_classes): logarithms of the mean probabilities, whose softmax
+    they are.
+    """
+
+    frontend = "raw"
+
+    def __init__(self, fronts: Sequence[Frontend], nets: Sequence[AudioNet]):
+        super().__init__()
+        self.fronts, self.nets = nn.ModuleList(fronts), nn.ModuleList(nets)
+
+    @property
+    def members(self) -> list[tuple[Frontend, AudioNet]]:
+        """Front-end and net of each member."""
+        return list(zip(self.fronts, self.nets, strict=True))  # type: ignore[arg-type]
+
+    def embed(self, x, lengths=None):
+        """The members' embeddings, each of length 1, side by side [shape=(B, D)]."""
+        return torch.cat([nn.functional.normalize(n.embed(*f)) for n, f in self._heard(x, lengths)], 1)
+
+    def forward(self, x, lengths=None):
+        shares = torch.stack([n(*f).softmax(1) for n, f in self._heard(x, lengths)])
+        return shares.mean(0).clamp(min=1e-12).log()
+
+    def _heard(self, x, lengths):
+        for front, net in self.members:
+            yield net, (front(x[:, 0]), None if lengths is None else front.lengths(lengths))
