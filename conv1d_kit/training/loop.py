@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -14,25 +15,31 @@ from ..errors import DataError, InputError, one_line
 from .average import WeightAverage
 from .checkpoint import read_checkpoint, write_checkpoint
 from .schedule import warmup_cosine
+from .stopping import BestWeights
 
 __all__ = ["Epoch", "History", "WeightAverage", "train", "warmup_cosine"]
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch gave: number (from 1), mean loss, training accuracy 0–1 (NaN if unknown), seconds."""
+    """What one epoch gave: number (from 1), mean loss, training accuracy 0–1 (NaN if unknown), seconds.
+
+    `score` is what `validate` gave, None without it.
+    """
 
     number: int
     loss: float
     accuracy: float
     seconds: float
+    score: float | None = None
 
 
 @dataclass
 class History:
-    """The epochs in order."""
+    """The epochs in order, and the number (from 1) of the one whose weights were kept: best or last."""
 
     epochs: list[Epoch] = field(default_factory=list)
+    kept: int | None = None
 
     @property
     def losses(self) -> list[float]:
@@ -58,8 +65,11 @@ def train(
     seed: int = 0,
     checkpoint: str | os.PathLike | None = None,
     run_id: str = "",
+    validate: Callable[[torch.nn.Module], float] | None = None,
+    patience: int | None = None,
+    clip_norm: float | None = None,
 ) -> History:
-    """Train `net` for `epochs` passes and leave it in eval mode with the last (or averaged) weights.
+    """Train `net` for `epochs` passes and leave it in eval mode with the last (or averaged, or best) weights.
 
     Parameters
     ----------
@@ -86,6 +96,14 @@ def train(
     run_id : str
         What decides the run beside the arguments here: data, labels, options. A checkpoint with another one
         is refused.
+    validate : function(net) → float, optional
+        Score of the net in eval mode (with the averaged weights, where they are kept), higher is better, after
+        every epoch; the run ends on the best. Its rows must be split from the training part: never the test
+        part.
+    patience : int >= 1, optional
+        Stop after this many epochs without a better score.
+    clip_norm : float > 0, optional
+        Longer gradients (the norm of all together) are scaled down to it.
 
     Returns
     -------
@@ -98,17 +116,25 @@ def train(
     DataError
         If the checkpoint is damaged, of another run or cannot be written.
     """
-    run = _Run(net, optimizer, WeightAverage(net, average_decay) if average_decay is not None else None)
+    if patience is not None and validate is None:
+        raise InputError(f"patience must go with validate, got patience={patience!r} alone")
+    if clip_norm is not None and not clip_norm > 0:
+        raise InputError(f"clip_norm must be a number > 0, got {clip_norm!r}")
+    average = WeightAverage(net, average_decay) if average_decay is not None else None
+    run = _Run(net, optimizer, average, BestWeights(patience) if validate is not None else None)
     inputs: tuple | None = None
     peaks = [group["lr"] for group in optimizer.param_groups]
     decided = {
-        "run_id": run_id, "epochs": epochs, "n_steps": n_steps, "average_decay": average_decay, "seed": seed
+        "run_id": run_id, "epochs": epochs, "n_steps": n_steps, "average_decay": average_decay, "seed": seed,
+        "patience": patience, "validate": validate is not None, "clip_norm": clip_norm,
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if checkpoint is not None:
             run.resume(checkpoint, decided)
         for number in range(len(run.history.epochs) + 1, epochs + 1):
+            if run.best is not None and run.best.is_over:
+                break
             net.train()
             start, total, right, seen = time.perf_counter(), 0.0, 0, 0
             for inputs, targets in batches(number - 1):
@@ -119,6 +145,8 @@ def train(
                 logits = net(*inputs)
                 value = loss(logits, targets)
                 value.backward()
+                if clip_norm is not None:
+                    torch.nn.utils.clip_grad_norm_(net.parameters(), clip_norm)
                 optimizer.step()
                 if after_step is not None:
                     after_step(net)
@@ -134,15 +162,19 @@ def train(
                 raise _diverged(f"the loss must stay finite, got {total / seen}", number)
             if not all(bool(value.isfinite().all()) for value in net.state_dict().values()):
                 raise _diverged("the weights must stay finite, got NaN or Inf", number)
-            epoch = Epoch(number, total / seen, right / seen, time.perf_counter() - start)
+            score = run.validated(number, validate) if validate is not None else None
+            epoch = Epoch(number, total / seen, right / seen, time.perf_counter() - start, score)
             run.history.epochs.append(epoch)
             if checkpoint is not None:
                 write_checkpoint(checkpoint, decided, run.state_dict())
             if on_epoch is not None:
                 with torch.random.fork_rng(devices=[]):  # whatever it draws, training goes on alike
                     on_epoch(epoch)
-    if run.average is not None:
+    if run.best is not None and run.best.number:
+        run.best.copy_to(net)
+    elif run.average is not None:
         run.average.copy_to(net)
+    run.history.kept = run.best.number if run.best is not None else len(run.history.epochs)
     net.eval()
     if run.history.epochs:
         if inputs is None:  # all epochs came from the checkpoint
@@ -160,14 +192,25 @@ class _Run:
     net: torch.nn.Module
     optimizer: torch.optim.Optimizer
     average: WeightAverage | None
+    best: BestWeights | None
     history: History = field(default_factory=History)
     step: int = 0
+
+    def validated(self, number: int, validate: Callable[[torch.nn.Module], float]) -> float:
+        """The score of the weights that the run would end on now; training goes on as if nobody had looked."""
+        assert self.best is not None
+        lent = self.average.lent_to(self.net) if self.average is not None else nullcontext()
+        with lent, torch.random.fork_rng(devices=[]):
+            score = float(validate(self.net.eval()))
+            self.best.update(number, score, self.net)
+        return score
 
     def state_dict(self) -> dict:
         return {
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.state_dict() if self.average is not None else None,
+            "best": self.best.state_dict() if self.best is not None else None,
             "epochs": [asdict(epoch) for epoch in self.history.epochs],
             "step": self.step,
             "generator": torch.get_rng_state(),
@@ -178,6 +221,8 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        if self.best is not None:
+            self.best.load_state_dict(state["best"])
         self.history.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
         self.step = state["step"]
         torch.set_rng_state(state["generator"])
