@@ -105,8 +105,8 @@ def largest_difference(graph: WaveToProbabilities, runner: OnnxAudioClassifier) 
         x = rng.standard_normal((len(lengths), max(lengths))).astype(np.float32) / 10
         got = runner.run(x, np.array(lengths))
         with torch.no_grad():
-            alone = [graph(torch.from_numpy(row[None, :n]), torch.tensor([n])) for row, n in zip(x, lengths,
-                                                                                           strict=True)]  # fmt: skip
+            pairs = zip(x, lengths, strict=True)
+            alone = [graph(torch.from_numpy(row[None, :n]), torch.tensor([n])) for row, n in pairs]
         largest = max(largest, float(np.abs(got - torch.cat(alone).numpy()).max()))
     return largest
 
@@ -203,7 +203,7 @@ def _description(model: Any) -> Description:
             "options": frontend.options(),
             "hop_length": int(frontend.hop_length),
             "first_frames": int(frontend.lengths(torch.tensor(0))),
-        },  # fmt: skip
+        },
     )
 
 
