@@ -1,4 +1,4 @@
-"""`conv1d-kit audio …`: train, predict, cv."""
+"""`conv1d-kit audio …`: train, predict, cv, export."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConvKitError, DataError, InputError
+from .audio_export import export
 from .output import JsonFlag, emit, note, progress, table
 
 __all__ = ["app"]
@@ -368,3 +369,6 @@ class _moved_when_done:
             os.replace(self.part, self.path)
         else:
             os.unlink(self.part)
+
+
+app.command()(export)
