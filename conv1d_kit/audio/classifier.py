@@ -19,13 +19,13 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..errors import DataError, InputError, InputTypeError, ModelError
+from ..errors import DataError, InputError, ModelError
 from ..training.loop import Epoch, History, train, warmup_cosine
 from ..training.losses import balanced_weights, make_loss
 from ..training.model_folder import load_model_folder, save_model_folder
 from .augment import augment, check_augments
 from .batch import Batch, kind_of
-from .clip import Clip, read_blocks
+from .clip import Clip, as_items, pieces
 from .composite_nets import Ensemble, HeardNet
 from .dataset import common_rate, load_waves
 from .frontends import FRONTENDS, Frontend, Raw
@@ -185,7 +185,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         DataError
             If no two classes are left to learn from.
         """
-        items, labels = _items(X), np.asarray(y)
+        items, labels = as_items(X), np.asarray(y)
         if labels.ndim != 1 or len(labels) != len(items):
             raise InputError(f"y must be one label a clip ({len(items)}), got shape {labels.shape}")
         frontend = self.make_frontend(items)
@@ -229,7 +229,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "net_")
         rows = []
-        for p in self.predict_each(_items(X)):
+        for p in self.predict_each(as_items(X)):
             if p.probabilities is None:
                 raise DataError(p.error)
             rows.append(p.probabilities)
@@ -242,18 +242,18 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "net_")
         limit = int(self.frontend_.lengths(torch.tensor(int(_WINDOW_S * self.sample_rate_))))
-        pieces: list[tuple[_Heard, torch.Tensor]] = []
+        heard_pieces: list[tuple[_Heard, torch.Tensor]] = []
         ended: list[_Heard] = []
         for heard, piece in self._stream(items):
             if piece is None:
                 ended.append(heard)
             else:
-                pieces.append((heard, piece))
-            if len(ended) >= _WINDOW_ITEMS or sum(f.shape[-1] for _, f in pieces) >= limit:
-                self._add_answers(pieces)
+                heard_pieces.append((heard, piece))
+            if len(ended) >= _WINDOW_ITEMS or sum(f.shape[-1] for _, f in heard_pieces) >= limit:
+                self._add_answers(heard_pieces)
                 yield from map(self._prediction, ended)
-                pieces, ended = [], []
-        self._add_answers(pieces)
+                heard_pieces, ended = [], []
+        self._add_answers(heard_pieces)
         yield from map(self._prediction, ended)
 
     # --- the same on features that are already there (cross-validation computes them once) ---
@@ -556,7 +556,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def _pieces(self, item, heard: _Heard) -> Iterator[torch.Tensor]:
         """Features of an item in stretches of at most _PIECE_S s, so that an hour never stands in memory."""
         try:
-            for part in _parts(item):
+            for part in pieces(item, piece_s=_PIECE_S):
                 wave = part.mono().resample(self.sample_rate_).samples[0]
                 heard.n_samples += len(wave)
                 heard.silent = heard.silent and not wave.any()
@@ -602,15 +602,6 @@ def _flaws(silent: bool, n_samples: int, frontend: Frontend) -> str:
     return "; ".join(["silent"] * silent + [f"shorter than one window of {window_ms:.0f} ms"] * short)
 
 
-def _parts(item) -> Iterator[Clip]:
-    if not isinstance(item, Clip):
-        yield from read_blocks(item, block_s=_PIECE_S)
-        return
-    step = max(1, round(_PIECE_S * item.sample_rate))
-    for i in range(0, item.n_samples, step):
-        yield Clip(item.samples[:, i : i + step], item.sample_rate)
-
-
 def _is_int(value) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
@@ -622,18 +613,6 @@ def _plain(value):
     if isinstance(value, np.generic):
         return value.item()
     return [_plain(v) for v in value] if isinstance(value, Iterable) and not isinstance(value, str) else value
-
-
-def _items(X) -> list:
-    if isinstance(X, str | os.PathLike | Clip):
-        raise InputTypeError(f"X must be a sequence of Clips or paths, got one {type(X).__name__}; try [X]")
-    items = list(X)
-    for item in items:
-        if not isinstance(item, str | os.PathLike | Clip):
-            raise InputTypeError(
-                f"X must hold Clips or paths, got {type(item).__name__}; try Clip(samples, sample_rate)"
-            )
-    return items
 
 
 def _name(item) -> str:

@@ -1,4 +1,4 @@
-"""`conv1d-kit audio …`: train, predict, cv, explain, embed, search, inspect, report, events, listen."""
+"""`conv1d-kit audio …`: train, predict and cv here; the other verbs in files of their own, registered below."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..errors import ConvKitError, InputError
 from .audio_embed import embed
 from .audio_events import events
 from .audio_explain import explain
+from .audio_export import export
 from .audio_inspect import inspect
 from .audio_listen import listen
 from .audio_report import report
@@ -451,3 +452,4 @@ app.command()(listen)
 app.command()(embed)
 app.command()(search)
 app.command()(explain)
+app.command()(export)
