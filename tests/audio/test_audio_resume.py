@@ -64,7 +64,7 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
 def test_a_killed_train_verb_resumes_to_the_same_bytes(folder, tmp_path):
     def command(out, *more):
         return [sys.executable, "-m", "conv1d_kit", "audio", "train", str(folder), "--out", str(out),
-                "--epochs", "40", "--n-mels", "32", *more]  # fmt: skip
+                "--epochs", "12", "--n-mels", "32", *more]  # fmt: skip
 
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     killed = subprocess.Popen(command(tmp_path / "a"), env=environment, stderr=subprocess.DEVNULL,
