@@ -1,4 +1,4 @@
-"""`conv1d-kit audio …`: train, predict, cv, explain, embed, search, inspect, report, events, listen."""
+"""`conv1d-kit audio …`: train, predict, cv, explain, embed, search, inspect, report, events, listen, nets."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .audio_events import events
 from .audio_explain import explain
 from .audio_inspect import inspect
 from .audio_listen import listen
+from .audio_nets import nets
 from .audio_report import report
 from .audio_search import search
 from .fold_rule import fold_rule
@@ -350,3 +351,4 @@ app.command()(listen)
 app.command()(embed)
 app.command()(search)
 app.command()(explain)
+app.command()(nets)
