@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
+from ..layers import Conv1d, Conv2d
 from .clip import check_rate
 from .filterbank import Convolution
 from .frontends import FRONTENDS, Frontend, Raw
@@ -19,12 +20,9 @@ from .nets import AUDIO_NETS
 
 __all__ = ["NetDescription", "Reach", "describe", "describe_nets", "multiply_adds", "reach"]
 
-_FIRST_S, _LONGEST_S, _LONGEST = (
-    0.5,
-    60.0,
-    2**17,
-)  # clips on which the receptive field is sought, in s or samples
-_COUNTED = (nn.Conv1d, nn.Conv2d, nn.Linear, Convolution)
+_FIRST_S, _LONGEST_S = 0.5, 60.0  # clips on which the receptive field is sought
+_LONGEST = 2**17  # samples, where that is more than a minute
+_COUNTED = (Conv1d, Conv2d, nn.Linear, Convolution)
 
 
 @dataclass(frozen=True)
@@ -136,9 +134,10 @@ def describe(net: AudioNet, frontend: Frontend, *, duration_s: float = 1.0, name
 
 
 def multiply_adds(net: nn.Module, x: torch.Tensor) -> int:
-    """Multiply-adds of the convolutions and linear layers while `net(x)` runs; biases and norms are left out.
+    """Multiply-adds of this kit's convolutions and of linear layers while `net(x)` runs.
 
-    Each output of such a layer takes as many as one row of its weight has numbers; pads count as samples.
+    Biases, norms and activations are left out. Each output of such a layer takes as many as one row of its
+    weight has numbers; pads count as samples.
 
     Examples
     --------

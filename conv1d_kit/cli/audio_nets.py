@@ -11,7 +11,7 @@ from .output import JsonFlag, emit, table
 
 __all__ = ["nets"]
 
-_Rate = Annotated[int, typer.Option(min=100, max=1_000_000, help="Hz.")]
+_Rate = Annotated[int, typer.Option(min=2000, max=1_000_000, help="Hz.")]
 _Classes = Annotated[int, typer.Option(min=1, max=100_000, help="Of the last layer.")]
 _Duration = Annotated[
     float, typer.Option(min=0.001, max=60, help="Seconds of the clip whose multiply-adds are counted.")
@@ -33,20 +33,17 @@ def nets(
     def show(console) -> None:
         cells = [
             (
-                row.name, row.frontend, f"{row.weights:,}", f"{row.multiply_adds / 1e6:.1f} M",
-                f"{row.frontend_multiply_adds / 1e6:.1f} M", f"{row.receptive_field_ms:.0f}",
-                f"{row.look_ahead_ms:.0f}",
+                row.name, row.weights, row.multiply_adds / 1e6, round(row.receptive_field_ms),
+                round(row.look_ahead_ms), row.frontend, row.frontend_multiply_adds / 1e6,
             )
             for row in rows
         ]  # fmt: skip
-        title = f"{sample_rate} Hz, {n_classes} classes, multiply-adds of a clip of {duration:g} s"
-        columns = [
-            "net", "front-end", "weights", "multiply-adds", "front-end's", "hears (ms)", "looks ahead (ms)"
-        ]  # fmt: skip
+        title = f"{sample_rate} Hz, {n_classes} classes, a clip of {duration:g} s"
+        columns = ["net", "weights", "multiply-adds", "hears", "ahead", "front-end", "its own"]
         console.print(table(title, columns, cells))
         console.print(
-            "hears: what a frame before the pooling depends on; looks ahead: how far beyond the frame.\n"
-            "The front-end's multiply-adds are those of a convolution; by FFT it takes far fewer."
+            "multiply-adds: millions in the clip; the front-end's own as a convolution, fewer by FFT\n"
+            "hears: ms of sound that a frame before the pooling depends on; ahead: ms of it beyond the frame"
         )
 
     emit(result, show, as_json=json)

@@ -150,16 +150,21 @@ def test_multiply_adds_grow_with_the_clip_and_weights_do_not(rows):
     assert longer.weights == rows["m5"].weights
 
 
-def test_the_verb_prints_a_row_a_net(capsys):
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_the_verb_prints_a_row_a_net(rows, flags, capsys, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        "conv1d_kit.audio.describe.describe_nets",
+        lambda **options: asked.update(options) or list(rows.values()),
+    )
     with pytest.raises(SystemExit) as end:
-        main(["audio", "nets", "--sample-rate", "2000", "--json"])
-    said = json.loads(capsys.readouterr().out)
+        main(["audio", "nets", "--sample-rate", "8000", "--n-classes", "4", "--duration", "2.5", *flags])
+    said = capsys.readouterr().out
     assert end.value.code == 0
-    assert [row["name"] for row in said["nets"]] == list(AUDIO_NETS)
-    assert said["nets"][0]["multiply_adds"] > 0
-    with pytest.raises(SystemExit):
-        main(["audio", "nets", "--sample-rate", "2000"])
-    assert "m5" in capsys.readouterr().out
+    assert asked == {"sample_rate": 8000, "n_classes": 4, "duration_s": 2.5}
+    assert all(name in said for name in AUDIO_NETS)
+    if flags:
+        assert [row["weights"] for row in json.loads(said)["nets"]] == [row.weights for row in rows.values()]
 
 
 @pytest.mark.parametrize("arguments", [["--duration", "0"], ["--n-classes", "0"], ["--sample-rate", "1"]])
