@@ -14,7 +14,7 @@ from ..errors import DataError
 from .clip import Clip, file_argument, read_blocks
 from .fingerprint import fingerprint
 
-__all__ = ["FileFacts", "measure_file"]
+__all__ = ["FileFacts", "bandwidth_hz", "measure_file"]
 
 _BLOCK_S = 60.0
 _WINDOW, _MAX_WINDOWS = 2048, 400  # of the long-term spectrum
@@ -87,6 +87,28 @@ def measure_file(path: Any) -> FileFacts:
     return measure.facts(name, _codec(path))
 
 
+def bandwidth_hz(clip: Clip) -> float:
+    """The highest frequency within 70 dB of the strongest in the long-term spectrum; NaN of digital silence.
+
+    Examples
+    --------
+    >>> tone = Clip(np.sin(2 * np.pi * 0.125 * np.arange(8000)), 8000)
+    >>> abs(bandwidth_hz(tone) - 1000) < 20
+    True
+    """
+    x = clip.mono().samples[0]
+    n = min(_WINDOW, len(x))
+    starts = np.linspace(0, len(x) - n, min(_MAX_WINDOWS, max(1, 2 * len(x) // n))).astype(int)
+    power = np.zeros(n // 2 + 1)
+    window = np.blackman(n + 2)[1:-1].astype(np.float32)  # its side lobes lie below the 70 dB
+    for start in starts:
+        power += np.abs(np.fft.rfft(x[start : start + n] * window)) ** 2
+    if power.max() <= 0:
+        return math.nan
+    top = np.flatnonzero(power >= power.max() * 10 ** (-_BANDWIDTH_DB / 10))[-1]
+    return float(top) * clip.sample_rate / n
+
+
 class _Measure:
     """Sums over blocks."""
 
@@ -103,7 +125,7 @@ class _Measure:
             self.rate, self.channels = block.sample_rate, block.n_channels
             self.sum = np.zeros(block.n_channels)
             self.hash.update(f"{self.rate} {self.channels}".encode())
-            self.print, self.bandwidth = fingerprint(block), _bandwidth_hz(block)
+            self.print, self.bandwidth = fingerprint(block), bandwidth_hz(block)
         self.hash.update(np.ascontiguousarray(x.T).tobytes())
         size = np.abs(x)
         peak = float(size.max())
@@ -137,20 +159,6 @@ class _Measure:
             digest=self.hash.hexdigest(),
             print=self.print,
         )
-
-
-def _bandwidth_hz(block: Clip) -> float:
-    x = block.mono().samples[0]
-    n = min(_WINDOW, len(x))
-    starts = np.linspace(0, len(x) - n, min(_MAX_WINDOWS, max(1, 2 * len(x) // n))).astype(int)
-    power = np.zeros(n // 2 + 1)
-    window = np.blackman(n + 2)[1:-1].astype(np.float32)  # its side lobes lie below the 70 dB
-    for start in starts:
-        power += np.abs(np.fft.rfft(x[start : start + n] * window)) ** 2
-    if power.max() <= 0:
-        return math.nan
-    top = np.flatnonzero(power >= power.max() * 10 ** (-_BANDWIDTH_DB / 10))[-1]
-    return float(top) * block.sample_rate / n
 
 
 def _codec(path: Any) -> str:

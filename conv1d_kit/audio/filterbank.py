@@ -11,9 +11,26 @@ from ..layers import Conv1d
 from .net import AudioNet
 from .norms import MaskedBatchNorm, Standardize
 
-__all__ = ["FilterBankCNN"]
+__all__ = ["Convolution", "FilterBankCNN"]
 
 HOP, FRAME = 16, 160  # samples between two outputs of a filter, and in a frame
+
+
+class Convolution(nn.Module):
+    """A strided convolution whose weight comes with the call: a layer that hooks see and that holds nothing.
+
+    Examples
+    --------
+    >>> Convolution(2, (0, 1))(torch.zeros(1, 1, 8), torch.ones(3, 1, 2)).shape
+    torch.Size([1, 3, 4])
+    """
+
+    def __init__(self, stride: int, padding: tuple[int, int]):
+        super().__init__()
+        self.stride, self.padding = stride, padding
+
+    def forward(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return conv(x, weight, stride=self.stride, padding=(self.padding,))
 
 
 class FilterBankCNN(AudioNet):
@@ -61,6 +78,8 @@ class FilterBankCNN(AudioNet):
         )  # small: what grows was learned
         self.window: torch.Tensor
         self.register_buffer("window", torch.hann_window(n_taps), persistent=False)
+        # the last frame is filled up with zeros; what the convolution gives beyond it fills no frame
+        self.first = Convolution(HOP, (n_taps // 2, n_taps - 1 - n_taps // 2 + FRAME - HOP))
         self.norms = nn.ModuleList([MaskedBatchNorm(n) for n in (n_filters, width, width)])
         self.convs = nn.ModuleList([Conv1d(n, width, 5, padding=2, bias=False) for n in (n_filters, width)])
         self.dropout = nn.Dropout(dropout)
@@ -73,11 +92,7 @@ class FilterBankCNN(AudioNet):
     def maps(self, x, lengths=None):
         x = self.input(x)
         x = x if lengths is None else torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)
-        # the last frame is filled up with zeros; what the convolution gives beyond it fills no frame
-        n_taps = self.weight.shape[-1]
-        x = conv(
-            x, self.filters(), stride=HOP, padding=((n_taps // 2, n_taps - 1 - n_taps // 2 + FRAME - HOP),)
-        )
+        x = self.first(x, self.filters())
         x = (
             nn.functional.avg_pool1d(x.square(), FRAME // HOP).add(1e-4).log()
         )  # (B, n_filters, T / FRAME): power

@@ -21,6 +21,7 @@ from .audio_explain import explain
 from .audio_export import export
 from .audio_inspect import inspect
 from .audio_listen import listen
+from .audio_nets import nets
 from .audio_report import report
 from .audio_search import search
 from .fold_rule import fold_rule
@@ -453,3 +454,4 @@ app.command()(embed)
 app.command()(search)
 app.command()(explain)
 app.command()(export)
+app.command()(nets)
