@@ -102,8 +102,8 @@ class Choices:
         return [f"{words}: {self.reasons[name]}" for name, words in shown.items()]
 
 
-def choose_for(items: Sequence, labels: Sequence) -> Choices:
-    """Look at a sample of the clips or files, then `choose`.
+def choose_for(items: Sequence, labels: Sequence, *, sample_rate: int | None = None) -> Choices:
+    """Look at a sample of the clips or files, then `choose`; the rate may be given.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def choose_for(items: Sequence, labels: Sequence) -> Choices:
     8,000 Hz: the files' own rate; 95 % of the clips hold nothing above 4.0 kHz
     window of 32 ms every 10 ms: the median clip lasts 0.50 s, less than 1 s
     """
-    return choose(look(items, labels))
+    return choose(look(items, labels), sample_rate=sample_rate)
 
 
 def look(items: Sequence, labels: Sequence, *, most: int = _MOST_CLIPS) -> SetFacts:
@@ -153,7 +153,7 @@ def look(items: Sequence, labels: Sequence, *, most: int = _MOST_CLIPS) -> SetFa
     return SetFacts(dict(sorted(Counter(names).items())), rates, durations, bandwidths, len(errors))
 
 
-def choose(facts: SetFacts) -> Choices:
+def choose(facts: SetFacts, *, sample_rate: int | None = None) -> Choices:
     """The choices for a set of these facts; the same facts, the same choices.
 
     Notes
@@ -170,6 +170,8 @@ def choose(facts: SetFacts) -> Choices:
     """
     reasons: dict[str, str] = {}
     rate, reasons["sample_rate"] = _rate(facts.rates, facts.bandwidths_hz)
+    if sample_rate is not None:
+        rate, reasons["sample_rate"] = sample_rate, "as asked for"
     n_fft, hop, reasons["n_fft"] = _frames(rate, facts.durations_s)
     n_mels, reasons["n_mels"] = _mels(rate, n_fft)
     window_s, reasons["window_s"] = _window(facts.durations_s)

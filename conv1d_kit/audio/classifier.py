@@ -25,9 +25,10 @@ from ..training.losses import balanced_weights, make_loss
 from ..training.model_folder import load_model_folder, save_model_folder
 from .augment import augment, check_augments
 from .batch import Batch, kind_of
-from .clip import Clip, as_items, pieces
+from .choices import Choices, choose_for
+from .clip import Clip, as_items, check_rate, pieces
 from .composite_nets import Ensemble, HeardNet
-from .dataset import common_rate, load_waves
+from .dataset import load_waves
 from .frontends import FRONTENDS, Frontend, Raw
 from .nets import AUDIO_NETS
 
@@ -84,9 +85,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     frontend_options : dict, optional
         Of its class, such as {"hop_length": 80, "n_fft": 256} (samples).
     sample_rate : int, Hz, optional
-        Everything is resampled to it. Default: the most common rate of the training files, at most 32000.
-    n_mels : int
-        For "spectrogram".
+        Everything is resampled to it. Default: the lowest that keeps what the files hold, at most 32000.
+    n_mels : int, optional
+        Bands of log_mel and pcen. Default, as for their windows and hops: by the clips (`audio.choices`).
     epochs : int, optional
         Default: about 32000 clips heard in all, 20 to 100 epochs.
     batch_size, learning_rate, weight_decay, dropout, width
@@ -111,6 +112,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     net_, frontend_ : torch.nn.Module
         `net_(frontend_(x), frontend_.lengths(n))` for samples x (B, T) of lengths n gives logits.
     sample_rate_, epochs_ : int
+    choices_ : audio.choices.Choices or None
+        What was chosen from the clips, and why; None after `load`.
+    frames_ : dict
+        Window, hop and bands that were chosen, for log_mel and pcen.
+    window_s_ : float
+        The median length of the training clips, 0.5 to 10 s.
     n_skipped_, skipped_ : int, list of (path, reason)
         Files that could not be used in training.
     silent_, short_ : list of str
@@ -138,7 +145,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         frontend: str | None = None,
         frontend_options: Mapping[str, Any] | None = None,
         sample_rate: int | None = None,
-        n_mels: int = 64,
+        n_mels: int | None = None,
         epochs: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 2e-3,
@@ -188,7 +195,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         items, labels = as_items(X), np.asarray(y)
         if labels.ndim != 1 or len(labels) != len(items):
             raise InputError(f"y must be one label a clip ({len(items)}), got shape {labels.shape}")
-        frontend = self.make_frontend(items)
+        frontend = self.make_frontend(items, labels.tolist())
         flaws: dict[int, str] = {}
         features = self.extract(items, frontend, on_flaw=flaws.__setitem__)
         good = [i for i, f in enumerate(features) if not isinstance(f, DataError)]
@@ -258,10 +265,15 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     # --- the same on features that are already there (cross-validation computes them once) ---
 
-    def make_frontend(self, items: Sequence) -> Frontend:
-        """The front-end for these clips or files: the given sample rate, or their most common one."""
+    def make_frontend(self, items: Sequence, labels: Sequence | None = None) -> Frontend:
+        """The front-end for these clips or files; rate and frames are chosen from them where none are given."""
         self._check()
-        return self.make_frontend_at(self.sample_rate if self.sample_rate is not None else common_rate(items))
+        rate = None if self.sample_rate is None else check_rate(self.sample_rate)
+        known = [""] * len(items) if labels is None else labels
+        chosen = choose_for(items, known, sample_rate=rate)
+        self.choices_: Choices | None = chosen
+        self.frames_ = dict(chosen.frontend_options)
+        return self.make_frontend_at(chosen.sample_rate)
 
     def make_frontend_at(self, rate: int) -> Frontend:
         """What makes the features that training starts from; raw samples where the net learns its own."""
@@ -320,7 +332,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         epochs = self.choose_epochs(n)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(self.seed))
-            net = self._make_net(frontend, len(classes))
+            net = self._make_net(self._fronts(frontend), len(classes))
         net.fit_input(features)
         decayed = [p for p in net.parameters() if p.ndim > 1]
         rest = [p for p in net.parameters() if p.ndim <= 1]
@@ -378,8 +390,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         config = {
             "classes": self.classes_.tolist(),
             "sample_rate": self.sample_rate_,
-            "frontend": {"name": _frontend_name(self.frontend_), "options": self.frontend_.options()},
-            "net": {"name": self.net, "epochs": self.epochs_},
+            "frontend": _described(self.frontend_),
+            "net": {"name": self.net, "epochs": self.epochs_, "fronts": [_described(f) for f in self._heard()]},
             "window_s": self.window_s_,
             "parameters": parameters,
         }
@@ -402,7 +414,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             model = cls(**parameters)
             model._check()
             frontend = FRONTENDS[config["frontend"]["name"]](**config["frontend"]["options"])
-            net = model._make_net(frontend, len(config["classes"]))
+            fronts = [FRONTENDS[f["name"]](**f["options"]) for f in config["net"]["fronts"]]
+            net = model._make_net(fronts, len(config["classes"]))
             net.load_state_dict(tensors)
             epochs, window_s = int(config["net"]["epochs"]), float(config.get("window_s", 3.0))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -413,9 +426,15 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         model.net_, model.frontend_, model.classes_ = net.eval(), frontend, np.asarray(config["classes"])
         model.sample_rate_, model.epochs_, model.window_s_ = frontend.sample_rate, epochs, window_s
         model.skipped_, model.n_skipped_, model.silent_, model.short_ = [], 0, [], []
+        model.choices_, model.frames_ = None, {}
         return model
 
     # --- inside ---
+
+    def _heard(self) -> list[Frontend]:
+        """The front-ends of the trained net, as `_make_net` takes them."""
+        pairs = self.net_.members if isinstance(self.net_, Ensemble) else [(self.frontend_, self.net_)]
+        return [net.front if isinstance(net, HeardNet) else front for front, net in pairs]
 
     def _check(self) -> None:
         if self.net not in NETS:
@@ -449,7 +468,10 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def _front(self, rate: int) -> Frontend:
         """The front-end that the net hears through, at this rate."""
         name = self.frontend or ("raw" if self.net in _MEMBERS else AUDIO_NETS[self.net].frontend)
-        options: dict[str, Any] = {"n_mels": self.n_mels} if name in ("log_mel", "pcen") else {}
+        options: dict[str, Any] = {}
+        if name in ("log_mel", "pcen"):
+            options = dict(getattr(self, "frames_", {}))
+            options |= {} if self.n_mels is None else {"n_mels": self.n_mels}
         if name != "raw" and self.net in AUDIO_NETS and AUDIO_NETS[self.net].causal:
             options["causal"] = True
         try:
@@ -467,16 +489,20 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         names = _PLAIN_AUGMENTS[kind_of(frontend)] if self.augment is None else self.augment
         return check_augments(names, frontend)
 
-    def _make_net(self, frontend: Frontend, n_classes: int) -> Any:
-        """A fresh net for what `make_frontend` gave."""
+    def _fronts(self, frontend: Frontend) -> list[Frontend]:
+        """What the net, or each member of an ensemble, hears through, from what `make_frontend` gave."""
         if self.net in _MEMBERS:
-            parts = [(m, m._front(frontend.sample_rate)) for m in self._members()]
-            nets = [m._make_net(m.make_frontend_at(frontend.sample_rate), n_classes) for m, _ in parts]
-            fronts = [Raw(frontend.sample_rate) if _learns(front) else front for _, front in parts]
-            return Ensemble(fronts, nets)
-        front = self._front(frontend.sample_rate) if isinstance(frontend, Raw) else frontend
-        row, options = AUDIO_NETS[self.net], {"width": int(self.width), "dropout": float(self.dropout)}
-        net = row(front.n_features, n_classes, **options)
+            return [m._front(frontend.sample_rate) for m in self._members()]
+        return [self._front(frontend.sample_rate) if isinstance(frontend, Raw) else frontend]
+
+    def _make_net(self, fronts: Sequence[Frontend], n_classes: int) -> Any:
+        """A fresh net behind these front-ends."""
+        if self.net in _MEMBERS:
+            nets = [m._make_net([f], n_classes) for m, f in zip(self._members(), fronts, strict=True)]
+            return Ensemble([Raw(f.sample_rate) if _learns(f) else f for f in fronts], nets)
+        (front,) = fronts
+        row = AUDIO_NETS[self.net]
+        net = row(front.n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
         return HeardNet(front, net) if _learns(front) else net
 
     def _members(self) -> list[AudioClassifier]:
@@ -486,6 +512,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         for i, (net, frontend) in enumerate(_MEMBERS[self.net]):
             seed = (int(self.seed) + i * 7919) % (_MAX_SEED + 1)
             made.append(AudioClassifier(**{**settings, "net": net, "frontend": frontend, "seed": seed}))
+            made[-1].frames_ = getattr(self, "frames_", {})
         return made
 
     def _fit_members(self, waves, y, frontend, on_epoch, checkpoint) -> AudioClassifier:
@@ -630,8 +657,10 @@ def _learns(frontend: Frontend) -> bool:
     return any(p.requires_grad for p in frontend.parameters())
 
 
-def _frontend_name(frontend: Frontend) -> str:
-    return next(name for name, row in FRONTENDS.items() if row is type(frontend))
+def _described(frontend: Frontend) -> dict[str, Any]:
+    """What builds it again, for JSON."""
+    name = next(name for name, row in FRONTENDS.items() if row is type(frontend))
+    return {"name": name, "options": frontend.options()}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn.base
 import torch
 
 from ..errors import DataError, InputError
@@ -184,7 +185,8 @@ def cross_validate(
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1):
         raise InputError(f"n_jobs must be an int >= 1, got {n_jobs!r}")
     start = time.perf_counter()
-    frontend = estimator.make_frontend(table.paths)
+    estimator = sklearn.base.clone(estimator)
+    frontend = estimator.make_frontend(table.paths, table.labels)
     flaws: dict[int, str] = {}
     features = estimator.extract(table.paths, frontend, on_file=on_file, on_flaw=flaws.__setitem__)
     skipped = [(p, str(f)) for p, f in zip(table.paths, features, strict=True) if isinstance(f, DataError)]
@@ -212,6 +214,7 @@ def cross_validate(
 
     setting = {
         "parameters": estimator.get_params(),
+        "frames": estimator.frames_,
         "frontend": (type(frontend).__name__, frontend.options()),
         "labels": table.labels,
         "classes": classes,
@@ -259,6 +262,7 @@ def run_fold(folder: str, setting: dict, number: int, part: Fold, on_epoch=None)
         labels = np.asarray(setting["labels"])
         report = on_epoch if on_epoch is not None else _Log(Path(folder, f"fold{number}.jsonl"))
         model = AudioClassifier(**setting["parameters"])
+        model.frames_ = setting["frames"]
         model.fit_features([features[i] for i in train], labels[train], frontend, on_epoch=report)
         shares = model.predict_proba_features([features[i] for i in test])
         best = shares.argmax(1)

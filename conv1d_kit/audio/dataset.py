@@ -18,12 +18,11 @@ import numpy as np
 from ..core.sound_file import shown_path
 from ..errors import DataError, InputError
 from ..training.folds import Fold, folds_from_values, stratified_folds
-from .clip import AUDIO_ENDINGS, MAX_RATE, Clip, file_argument
+from .clip import AUDIO_ENDINGS, Clip
 
 __all__ = [
     "AudioTable",
     "common_folder",
-    "common_rate",
     "esc_names",
     "find_audio",
     "load_waves",
@@ -279,33 +278,6 @@ def short_name(path: str, folder: str) -> str:
     return name if below.startswith("..") else below
 
 
-def common_rate(items: Sequence, *, most: int = 32000) -> int:
-    """The most frequent sample rate of the clips or files, at most `most` Hz.
-
-    Raises
-    ------
-    DataError
-        If no file can be read.
-    """
-    import soundfile as sf
-
-    counts: dict[int, int] = {}
-    for item in items:
-        if isinstance(item, Clip):
-            rate = item.sample_rate
-        else:
-            try:
-                rate = int(sf.info(file_argument(item)).samplerate) if os.path.isfile(item) else 0
-            except (sf.LibsndfileError, TypeError, ValueError):
-                continue
-            if not 0 < rate <= MAX_RATE:
-                continue
-        counts[rate] = counts.get(rate, 0) + 1
-    if not counts:
-        raise DataError(f"none of the {len(items)} files can be read" + _first_reason(items))
-    return min(most, max(counts, key=lambda r: (counts[r], r)))
-
-
 def load_waves(
     items: Sequence,
     sample_rate: int,
@@ -520,12 +492,3 @@ def _refuse_folder(error: OSError) -> NoReturn:
 
 def _first_left_out(left_out: Sequence[tuple[str, str]]) -> str:
     return f" ({len(left_out)} rows left out; the first: {left_out[0][1]})" if left_out else ""
-
-
-def _first_reason(items: Sequence) -> str:
-    for item in items:
-        try:
-            Clip.read(item, max_duration_s=1)
-        except DataError as error:
-            return f"; the first: {error}"
-    return ""

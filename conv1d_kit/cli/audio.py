@@ -51,9 +51,11 @@ _Epochs = Annotated[int | None, typer.Option(min=1, help="Default: 20 to 100, by
 _Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same figures.")]
 _Rate = Annotated[
     int | None,
-    typer.Option(min=100, max=1_000_000, help="Hz; default the files' most common rate, at most 32000."),
+    typer.Option(
+        min=100, max=1_000_000, help="Hz; default the lowest that keeps what the files hold, at most 32000."
+    ),
 ]
-_Mels = Annotated[int, typer.Option(min=1, help="Mel bands of the spectrogram net.")]
+_Mels = Annotated[int | None, typer.Option(min=1, help="Bands of log_mel; default by the clips.")]
 _PathColumn = Annotated[str | None, typer.Option(help="Column of the paths; default path, file or filename.")]
 _LabelColumn = Annotated[
     str | None, typer.Option(help="Column of the labels; default label, class or category.")
@@ -69,7 +71,7 @@ def train(
     epochs: _Epochs = None,
     seed: _Seed = 0,
     sample_rate: _Rate = None,
-    n_mels: _Mels = 64,
+    n_mels: _Mels = None,
     path_column: _PathColumn = None,
     label_column: _LabelColumn = None,
     resume: Annotated[
@@ -102,6 +104,8 @@ def train(
     model.save(out)
     _remove_checkpoint(checkpoint)
     skipped = [*data_set.left_out, *model.skipped_]
+    for line in model.choices_.lines() if model.choices_ is not None else ():
+        note(f"chosen: {line}")
     tell_skipped(skipped)
     _tell_flaws(model.silent_, model.short_)
     result = {
@@ -207,7 +211,7 @@ def cv(
     seed: _Seed = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Repeat with that many seeds, from --seed on.")] = 1,
     sample_rate: _Rate = None,
-    n_mels: _Mels = 64,
+    n_mels: _Mels = None,
     results: Annotated[
         Path | None,
         typer.Option(help="JSON lines, one a fold that is done; what stands there already is not run again."),
@@ -342,7 +346,13 @@ def _study(estimator, data_set, parts, jobs: int | None, results: Path | None, *
 
 
 def _estimator(
-    *, net: str, frontend: str | None, epochs: int | None, seed: int, sample_rate: int | None, n_mels: int
+    *,
+    net: str,
+    frontend: str | None,
+    epochs: int | None,
+    seed: int,
+    sample_rate: int | None,
+    n_mels: int | None,
 ):
     from ..audio.classifier import NETS, AudioClassifier
     from ..audio.frontends import FRONTENDS

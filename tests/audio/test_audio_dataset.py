@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from conv1d_kit.audio.clip import Clip
-from conv1d_kit.audio.dataset import common_rate, find_audio, load_waves, make_folds, read_dataset
+from conv1d_kit.audio.dataset import find_audio, load_waves, make_folds, read_dataset
 from conv1d_kit.errors import DataError, InputError
 
 
@@ -153,17 +152,6 @@ def test_stratified_folds_keep_groups_together(tmp_path):
         make_folds(table, "random")
 
 
-def test_the_common_rate_is_the_most_frequent_and_at_most_32000(tmp_path):
-    for i, rate in enumerate([8000, 8000, 44100]):
-        _sound(tmp_path / f"{i}.wav", rate)
-    paths = [tmp_path / f"{i}.wav" for i in range(3)]
-    assert common_rate(paths) == 8000
-    assert common_rate(paths[2:]) == 32000
-    assert common_rate([Clip(np.zeros(5), 11025)]) == 11025
-    with pytest.raises(DataError, match=r"none of the 1 files can be read; the first: .*no such file"):
-        common_rate([tmp_path / "missing.wav"])
-
-
 def test_waves_come_in_order_and_a_bad_file_is_its_own_error(tmp_path):
     for i in range(6):
         sf.write(tmp_path / f"{i}.wav", np.full(100 + i, 0.1, np.float32), 8000)
@@ -259,10 +247,8 @@ def test_a_class_folder_whose_name_is_no_utf_8_has_a_label_that_can_be_written(t
             sf.write(file, np.zeros(10), 8000, format="WAV")
     table = read_dataset(tmp_path)
     assert table.classes == ["caf\\udce9", "tea"]
-    assert common_rate(table.paths) == 8000
 
 
 def test_a_rate_that_no_sound_has_is_not_counted(tmp_path):
     for i, rate in enumerate((2_000_000_000, 2_000_000_000, 8000)):
         _sound(tmp_path / f"{i}.wav", rate)
-    assert common_rate([tmp_path / f"{i}.wav" for i in range(3)]) == 8000
