@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,16 +19,16 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..errors import DataError, InputError, InputTypeError, ModelError
+from ..errors import DataError, InputError, ModelError
 from ..training.loop import Epoch, History, train, warmup_cosine
+from ..training.losses import balanced_weights, make_loss
 from ..training.model_folder import load_model_folder, save_model_folder
 from .augment import augment, check_augments
 from .batch import Batch, kind_of
-from .clip import Clip, read_blocks
+from .clip import Clip, as_items, pieces
 from .composite_nets import Ensemble, HeardNet
 from .dataset import common_rate, load_waves
 from .frontends import FRONTENDS, Frontend, Raw
-from .net import AudioNet
 from .nets import AUDIO_NETS
 
 __all__ = ["NETS", "AudioClassifier", "Prediction", "split_flaws"]
@@ -40,7 +40,10 @@ _BATCH_S, _WINDOW_S, _WINDOW_ITEMS = (
     64,
 )  # in one pass of the net; between two yields of predictions
 _MAX_SEED = 2**32 - 1  # scikit-learn's folds take no larger one
-_MEMBERS = {"two_view": (("residual", "log_mel"), ("spectrogram", "log_mel"), ("residual", "gabor"))}
+_MEMBERS = {
+    "ensemble": (("residual", "log_mel"), ("spectrogram", "log_mel")),
+    "two_view": (("residual", "log_mel"), ("wave", "raw")),
+}
 NETS = (
     *AUDIO_NETS,
     *_MEMBERS,
@@ -71,13 +74,15 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    net : a key of AUDIO_NETS, or "two_view"
+    net : a key of AUDIO_NETS, "ensemble" or "two_view"
         "spectrogram" (log-mel and a 2-D CNN), "residual" (a deeper one), "depthwise" or "dilated" (never look
         ahead; small), "bc_resnet", "wave" and "m5" (samples; slower), "filterbank" (learned filters on the
-        samples and a small 1-D CNN; for short clips); `audio nets` shows them all. "two_view": the mean of
-        three, two on log-mels and one on filters learned from samples; slower and better.
+        samples and a small 1-D CNN; for short clips); `audio nets` shows them all. "ensemble": the mean of
+        "residual" and "spectrogram"; "two_view": of "residual" and "wave".
     frontend : a key of FRONTENDS, optional
         Default: the net's own, log_mel or raw. One with weights (learned, sinc, gabor) is trained with the net.
+    frontend_options : dict, optional
+        Of its class, such as {"hop_length": 80, "n_fft": 256} (samples).
     sample_rate : int, Hz, optional
         Everything is resampled to it. Default: the most common rate of the training files, at most 32000.
     n_mels : int
@@ -131,6 +136,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         *,
         net: str = "spectrogram",
         frontend: str | None = None,
+        frontend_options: Mapping[str, Any] | None = None,
         sample_rate: int | None = None,
         n_mels: int = 64,
         epochs: int | None = None,
@@ -148,6 +154,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     ):
         self.net = net
         self.frontend = frontend
+        self.frontend_options = frontend_options
         self.sample_rate = sample_rate
         self.n_mels = n_mels
         self.epochs = epochs
@@ -178,7 +185,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         DataError
             If no two classes are left to learn from.
         """
-        items, labels = _items(X), np.asarray(y)
+        items, labels = as_items(X), np.asarray(y)
         if labels.ndim != 1 or len(labels) != len(items):
             raise InputError(f"y must be one label a clip ({len(items)}), got shape {labels.shape}")
         frontend = self.make_frontend(items)
@@ -222,7 +229,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "net_")
         rows = []
-        for p in self.predict_each(_items(X)):
+        for p in self.predict_each(as_items(X)):
             if p.probabilities is None:
                 raise DataError(p.error)
             rows.append(p.probabilities)
@@ -235,18 +242,18 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "net_")
         limit = int(self.frontend_.lengths(torch.tensor(int(_WINDOW_S * self.sample_rate_))))
-        pieces: list[tuple[_Heard, torch.Tensor]] = []
+        heard_pieces: list[tuple[_Heard, torch.Tensor]] = []
         ended: list[_Heard] = []
         for heard, piece in self._stream(items):
             if piece is None:
                 ended.append(heard)
             else:
-                pieces.append((heard, piece))
-            if len(ended) >= _WINDOW_ITEMS or sum(f.shape[-1] for _, f in pieces) >= limit:
-                self._add_answers(pieces)
+                heard_pieces.append((heard, piece))
+            if len(ended) >= _WINDOW_ITEMS or sum(f.shape[-1] for _, f in heard_pieces) >= limit:
+                self._add_answers(heard_pieces)
                 yield from map(self._prediction, ended)
-                pieces, ended = [], []
-        self._add_answers(pieces)
+                heard_pieces, ended = [], []
+        self._add_answers(heard_pieces)
         yield from map(self._prediction, ended)
 
     # --- the same on features that are already there (cross-validation computes them once) ---
@@ -264,6 +271,15 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def choose_epochs(self, n_clips: int) -> int:
         """`epochs`, or by default as many as let the net hear about 32000 clips: 20 to 100."""
         return int(self.epochs) if self.epochs is not None else max(20, min(100, round(32000 / n_clips)))
+
+    @property
+    def n_members(self) -> int:
+        """Nets that are trained one after the other: 1, or an ensemble's members."""
+        return len(_MEMBERS.get(self.net, (self.net,)))
+
+    def count_epochs(self, n_clips: int) -> int:
+        """Epochs that are told of in all, those of every member."""
+        return self.n_members * self.choose_epochs(n_clips)
 
     def extract(
         self,
@@ -319,11 +335,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         n_batches = max(1, n // min(int(self.batch_size), max(2, n // 8)))
         longest = int(frontend.lengths(torch.tensor(int(_CROP_S * frontend.sample_rate))))
         batches = partial(self._batches, features, onehot, frontend, augments, n_batches, longest)
-        counts = torch.from_numpy(np.bincount(targets)).float()
-        weight = None if self.class_weight is None else n / (len(classes) * counts)  # scikit-learn's "balanced"
-        loss = partial(
-            torch.nn.functional.cross_entropy, weight=weight, label_smoothing=float(self.label_smoothing)
-        )
+        weights = None if self.class_weight is None else balanced_weights(targets).tolist()
+        loss = make_loss("single", class_weights=weights, label_smoothing=float(self.label_smoothing))
         self.history_ = train(
             net, batches, epochs=epochs, loss=loss, optimizer=optimizer,
             n_steps=epochs * n_batches, schedule=warmup_cosine, average_decay=float(self.average_decay),
@@ -409,6 +422,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"net must be one of {', '.join(NETS)}, got {self.net!r}")
         if self.frontend is not None and self.frontend not in FRONTENDS:
             raise InputError(f"frontend must be one of {', '.join(FRONTENDS)}, got {self.frontend!r}")
+        if not isinstance(self.frontend_options, Mapping | None):
+            raise InputError(f"frontend_options must be a dict or None, got {self.frontend_options!r}")
         if self.class_weight not in (None, "balanced"):
             raise InputError(f"class_weight must be 'balanced' or None, got {self.class_weight!r}")
         for name in ("batch_size", "n_threads", "width") + (("epochs",) if self.epochs is not None else ()):
@@ -437,7 +452,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         options: dict[str, Any] = {"n_mels": self.n_mels} if name in ("log_mel", "pcen") else {}
         if name != "raw" and self.net in AUDIO_NETS and AUDIO_NETS[self.net].causal:
             options["causal"] = True
-        front = FRONTENDS[name](sample_rate=rate, **options)
+        try:
+            front = FRONTENDS[name](sample_rate=rate, **{**options, **(self.frontend_options or {})})
+        except TypeError as error:  # an option that it does not have
+            raise InputError(
+                f"frontend_options must be those of {FRONTENDS[name].__name__}: {error}"
+            ) from error
         if self.net in AUDIO_NETS and (AUDIO_NETS[self.net].frontend == "raw") != (name == "raw"):
             takes = "samples: frontend 'raw'" if name != "raw" else "features, not samples: another frontend"
             raise InputError(f"net {self.net!r} takes {takes}, got frontend {name!r}")
@@ -447,7 +467,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         names = _PLAIN_AUGMENTS[kind_of(frontend)] if self.augment is None else self.augment
         return check_augments(names, frontend)
 
-    def _make_net(self, frontend: Frontend, n_classes: int) -> AudioNet:
+    def _make_net(self, frontend: Frontend, n_classes: int) -> Any:
         """A fresh net for what `make_frontend` gave."""
         if self.net in _MEMBERS:
             parts = [(m, m._front(frontend.sample_rate)) for m in self._members()]
@@ -536,7 +556,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def _pieces(self, item, heard: _Heard) -> Iterator[torch.Tensor]:
         """Features of an item in stretches of at most _PIECE_S s, so that an hour never stands in memory."""
         try:
-            for part in _parts(item):
+            for part in pieces(item, piece_s=_PIECE_S):
                 wave = part.mono().resample(self.sample_rate_).samples[0]
                 heard.n_samples += len(wave)
                 heard.silent = heard.silent and not wave.any()
@@ -582,36 +602,17 @@ def _flaws(silent: bool, n_samples: int, frontend: Frontend) -> str:
     return "; ".join(["silent"] * silent + [f"shorter than one window of {window_ms:.0f} ms"] * short)
 
 
-def _parts(item) -> Iterator[Clip]:
-    if not isinstance(item, Clip):
-        yield from read_blocks(item, block_s=_PIECE_S)
-        return
-    step = max(1, round(_PIECE_S * item.sample_rate))
-    for i in range(0, item.n_samples, step):
-        yield Clip(item.samples[:, i : i + step], item.sample_rate)
-
-
 def _is_int(value) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _plain(value):
     """As JSON takes it: NumPy's numbers as Python's, sequences as lists."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, np.generic):
         return value.item()
     return [_plain(v) for v in value] if isinstance(value, Iterable) and not isinstance(value, str) else value
-
-
-def _items(X) -> list:
-    if isinstance(X, str | os.PathLike | Clip):
-        raise InputTypeError(f"X must be a sequence of Clips or paths, got one {type(X).__name__}; try [X]")
-    items = list(X)
-    for item in items:
-        if not isinstance(item, str | os.PathLike | Clip):
-            raise InputTypeError(
-                f"X must hold Clips or paths, got {type(item).__name__}; try Clip(samples, sample_rate)"
-            )
-    return items
 
 
 def _name(item) -> str:

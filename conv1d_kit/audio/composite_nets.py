@@ -1,4 +1,4 @@
-"""Nets made of nets, from samples: a front-end that is trained with its net, and an ensemble of several views."""
+"""Nets made of nets, from samples: a front-end that is trained with its net, and an ensemble of views."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Ensemble", "HeardNet"]
 
 
 class HeardNet(AudioNet):
-    """A front-end before a net, (B, 1, T) samples → (B, n_classes): so that the front-end's weights learn too.
+    """A front-end before a net, (B, 1, T) samples → (B, n_classes): the front-end's weights learn too.
 
     Parameters
     ----------
@@ -83,8 +83,7 @@ class Ensemble(AudioNet):
 
     Shape
     -----
-    samples (B, 1, T), lengths (B,) or None → (B, n_classes): logarithms of the mean probabilities, whose softmax
-    they are.
+    samples (B, 1, T), lengths (B,) or None → (B, n_classes): logarithms of the mean probabilities.
     """
 
     frontend = "raw"

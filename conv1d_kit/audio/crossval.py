@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -21,7 +22,7 @@ from ..training.loop import Epoch
 from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
 from ..training.processes import WorkerPool
 from .classifier import AudioClassifier, split_flaws
-from .dataset import AudioTable
+from .dataset import AudioTable, common_folder, short_name
 from .frontends import FRONTENDS
 
 __all__ = ["CrossValidation", "FoldResult", "cross_validate"]
@@ -38,10 +39,67 @@ class FoldResult:
     seconds: float
     rows: tuple[int, ...]
     predicted: tuple[int, ...]
+    probabilities: tuple[tuple[float, ...], ...]  # of the test rows, columns as the classes of the whole set
 
     @property
     def accuracy(self) -> float:
         return self.n_correct / self.n_test
+
+
+@dataclass(frozen=True)
+class KeptFolds:
+    """The folds of one study in a file of JSON lines; a line torn by a kill is left out and run again."""
+
+    path: str | os.PathLike
+    key: str
+
+    def read(self) -> dict[int, FoldResult]:
+        """The folds of this study that are done, by number.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read.
+        """
+        found: dict[int, FoldResult] = {}
+        try:
+            lines = Path(self.path).read_text("utf-8").splitlines() if os.path.exists(self.path) else []
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{self.path}: cannot be read as results ({error}); choose another file") from error
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                if entry.pop("study") == self.key:
+                    fold = FoldResult(**{k: _tuple(v) for k, v in entry.items()})
+                    found[fold.number] = fold
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+        return found
+
+    def add(self, fold: FoldResult) -> None:
+        """Append a fold that is done.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be written.
+        """
+        try:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "a+b") as file:
+                file.seek(0, os.SEEK_END)
+                torn = file.tell() > 0 and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
+                file.write(b"\n" * torn + (json.dumps({"study": self.key, **asdict(fold)}) + "\n").encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise DataError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another file"
+            ) from error
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(v) for v in value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -96,6 +154,7 @@ def cross_validate(
     on_features: Callable[[int, int], None] | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
     on_fold: Callable[[FoldResult], None] | None = None,
+    results: str | os.PathLike | None = None,
 ) -> CrossValidation:
     """Train on each fold's train rows with fresh weights and test on its test rows, last weights.
 
@@ -109,6 +168,9 @@ def cross_validate(
         Processes; default one a processor, at most one a fold. The figures do not depend on it.
     on_file, on_features(sample_rate, n_epochs), on_epoch(fold, Epoch), on_fold(FoldResult)
         For progress; on_fold comes as folds end.
+    results : path, optional
+        JSON lines, one a fold that is done. What stands there of the same set, folds and parameters is not run
+        again, so that a study can be spread over many runs, or go on after a kill; other lines stay.
 
     Returns
     -------
@@ -154,18 +216,32 @@ def cross_validate(
         "labels": table.labels,
         "classes": classes,
     }
-    n_jobs = min(len(parts), n_jobs or _processors())
+    kept = None if results is None else KeptFolds(results, _study_key(table, parts, setting))
+    done = {} if kept is None else kept.read()
+    if on_fold is not None:
+        for found in done.values():
+            on_fold(found)
+
+    def tell(found: FoldResult) -> None:
+        if kept is not None:
+            kept.add(found)
+        if on_fold is not None:
+            on_fold(found)
+
+    todo = {number: part for number, part in enumerate(parts) if number not in done}
+    n_jobs = max(1, min(len(todo), n_jobs or _processors()))
     with tempfile.TemporaryDirectory(prefix="conv1d_kit-cv-") as folder:
         _write_features(Path(folder), features)
         del features
         run = _run_beside if n_jobs > 1 else _run_in_turn
-        results = run(folder, setting, parts, n_jobs, on_epoch, on_fold)
+        fresh = run(folder, setting, todo, n_jobs, on_epoch, tell)
+    every = [done[i] if i in done else fresh[i] for i in range(len(parts))]
     index = {name: i for i, name in enumerate(classes)}
     confusion = sum(
-        confusion_matrix([index[table.labels[r]] for r in f.rows], f.predicted, len(classes)) for f in results
+        confusion_matrix([index[table.labels[r]] for r in f.rows], f.predicted, len(classes)) for f in every
     )
     return CrossValidation(
-        classes, results, np.asarray(confusion), skipped, frontend.sample_rate, epochs,
+        classes, every, np.asarray(confusion), skipped, frontend.sample_rate, epochs,
         time.perf_counter() - start, silent, short,
     )  # fmt: skip
 
@@ -184,12 +260,16 @@ def run_fold(folder: str, setting: dict, number: int, part: Fold, on_epoch=None)
         report = on_epoch if on_epoch is not None else _Log(Path(folder, f"fold{number}.jsonl"))
         model = AudioClassifier(**setting["parameters"])
         model.fit_features([features[i] for i in train], labels[train], frontend, on_epoch=report)
-        best = model.predict_proba_features([features[i] for i in test]).argmax(1)
+        shares = model.predict_proba_features([features[i] for i in test])
+        best = shares.argmax(1)
         right = int((model.classes_[best] == labels[test]).sum())
         index = {c: i for i, c in enumerate(setting["classes"])}
         predicted = tuple(index[c] for c in model.classes_[best])
+        spread = np.zeros((len(test), len(index)))
+        spread[:, [index[c] for c in model.classes_]] = shares
+        said = tuple(tuple(float(f"{p:.6g}") for p in row) for row in spread)
         seconds = time.perf_counter() - start
-        return FoldResult(number, len(train), len(test), right, seconds, tuple(map(int, test)), predicted)
+        return FoldResult(number, len(train), len(test), right, seconds, tuple(map(int, test)), predicted, said)
     finally:
         torch.set_num_threads(threads)
 
@@ -205,25 +285,24 @@ class _Log:
             file.write(json.dumps(asdict(epoch)) + "\n")
 
 
-def _run_in_turn(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldResult]:
-    results = []
-    for number, part in enumerate(parts):
+def _run_in_turn(folder, setting, parts: dict[int, Fold], n_jobs, on_epoch, on_fold) -> dict[int, FoldResult]:
+    results = {}
+    for number, part in parts.items():
         tell = None if on_epoch is None else (lambda epoch, number=number: on_epoch(number, epoch))
-        results.append(run_fold(folder, setting, number, part, tell))
-        if on_fold is not None:
-            on_fold(results[-1])
+        results[number] = run_fold(folder, setting, number, part, tell)
+        on_fold(results[number])
     return results
 
 
-def _run_beside(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldResult]:
+def _run_beside(folder, setting, parts: dict[int, Fold], n_jobs, on_epoch, on_fold) -> dict[int, FoldResult]:
     results: dict[int, FoldResult] = {}
-    told = [0] * len(parts)
+    told = dict.fromkeys(parts, 0)
     with WorkerPool(n_jobs) as pool:
-        waiting: set[Future] = {pool.submit(run_fold, folder, setting, i, p) for i, p in enumerate(parts)}
+        waiting: set[Future] = {pool.submit(run_fold, folder, setting, i, p) for i, p in parts.items()}
         while waiting:
             done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
             if on_epoch is not None:
-                for number in range(len(parts)):
+                for number in parts:
                     lines = _lines(Path(folder, f"fold{number}.jsonl"))
                     for line in lines[told[number] :]:
                         on_epoch(number, Epoch(**json.loads(line)))
@@ -231,9 +310,25 @@ def _run_beside(folder, setting, parts, n_jobs, on_epoch, on_fold) -> list[FoldR
             for future in done:
                 result = future.result()
                 results[result.number] = result
-                if on_fold is not None:
-                    on_fold(result)
-    return [results[i] for i in range(len(parts))]
+                on_fold(result)
+    return results
+
+
+def _study_key(table: AudioTable, parts: Sequence[Fold], setting: dict) -> str:
+    """What decides the figures of a study, as one word: files and labels, folds, parameters, versions."""
+    from .. import __version__
+
+    root = common_folder(table.paths)
+    words = {
+        "files": [short_name(p, root) for p in table.paths],
+        "bytes": [os.path.getsize(p) if os.path.isfile(p) else -1 for p in table.paths],
+        "labels": setting["labels"],
+        "folds": [[int(i) for i in test] for _, test in parts],
+        "parameters": {k: v for k, v in setting["parameters"].items() if k != "n_threads"},
+        "frontend": setting["frontend"],
+        "versions": [__version__, torch.__version__.partition("+")[0]],
+    }
+    return hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _lines(path: Path) -> list[str]:

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..core.pooling import length_mask
 from ..errors import ModelError
-from .onnx_file import Description, extra, written_whole
+from .onnx_file import Description, describe, extra, written_whole
 from .onnx_runner import OnnxAudioClassifier
 
 __all__ = ["TOLERANCE", "WaveToProbabilities", "export_onnx", "largest_difference"]
@@ -75,7 +75,7 @@ def export_onnx(model: Any, path) -> float:
         graph = WaveToProbabilities(model.frontend_, model.net_).eval()
         document = _traced(graph, int(model.sample_rate_))
         _name_nodes(document)
-        _describe(document, _description(model))
+        describe(document, _description(model))
         part.write_bytes(document.SerializeToString())
         difference = largest_difference(graph, OnnxAudioClassifier(part, n_threads=1))
         if not difference <= TOLERANCE:
@@ -105,8 +105,10 @@ def largest_difference(graph: WaveToProbabilities, runner: OnnxAudioClassifier) 
         x = rng.standard_normal((len(lengths), max(lengths))).astype(np.float32) / 10
         got = runner.run(x, np.array(lengths))
         with torch.no_grad():
-            alone = [graph(torch.from_numpy(row[None, :n]), torch.tensor([n])) for row, n in zip(x, lengths,
-                                                                                           strict=True)]  # fmt: skip
+            alone = [
+                graph(torch.from_numpy(row[None, :n]), torch.tensor([n]))
+                for row, n in zip(x, lengths, strict=True)
+            ]
         largest = max(largest, float(np.abs(got - torch.cat(alone).numpy()).max()))
     return largest
 
@@ -203,12 +205,5 @@ def _description(model: Any) -> Description:
             "options": frontend.options(),
             "hop_length": int(frontend.hop_length),
             "first_frames": int(frontend.lengths(torch.tensor(0))),
-        },  # fmt: skip
+        },
     )
-
-
-def _describe(document: Any, said: Description) -> None:
-    """The metadata of the document, and who made it."""
-    document.producer_name, document.producer_version = "conv1d_kit", said.version
-    del document.metadata_props[:]
-    extra("onnx").helper.set_model_props(document, said.metadata())

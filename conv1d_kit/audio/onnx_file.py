@@ -16,7 +16,7 @@ from typing import Any
 from .. import __version__
 from ..errors import InputError, ModelError
 
-__all__ = ["Description", "check_onnx_target", "extra", "read_model", "written_whole"]
+__all__ = ["Description", "check_onnx_target", "describe", "extra", "read_model", "written_whole"]
 
 FORMAT = 1  # raised when an older reader could no longer understand the metadata
 
@@ -161,6 +161,13 @@ def read_model(path) -> Any:
     if not model.graph.output:
         raise ModelError(f"{path} cannot be read (not an ONNX model)")
     return model
+
+
+def describe(document: Any, said: Description) -> None:
+    """Give an onnx.ModelProto its metadata, in place of any, and its producer's name."""
+    document.producer_name, document.producer_version = "conv1d_kit", said.version
+    del document.metadata_props[:]
+    extra("onnx").helper.set_model_props(document, said.metadata())
 
 
 @contextmanager

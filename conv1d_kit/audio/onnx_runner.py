@@ -71,7 +71,7 @@ class OnnxAudioClassifier:
         return np.stack(rows) if rows else np.zeros((0, len(self.classes_)), np.float32)
 
     def run(self, samples: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
-        """The graph alone: samples (B, T) at sample_rate_, of which row b counts lengths[b] → (B, n_classes)."""
+        """The graph alone: samples (B, T) at sample_rate_, row b of length lengths[b] → (B, n_classes)."""
         x = np.ascontiguousarray(samples, np.float32)
         if x.ndim != 2 or x.size == 0:
             raise InputError(f"samples must be (B, T) and not empty, got shape {x.shape}; try samples[None]")

@@ -1,4 +1,4 @@
-"""`conv1d-kit audio …`: train, predict, cv, explain, embed, search, inspect, report, events, listen."""
+"""`conv1d-kit audio …`: train, predict and cv here; the other verbs in files of their own, registered below."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from ..errors import ConvKitError, InputError
 from .audio_embed import embed
 from .audio_events import events
 from .audio_explain import explain
+from .audio_export import export
 from .audio_inspect import inspect
 from .audio_listen import listen
 from .audio_report import report
@@ -35,9 +38,13 @@ _Data = Annotated[
 _Net = Annotated[
     str,
     typer.Option(
-        help="spectrogram (log-mel picture), wave (the samples; slower) or filterbank (learned filters on the "
-        "samples and a small net; for short clips)."
+        help="spectrogram, residual, bc_resnet, depthwise, dilated (on features); wave, m5, filterbank (on "
+        "samples); ensemble, two_view (means of two nets). `audio nets` shows them."
     ),
+]
+_Frontend = Annotated[
+    str | None,
+    typer.Option(help="log_mel, pcen, mfcc, stft, cqt, learned, sinc, gabor or raw; default the net's own."),
 ]
 _Epochs = Annotated[int | None, typer.Option(min=1, help="Default: 20 to 100, by the number of clips.")]
 _Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same figures.")]
@@ -57,12 +64,16 @@ def train(
     data: _Data,
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
     net: _Net = "spectrogram",
+    frontend: _Frontend = None,
     epochs: _Epochs = None,
     seed: _Seed = 0,
     sample_rate: _Rate = None,
     n_mels: _Mels = 64,
     path_column: _PathColumn = None,
     label_column: _LabelColumn = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training that was killed, to the same weights.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Train a classifier on every clip of a folder or table and write its model folder."""
@@ -73,16 +84,22 @@ def train(
     check_model_target(out)  # said now, not after the training
     data_set = read_dataset(data, path_column=path_column, label_column=label_column, with_folds=False)
     _tell_set(data_set)
-    model = _estimator(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
-    total = model.choose_epochs(len(data_set))
+    model = _estimator(
+        net=net, frontend=frontend, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels
+    )
+    total = model.count_epochs(len(data_set))
+    checkpoint = out.parent / f".{out.name}.checkpoint"  # after every epoch, until the model is written
+    if not resume:
+        _remove_checkpoint(checkpoint)
     with progress() as bar:
         task = bar.add_task("training", total=total)
 
         def on_epoch(epoch) -> None:
             bar.update(task, completed=epoch.number, description=f"training, loss {epoch.loss:.3f}")
 
-        model.fit(list(data_set.paths), list(data_set.labels), on_epoch=on_epoch)
+        model.fit(list(data_set.paths), list(data_set.labels), on_epoch=on_epoch, checkpoint=checkpoint)
     model.save(out)
+    _remove_checkpoint(checkpoint)
     skipped = [*data_set.left_out, *model.skipped_]
     tell_skipped(skipped)
     _tell_flaws(model.silent_, model.short_)
@@ -184,10 +201,20 @@ def cv(
         str | None, typer.Option(help="Test on this value of the folds only (a fixed split).")
     ] = None,
     net: _Net = "spectrogram",
+    frontend: _Frontend = None,
     epochs: _Epochs = None,
     seed: _Seed = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Repeat with that many seeds, from --seed on.")] = 1,
     sample_rate: _Rate = None,
     n_mels: _Mels = 64,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines, one a fold that is done; what stands there already is not run again."),
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Write the held-out probabilities as JSON lines (see `audio report`).")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report page.")] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Folds at a time, one thread each; default one a processor.")
     ] = None,
@@ -196,8 +223,8 @@ def cv(
     json: JsonFlag = False,
 ) -> None:
     """Cross-validate: train without each fold in turn and test on it."""
-    from ..audio.crossval import cross_validate
     from ..audio.dataset import make_folds, read_dataset
+    from ..report.page import check_target, write_page
 
     rule, column = fold_rule(folds)
     data_set = read_dataset(
@@ -209,37 +236,36 @@ def cv(
         raise type(error)(re.sub(r"\b(n_folds|test_fold)\b", _option, str(error))) from error
     _tell_set(data_set)
     note(f"folds: {len(parts)}, by {described}")
-    estimator = _estimator(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
-
-    with progress() as bar:
-        reading = bar.add_task("reading", total=len(data_set))
-        tasks: list[Any] = []
-
-        def on_features(rate: int, n_epochs: int) -> None:
-            note(f"{rate} Hz, {n_epochs} epochs a fold")
-            bar.remove_task(reading)
-            tasks.extend(bar.add_task(f"fold {i + 1}", total=n_epochs) for i in range(len(parts)))
-
-        def on_epoch(number: int, epoch) -> None:
-            described = f"fold {number + 1}, loss {epoch.loss:.3f}"
-            bar.update(tasks[number], completed=epoch.number, description=described)
-
-        def on_fold(fold) -> None:
-            note(
-                f"fold {fold.number + 1}: {fold.accuracy:.4f} "
-                f"({fold.n_correct} of {fold.n_test}), {fold.seconds:.0f} s"
-            )
-
-        found = cross_validate(
-            estimator, data_set, parts, n_jobs=jobs, on_file=lambda: bar.advance(reading),
-            on_features=on_features, on_epoch=on_epoch, on_fold=on_fold,
-        )  # fmt: skip
+    if html is not None:
+        check_target(html, "report.html", "choose another place with --html")
+    numbers = [(seed + i) % 2**32 for i in range(seeds)]
+    studies = [
+        _study(
+            _estimator(
+                net=net, frontend=frontend, epochs=epochs, seed=number, sample_rate=sample_rate, n_mels=n_mels
+            ),
+            data_set, parts, jobs, results, told=f"seed {number}, " * (seeds > 1),
+        )
+        for number in numbers
+    ]  # fmt: skip
+    found = studies[0]
     skipped = [*data_set.left_out, *found.skipped]
     tell_skipped(skipped)
     _tell_flaws(found.silent, found.short)
     low, high = found.interval
+    accuracies = [one.accuracy for one in studies]
+    kept = _predictions(data_set, studies, numbers) if html or predictions else None
+    if kept is not None and predictions is not None:
+        kept.save(predictions)
+    if kept is not None and html is not None:
+        from ..audio.inspect import inspect_audio
+        from ..report.audio_cv_page import audio_cv_page
+
+        findings = inspect_audio(data_set, rule).findings
+        write_page(audio_cv_page(kept, source=data_set.source, findings=findings), html)
     result = {
-        "accuracy": found.accuracy,
+        "accuracy": sum(accuracies) / len(accuracies),
+        "by_seed": dict(zip(map(str, numbers), accuracies, strict=True)),
         "folds": [f.accuracy for f in found.folds],
         "seconds": found.seconds,
         "interval": [low, high],
@@ -254,6 +280,7 @@ def cv(
         "confusion": found.confusion.tolist(),
         "rule": described,
         "net": net,
+        "frontend": frontend,
         "sample_rate": found.sample_rate,
         "epochs": found.epochs,
         "seed": seed,
@@ -270,17 +297,92 @@ def cv(
             f"accuracy {found.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}, "
             f"{len(found.folds)} fold{'s' * (len(found.folds) > 1)}, {found.seconds:.0f} s"
         )
+        if seeds > 1:
+            each = ", ".join(f"{number}: {a:.4f}" for number, a in zip(numbers, accuracies, strict=True))
+            console.print(
+                f"mean of {seeds} seeds {result['accuracy']:.4f} ({each}); the tables are of seed {seed}"
+            )
+        for name, place in (("predictions", predictions), ("report", html)):
+            if place is not None:
+                console.print(f"{name}: {place}", markup=False, soft_wrap=True)
 
     emit(result, show, as_json=json)
 
 
-def _estimator(*, net: str, epochs: int | None, seed: int, sample_rate: int | None, n_mels: int):
-    from ..audio.classifier import AudioClassifier
-    from ..audio.nets import AUDIO_NETS
+def _study(estimator, data_set, parts, jobs: int | None, results: Path | None, *, told: str):
+    """One seed's cross-validation, with its progress on standard error."""
+    from ..audio.crossval import cross_validate
 
-    if net not in AUDIO_NETS:
-        raise InputError(f"--net must be one of {', '.join(AUDIO_NETS)}, got {net!r}")
-    return AudioClassifier(net=net, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels)
+    with progress() as bar:
+        reading = bar.add_task("reading", total=len(data_set))
+        tasks: list[Any] = []
+
+        def on_features(rate: int, n_epochs: int) -> None:
+            note(f"{told}{rate} Hz, {n_epochs} epochs a fold")
+            bar.remove_task(reading)
+            tasks.extend(
+                bar.add_task(f"fold {i + 1}", total=n_epochs * estimator.n_members) for i in range(len(parts))
+            )
+
+        def on_epoch(number: int, epoch) -> None:
+            described = f"fold {number + 1}, loss {epoch.loss:.3f}"
+            bar.update(tasks[number], completed=epoch.number, description=described)
+
+        def on_fold(fold) -> None:
+            note(
+                f"{told}fold {fold.number + 1}: {fold.accuracy:.4f} "
+                f"({fold.n_correct} of {fold.n_test}), {fold.seconds:.0f} s"
+            )
+
+        return cross_validate(
+            estimator, data_set, parts, n_jobs=jobs, on_file=lambda: bar.advance(reading),
+            on_features=on_features, on_epoch=on_epoch, on_fold=on_fold, results=results,
+        )  # fmt: skip
+
+
+def _estimator(
+    *, net: str, frontend: str | None, epochs: int | None, seed: int, sample_rate: int | None, n_mels: int
+):
+    from ..audio.classifier import NETS, AudioClassifier
+    from ..audio.frontends import FRONTENDS
+
+    if net not in NETS:
+        raise InputError(f"--net must be one of {', '.join(NETS)}, got {net!r}")
+    if frontend is not None and frontend not in FRONTENDS:
+        raise InputError(f"--frontend must be one of {', '.join(FRONTENDS)}, got {frontend!r}")
+    return AudioClassifier(
+        net=net, frontend=frontend, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels
+    )
+
+
+def _remove_checkpoint(path: Path) -> None:
+    """The checkpoint of a training and those of an ensemble's members."""
+    for file in [path, *(path.with_name(f"{path.name}.{i}") for i in range(1, 10))]:
+        file.unlink(missing_ok=True)
+
+
+def _predictions(data_set, found: Sequence[Any], seeds: Sequence[int]):
+    """What the folds of each seed said of the rows they were not trained on."""
+    from ..audio.dataset import esc_names
+    from ..training.predictions import Predictions
+
+    named = esc_names(data_set.paths)
+    groups = data_set.groups or (tuple(s for _, s in named) if named else data_set.paths)
+    rows = [
+        (i, seed, fold.number, shares)
+        for seed, one in zip(seeds, found, strict=True)
+        for fold in one.folds
+        for i, shares in zip(fold.rows, fold.probabilities, strict=True)
+    ]
+    return Predictions(
+        tuple(found[0].classes),
+        tuple(data_set.paths[i] for i, *_ in rows),
+        tuple(data_set.labels[i] for i, *_ in rows),
+        np.array([shares for *_, shares in rows], np.float32),
+        tuple(groups[i] for i, *_ in rows),
+        tuple(fold for _, _, fold, _ in rows),
+        tuple(seed for _, seed, _, _ in rows),
+    )
 
 
 def _option(name: re.Match) -> str:
@@ -350,3 +452,4 @@ app.command()(listen)
 app.command()(embed)
 app.command()(search)
 app.command()(explain)
+app.command()(export)

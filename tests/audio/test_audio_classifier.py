@@ -252,13 +252,13 @@ def test_numpys_numbers_are_taken_and_saved(data, tmp_path):
     [
         {"dropout": 2}, {"dropout": 1.0}, {"dropout": None}, {"learning_rate": -1},
         {"learning_rate": float("nan")}, {"learning_rate": float("inf")}, {"weight_decay": -1},
-        {"augment": None}, {"augment": "roll"},
+        {"augment": "roll"}, {"label_smoothing": 1}, {"class_weight": "rare"}, {"frontend": "mel"},
         {"augment": (3,)}, {"seed": "x"}, {"seed": -1}, {"seed": 10**22}, {"seed": True}, {"average_decay": 1},
         {"sample_rate": 10**9}, {"width": 0},
     ],
 )  # fmt: skip
 def test_a_parameter_that_cannot_be_used_is_named(data, wrong):
-    with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} must "):
         AudioClassifier(**{**SMALL, **wrong}).fit(*data)
 
 

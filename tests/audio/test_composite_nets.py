@@ -1,0 +1,130 @@
+"""Nets made of nets: what a front-end learns, what an ensemble says, and the contract of every audio net."""
+
+import numpy as np
+import pytest
+import torch
+
+from conv1d_kit import AudioClassifier
+from conv1d_kit.audio.classifier import NETS
+from conv1d_kit.audio.composite_nets import Ensemble, HeardNet
+from conv1d_kit.audio.frontends import FRONTENDS, Raw
+from conv1d_kit.audio.nets import AUDIO_NETS
+from conv1d_kit.audio.synth import make_sounds
+from conv1d_kit.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_sounds(3, seed=0)
+
+
+def heard(front="gabor"):
+    torch.manual_seed(0)
+    front = FRONTENDS[front](8000)
+    return HeardNet(front, AUDIO_NETS["residual"](front.n_features, 5, width=8))
+
+
+def ensemble():
+    torch.manual_seed(1)
+    log_mel = FRONTENDS["log_mel"](8000, n_mels=32)
+    nets = [AUDIO_NETS["spectrogram"](32, 5, width=8), AUDIO_NETS["wave"](1, 5, width=8)]
+    return Ensemble([log_mel, Raw(8000)], nets)
+
+
+@pytest.mark.parametrize("make", [heard, ensemble])
+def test_a_clip_gives_alone_what_it_gives_in_a_padded_batch(make):
+    net = make().eval()
+    lengths = torch.tensor([1, 300, 4000])
+    x = torch.randn(3, 1, 4000) * (torch.arange(4000) < lengths[:, None])[:, None]
+    with torch.no_grad():
+        together = net(x, lengths)
+        for i, n in enumerate(lengths.tolist()):
+            torch.testing.assert_close(together[i : i + 1], net(x[i : i + 1, :, :n]), atol=2e-5, rtol=2e-5)
+
+
+def test_a_front_end_learns_with_its_net():
+    net = heard().train()
+    net(torch.randn(2, 1, 4000)).square().sum().backward()
+    grads = [p.grad for p in net.front.parameters()]
+    assert grads
+    assert all(g is not None and float(g.abs().max()) > 0 for g in grads)
+
+
+def test_an_ensemble_says_the_mean_of_its_members_probabilities():
+    net, x = ensemble().eval(), torch.randn(2, 1, 4000)
+    with torch.no_grad():
+        shares = [member(front(x[:, 0])).softmax(1) for front, member in net.members]
+        torch.testing.assert_close(net(x).softmax(1), sum(shares) / 2)
+        parts = net.embed(x).split([net.nets[0].head.in_features, net.nets[1].head.in_features], 1)
+    for part in parts:
+        torch.testing.assert_close(part.norm(dim=1), torch.ones(2))
+
+
+def test_an_ensembles_members_are_trained_as_they_would_be_alone(data):
+    clips, labels = data
+    settings = {"epochs": 1, "width": 8, "n_mels": 32}
+    both = AudioClassifier(net="ensemble", **settings).fit(clips, labels)
+    alone = AudioClassifier(net="residual", frontend="log_mel", **settings).fit(clips, labels)
+    for a, b in zip(both.net_.nets[0].state_dict().values(), alone.net_.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    assert len(both.history_.epochs) == 2
+    assert [e.number for e in both.history_.epochs] == [1, 1]
+
+
+@pytest.mark.parametrize("settings", [{"net": name} for name in NETS] + [
+    {"net": "residual", "frontend": name} for name in FRONTENDS if name != "raw"
+], ids=lambda s: "-".join(s.values()))  # fmt: skip
+def test_every_net_and_front_end_trains_and_is_opened_again(settings, data, tmp_path):
+    clips, labels = data
+    model = AudioClassifier(**settings, epochs=1, width=4, n_mels=32).fit(clips, labels)
+    said = model.predict_proba(clips[:4])
+    assert np.allclose(said.sum(1), 1, atol=1e-5)
+    model.save(tmp_path / "model")
+    again = AudioClassifier.load(tmp_path / "model")
+    assert np.array_equal(again.predict_proba(clips[:4]), said)
+    assert again.window_s_ == model.window_s_
+
+
+@pytest.mark.parametrize(
+    "settings", [{"net": "wave", "frontend": "log_mel"}, {"net": "residual", "frontend": "raw"}]
+)
+def test_a_net_and_a_front_end_that_do_not_fit_are_told(settings, data):
+    with pytest.raises(InputError, match="got frontend"):
+        AudioClassifier(**settings).fit(*data)
+
+
+def test_a_causal_net_hears_a_causal_front_end_and_streams_without_delay(data):
+    from conv1d_kit import stream
+
+    clips, labels = data
+    model = AudioClassifier(net="depthwise", epochs=1, width=8, n_mels=40).fit(clips, labels)
+    assert model.frontend_.causal
+    live = stream(torch.nn.Sequential(model.frontend_, model.net_).eval())
+    x = torch.tensor(clips[0].mono().resample(model.sample_rate_).samples)
+    with torch.no_grad():
+        for part in x.split(1000, 1):
+            live.push(part)
+        torch.testing.assert_close(live.flush(), model.net_(model.frontend_(x)), atol=1e-4, rtol=1e-4)
+    assert live.latency == 0
+
+
+def test_front_end_options_reach_it_and_a_wrong_one_is_told(data):
+    clips, labels = data
+    model = AudioClassifier(epochs=1, width=4, n_mels=32, frontend_options={"hop_length": 80}).fit(
+        clips, labels
+    )
+    assert model.frontend_.hop_length == 80
+    with pytest.raises(InputError, match="frontend_options must be those of LogMel"):
+        AudioClassifier(frontend_options={"hop": 80}).fit(clips, labels)
+
+
+def test_balanced_classes_and_smoothing_are_used(data):
+    clips, labels = data
+    plain = AudioClassifier(epochs=1, width=4, n_mels=32).fit(clips, labels)
+    for settings in ({"label_smoothing": 0.2}, {"class_weight": "balanced"}):
+        found = AudioClassifier(epochs=1, width=4, n_mels=32, **settings).fit(clips[:-2], labels[:-2])
+        other = AudioClassifier(epochs=1, width=4, n_mels=32).fit(clips[:-2], labels[:-2])
+        assert found.history_.losses != other.history_.losses
+    assert AudioClassifier(epochs=1, width=4, n_mels=32, class_weight="balanced").fit(
+        clips, labels
+    ).history_.losses == pytest.approx(plain.history_.losses)  # equal classes: nothing to balance
