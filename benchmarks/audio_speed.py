@@ -37,7 +37,7 @@ FORMS = {
     KIT: "`AudioClassifier(augment=(), sample_rate=32000).fit(paths, labels)` and `.predict(paths)`: two "
     "threads read the files once, the features stay in memory; it also averages the weights.",
     "Dataset, DataLoader": "librosa.load and librosa.feature.melspectrogram in `__getitem__`, two persistent "
-    "worker processes, the usual loop; every epoch reads the files anew.",
+    "worker processes of one BLAS thread each, the usual loop; every epoch reads the files anew.",
     "cached spectrograms": "the same, its spectrograms kept in memory after one pass of the two workers; then "
     "the usual loop over a TensorDataset.",
     "one file after the other": "librosa.load, melspectrogram, net, file by file (prediction only).",

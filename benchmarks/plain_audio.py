@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import librosa
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from conv1d_kit.audio.nets import SpectrogramCNN
@@ -77,6 +78,11 @@ def predict_one_by_one(net: torch.nn.Module, data: MelFiles) -> np.ndarray:
     """Class of each file by a plain loop: read, spectrogram, net."""
     features = (torch.from_numpy(data.sizes.log_mel(path))[None] for path in data.paths)
     return np.array([int(net(x).argmax(1)) for x in features])
+
+
+def _one_thread(worker: int) -> None:
+    """Two workers with two BLAS threads each would wait for one another: up to three times slower."""
+    threadpool_limits(1)
 
 
 def _train(loader: Iterable, n_mels: int, *, epochs: int, n_classes: int) -> float:
