@@ -18,8 +18,11 @@ LIBRARIES = {
 }  # fmt: skip
 
 
-def conditions(command: str) -> dict:
-    """Processor, threads, versions, date and the command; ask before measuring, for the load is the others'."""
+def conditions(command: str, libraries: dict[str, str] = LIBRARIES) -> dict:
+    """Processor, threads, versions (of shown name → package), date and the command.
+
+    Ask before measuring, for the load is the others'.
+    """
     return {
         "command": command,
         "date": datetime.date.today().isoformat(),
@@ -28,7 +31,7 @@ def conditions(command: str) -> dict:
         "threads": torch.get_num_threads(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,  # another process slows threads most
         "python": platform.python_version(),
-        "versions": {name: _version(package) for name, package in LIBRARIES.items()},
+        "versions": {name: _version(package) for name, package in libraries.items()},
     }
 
 

@@ -8,14 +8,19 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..errors import DataError, InputError, one_line
 from .average import WeightAverage
 from .checkpoint import read_checkpoint, write_checkpoint
+from .devices import Devices
 from .schedule import warmup_cosine
 from .stopping import BestWeights
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 __all__ = ["Epoch", "History", "WeightAverage", "train", "warmup_cosine"]
 
@@ -68,6 +73,7 @@ def train(
     validate: Callable[[torch.nn.Module], float] | None = None,
     patience: int | None = None,
     clip_norm: float | None = None,
+    accelerator: Accelerator | None = None,
 ) -> History:
     """Train `net` for `epochs` passes and leave it in eval mode with the last (or averaged, or best) weights.
 
@@ -104,6 +110,10 @@ def train(
         Stop after this many epochs without a better score.
     clip_norm : float > 0, optional
         Longer gradients (the norm of all together) are scaled down to it.
+    accelerator : from `open_accelerator`, optional
+        Trains in bfloat16, or by P processes that take every P-th batch each: an update then learns from P
+        batches and counts as P steps, and `on_epoch` is called in process 0 only. `batches(epoch)` must give
+        the same in every process. With P > 1 there is no `checkpoint` and no `validate`.
 
     Returns
     -------
@@ -120,29 +130,37 @@ def train(
         raise InputError(f"patience must go with validate, got patience={patience!r} alone")
     if clip_norm is not None and not clip_norm > 0:
         raise InputError(f"clip_norm must be a number > 0, got {clip_norm!r}")
+    devices = Devices(accelerator)
+    if devices.n_processes > 1 and (checkpoint is not None or validate is not None):
+        refused = "checkpoint" if checkpoint is not None else "validate"
+        raise InputError(
+            f"{refused} must be None where several processes train ({devices.n_processes} do); train in one"
+        )
     average = WeightAverage(net, average_decay) if average_decay is not None else None
     run = _Run(net, optimizer, average, BestWeights(patience) if validate is not None else None)
     inputs: tuple | None = None
+    forward = devices.forward_of(net)
     peaks = [group["lr"] for group in optimizer.param_groups]
     decided = {
         "run_id": run_id, "epochs": epochs, "n_steps": n_steps, "average_decay": average_decay, "seed": seed,
         "patience": patience, "validate": validate is not None, "clip_norm": clip_norm,
+        "precision": devices.precision,
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + devices.rank)  # every process drops out units of its own
         if checkpoint is not None:
             run.resume(checkpoint, decided)
         for number in range(len(run.history.epochs) + 1, epochs + 1):
             if run.best is not None and run.best.is_over:
                 break
             net.train()
-            start, total, right, seen = time.perf_counter(), 0.0, 0, 0
-            for inputs, targets in batches(number - 1):
+            start, total, right, seen = time.perf_counter(), 0.0, 0.0, 0.0
+            for inputs, targets in devices.share(batches(number - 1)):
                 if schedule is not None and n_steps is not None:
                     for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                         group["lr"] = peak * schedule(min(run.step, n_steps - 1), n_steps)
                 optimizer.zero_grad(set_to_none=True)
-                logits = net(*inputs)
+                logits = forward(*inputs)
                 value = loss(logits, targets)
                 value.backward()
                 if clip_norm is not None:
@@ -152,10 +170,11 @@ def train(
                     after_step(net)
                 if run.average is not None:
                     run.average.update(net)
-                n, run.step = len(targets), run.step + 1
+                n, run.step = len(targets), run.step + devices.n_processes
                 total, seen = total + float(value.detach()) * n, seen + n
                 hard = targets if targets.ndim == 1 else targets.argmax(1)
                 right += int((logits.detach().argmax(1) == hard).sum())
+            total, right, seen = devices.sums(total, right, seen)
             if seen == 0:
                 raise InputError("batches must give at least one batch an epoch, got none")
             if not math.isfinite(total):
@@ -167,13 +186,14 @@ def train(
             run.history.epochs.append(epoch)
             if checkpoint is not None:
                 write_checkpoint(checkpoint, decided, run.state_dict())
-            if on_epoch is not None:
+            if on_epoch is not None and devices.rank == 0:
                 with torch.random.fork_rng(devices=[]):  # whatever it draws, training goes on alike
                     on_epoch(epoch)
     if run.best is not None and run.best.number:
         run.best.copy_to(net)
     elif run.average is not None:
         run.average.copy_to(net)
+    devices.agree(net)
     run.history.kept = run.best.number if run.best is not None else len(run.history.epochs)
     net.eval()
     if run.history.epochs:
