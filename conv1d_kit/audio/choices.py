@@ -87,8 +87,8 @@ class Choices:
         """What FRONTENDS["log_mel"](sample_rate, **options) takes."""
         return {"n_fft": self.n_fft, "hop_length": self.hop_length, "n_mels": self.n_mels}
 
-    def lines(self) -> list[str]:
-        """One line a choice, for a person: what, and why."""
+    def lines(self, names: Sequence[str] | None = None) -> list[str]:
+        """One line a choice (or those of `names` only), for a person: what, and why."""
         window, hop = (1000 * n / self.sample_rate for n in (self.n_fft, self.hop_length))
         shown = {
             "sample_rate": f"{self.sample_rate:,} Hz",
@@ -99,7 +99,9 @@ class Choices:
             "batch_size": f"batches of {self.batch_size}",
             "net": f"net {self.net}",
         }
-        return [f"{words}: {self.reasons[name]}" for name, words in shown.items()]
+        return [
+            f"{words}: {self.reasons[name]}" for name, words in shown.items() if names is None or name in names
+        ]
 
 
 def choose_for(items: Sequence, labels: Sequence, *, sample_rate: int | None = None) -> Choices:

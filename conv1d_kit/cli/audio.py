@@ -51,9 +51,7 @@ _Epochs = Annotated[int | None, typer.Option(min=1, help="Default: 20 to 100, by
 _Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same figures.")]
 _Rate = Annotated[
     int | None,
-    typer.Option(
-        min=100, max=1_000_000, help="Hz; default the lowest that keeps what the files hold, at most 32000."
-    ),
+    typer.Option(min=100, max=1_000_000, help="Hz; default the lowest that keeps what the files hold."),
 ]
 _Mels = Annotated[int | None, typer.Option(min=1, help="Bands of log_mel; default by the clips.")]
 _PathColumn = Annotated[str | None, typer.Option(help="Column of the paths; default path, file or filename.")]
@@ -104,8 +102,11 @@ def train(
     model.save(out)
     _remove_checkpoint(checkpoint)
     skipped = [*data_set.left_out, *model.skipped_]
-    for line in model.choices_.lines() if model.choices_ is not None else ():
-        note(f"chosen: {line}")
+    if model.choices_ is not None:
+        asked = {"sample_rate": sample_rate, "n_mels": n_mels, "epochs": epochs}
+        open_ones = [k for k in ("sample_rate", "n_fft", "n_mels", "epochs") if not asked.get(k)]
+        for line in model.choices_.lines(open_ones):
+            note(f"chosen: {line}")
     tell_skipped(skipped)
     _tell_flaws(model.silent_, model.short_)
     result = {

@@ -247,8 +247,3 @@ def test_a_class_folder_whose_name_is_no_utf_8_has_a_label_that_can_be_written(t
             sf.write(file, np.zeros(10), 8000, format="WAV")
     table = read_dataset(tmp_path)
     assert table.classes == ["caf\\udce9", "tea"]
-
-
-def test_a_rate_that_no_sound_has_is_not_counted(tmp_path):
-    for i, rate in enumerate((2_000_000_000, 2_000_000_000, 8000)):
-        _sound(tmp_path / f"{i}.wav", rate)
