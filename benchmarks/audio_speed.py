@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -150,6 +151,7 @@ def _in_turn(runs: dict[str, Callable], rounds: int) -> dict[str, dict]:
             value = runs[name]()
             seconds = time.perf_counter() - start
             busy = (_cpu_s() - cpu) / seconds / N_THREADS
+            print(f"{name}: {seconds:.1f} s", file=sys.stderr, flush=True)
             if name not in best or seconds < best[name]["seconds"]:
                 best[name] = {"seconds": seconds, "busy": busy, "value": value}
     return best
