@@ -150,7 +150,7 @@ def look(items: Sequence, labels: Sequence, *, most: int = _MOST_CLIPS) -> SetFa
         except DataError as error:
             errors.append(str(error))
     if not seen:
-        raise DataError(f"none of the {len(errors)} files looked at can be read; the first: {errors[0]}")
+        raise DataError(f"none of the {len(errors)} files can be read; the first: {errors[0]}")
     rates, durations, bandwidths = zip(*seen, strict=True)
     return SetFacts(dict(sorted(Counter(names).items())), rates, durations, bandwidths, len(errors))
 

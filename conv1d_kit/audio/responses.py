@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .composite_nets import HeardNet
 from .explain import View
 
 __all__ = ["FilterResponse", "FilterSet", "first_filters"]
@@ -54,13 +55,13 @@ def first_filters(view: View) -> FilterSet | None:
     >>> found.kind, [round(r.peak_hz, -1) for r in found.table]
     ('mel', [590.0, 1200.0, 2190.0])
     """
-    frontend: Any = view.frontend
     net = view.net
+    frontend: Any = net.front if isinstance(net, HeardNet) else view.frontend
     rate = frontend.sample_rate
     if hasattr(frontend, "mel"):
         weights = frontend.mel.detach().numpy().astype(np.float64)
         return _sorted("mel", weights, np.linspace(0, rate / 2, weights.shape[1]), frontend.window_length, rate)
-    if hasattr(frontend, "kernels"):
+    if frontend.n_features > 1:  # not the samples themselves
         taps = frontend.kernels()
     elif hasattr(net, "filters"):
         taps = net.filters()

@@ -281,7 +281,7 @@ def test_silent_and_short_clips_are_named_in_both_verbs(run, sounds, tmp_path):
     with open(tmp_path / "p.csv", newline="") as file:
         notes = {os.path.basename(row["path"]): row["note"] for row in csv.DictReader(file)}
     assert notes["silent.wav"] == "silent"
-    assert notes["short.wav"] == "shorter than one window of 64 ms"
+    assert notes["short.wav"] == "shorter than one window of 32 ms"
     assert {n["note"] for n in result["notes"]} >= set(notes.values()) - {""}
     for name in "ab":
         _wav(tmp_path / f"mute/{name}/1.wav", np.zeros(900))

@@ -87,7 +87,7 @@ def test_bad_searches_are_refused(run, place, tmp_path):
     _refused(run("search", tmp_path / "i", query, "-k", 0), "-k")
     sf.write(tmp_path / "short.wav", np.ones(20) / 2, RATE)
     _refused(
-        run("search", tmp_path / "i", tmp_path / "short.wav"), "short.wav: shorter than one window of 64 ms"
+        run("search", tmp_path / "i", tmp_path / "short.wav"), "short.wav: shorter than one window of 32 ms"
     )
     about = json.loads((tmp_path / "i/index.json").read_text())
     (tmp_path / "i/index.json").write_text(json.dumps({**about, "model_path": str(tmp_path / "gone")}))

@@ -36,7 +36,7 @@ def _figures():
     )
     return {
         "map": attribution_map(features, _found(r.random((40, 70))), signed=False, label="Grad-CAM (logits)"),
-        "signed map": attribution_map(features, _found(r.standard_normal((40, 70))), signed=True, label="S"),
+        "signed map": attribution_map(features, _found(r.normal(size=(40, 70))), signed=True, label="S (1)"),
         "empty map": attribution_map(features, _found(np.zeros((40, 70))), signed=True, label="Share (1)"),
         "no bands": attribution_map(features, _found(r.random((1, 70)), None), signed=False, label="x (1)"),
         "flat": attribution_map(0 * features, _found(np.zeros((40, 70))), signed=False, label="x (1)"),
