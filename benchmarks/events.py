@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
+from threadpoolctl import threadpool_limits
 
 from conv1d_kit import AudioClassifier
 from conv1d_kit.audio.event_job import write_events
@@ -59,6 +60,8 @@ def measure(seconds: int, folder: Path) -> dict:
 
 def _model() -> AudioClassifier:
     """The default net, hardly trained: speed does not depend on what it learned."""
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # as the verb: decoding has a core too
+    threadpool_limits(1, "blas")
     clips, labels = make_sounds(2, seed=0)
     return AudioClassifier(epochs=1).fit(clips, labels)
 

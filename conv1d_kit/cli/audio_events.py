@@ -62,6 +62,9 @@ def events(
     as_json: JsonFlag = False,
 ) -> None:
     """Find what sounds when in recordings of any length, in constant memory, and write the events to a file."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
     from ..audio.classifier import AudioClassifier
     from ..audio.event_files import EVENT_FORMATS
     from ..audio.event_job import write_events
@@ -72,6 +75,9 @@ def events(
             window_s=window, hop_s=hop, on=on, off=off, gap_s=gap, min_duration_s=min_duration,
             min_score=min_score, mode=mode, classes=class_names(classes), silence_db=silence_db(silence),
         )  # fmt: skip
+    # the thread that decodes has a core too: more threads would wait for each other instead of working
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))
+    threadpool_limits(1, "blas")
     classifier = AudioClassifier.load(model)
     found = sound_paths(files, out=out)
     with progress() as bar:

@@ -150,8 +150,8 @@ class Pcen(Frontend):
     Notes
     -----
     librosa.pcen on the same mel power, started at M[−1] = E[0] (zi = (1 − b) · E[0]), to 1e-4 in float32 and
-    1e-7 in float64; `Smoother` says where the smoother's memory ends. librosa's example scales samples by
-    2^31, which makes its eps a smaller one; here samples are −1 … 1 and floor is 1e-6 of power.
+    1e-5 in float64, relative; `Smoother` says where the smoother's memory ends. librosa's example scales
+    samples by 2^31, which makes its eps a smaller one; here samples are −1 … 1 and floor is 1e-6 of power.
 
     Examples
     --------
