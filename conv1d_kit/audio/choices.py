@@ -15,7 +15,7 @@ from .clip import Clip, as_items, file_argument
 from .facts import bandwidth_hz
 from .frontends.mel import mel_filters
 
-__all__ = ["Choices", "SetFacts", "choose", "choose_for", "look"]
+__all__ = ["Choices", "SetFacts", "choose", "choose_for", "epochs_for", "look"]
 
 _RATES = (8000, 16000, 22050, 32000)  # Hz
 _EDGE = 1.05  # what an upsampled file leaks beyond its old band, in the transition of the resampler's filter
@@ -177,7 +177,7 @@ def choose(facts: SetFacts, *, sample_rate: int | None = None) -> Choices:
     n_fft, hop, reasons["n_fft"] = _frames(rate, facts.durations_s)
     n_mels, reasons["n_mels"] = _mels(rate, n_fft)
     window_s, reasons["window_s"] = _window(facts.durations_s)
-    epochs, reasons["epochs"] = _epochs(facts.n_clips)
+    epochs, reasons["epochs"] = epochs_for(facts.n_clips)
     batch, reasons["batch_size"] = _batch(facts.n_clips)
     reasons["net"] = "the default; `audio nets` shows the others"
     return Choices(rate, n_fft, hop, n_mels, window_s, epochs, batch, "spectrogram", reasons)
@@ -241,7 +241,8 @@ def _window(durations: Sequence[float]) -> tuple[float, str]:
     return math.ceil(most * 100 - 1e-6) / 100, "95 % of the clips last no longer"
 
 
-def _epochs(n_clips: int) -> tuple[int, str]:
+def epochs_for(n_clips: int) -> tuple[int, str]:
+    """As many epochs as let the net hear about 32,000 clips, 20 to 100, and why."""
     low, high = _EPOCHS
     n = max(low, min(high, round(_HEARD / n_clips)))
     why = f"{n_clips:,} clips, about {_HEARD:,} to be heard in all"

@@ -25,7 +25,7 @@ from ..training.losses import balanced_weights, make_loss
 from ..training.model_folder import load_model_folder, save_model_folder
 from .augment import augment, check_augments
 from .batch import Batch, kind_of
-from .choices import Choices, choose_for
+from .choices import Choices, choose_for, epochs_for
 from .clip import Clip, as_items, check_rate, pieces
 from .composite_nets import Ensemble, HeardNet
 from .dataset import load_waves
@@ -282,7 +282,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def choose_epochs(self, n_clips: int) -> int:
         """`epochs`, or by default as many as let the net hear about 32000 clips: 20 to 100."""
-        return int(self.epochs) if self.epochs is not None else max(20, min(100, round(32000 / n_clips)))
+        return int(self.epochs) if self.epochs is not None else epochs_for(n_clips)[0]
 
     @property
     def n_members(self) -> int:

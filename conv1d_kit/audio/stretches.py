@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from .clip import Clip, read_blocks
+from .clip import pieces
 
 __all__ = ["STRETCH_S", "Stretch", "stretches"]
 
@@ -43,6 +43,7 @@ def stretches(
 
     Examples
     --------
+    >>> from conv1d_kit.audio.clip import Clip
     >>> clip = Clip(np.zeros(2500, np.float32), 1000)
     >>> [None if s.samples is None else len(s.samples) for s in stretches([clip], 1000, stretch_s=1.0)]
     [1000, 1000, 500, None]
@@ -61,24 +62,15 @@ def stretches(
 
 
 def _opened(item, sample_rate: int, stretch_s: float):
-    pieces = _pieces(item, sample_rate, stretch_s)
-    return next(pieces), pieces
+    found = _pieces(item, sample_rate, stretch_s)
+    return next(found), found
 
 
 def _pieces(item, sample_rate: int, stretch_s: float) -> Iterator[tuple[np.ndarray | None, str]]:
     try:
-        for part in _parts(item, stretch_s):
+        for part in pieces(item, piece_s=stretch_s):
             yield part.mono().resample(sample_rate).samples[0], ""
     except DataError as error:
         yield None, str(error)
     else:
         yield None, ""
-
-
-def _parts(item, stretch_s: float) -> Iterator[Clip]:
-    if not isinstance(item, Clip):
-        yield from read_blocks(item, block_s=stretch_s)
-        return
-    step = max(1, round(stretch_s * item.sample_rate))
-    for i in range(0, item.n_samples, step):
-        yield Clip(item.samples[:, i : i + step], item.sample_rate)
