@@ -10,9 +10,10 @@ from ..core.conv import conv
 from ..core.pooling import max_pool
 from ..errors import InputError
 from ..layers import Conv1d
+from .projected import slide, tap_responses
 from .vocabulary import PAD, UNK
 
-__all__ = ["TEXT_NETS", "TextCNN", "slide", "tap_responses"]
+__all__ = ["TEXT_NETS", "TextCNN"]
 
 # Standard deviation of new embeddings: small, so that what training writes outweighs the chance of the start.
 # Two inner folds of TREC's training part: 86.1 % right, against 84.6 % at 0.15 (about Kim's uniform ±0.25).
@@ -142,32 +143,6 @@ class _Plain(torch.nn.Module):
             w: torch.Tensor = layer.weight  # type: ignore[assignment]
             responses.append(max_pool(conv(x, w, layer.bias, padding=w.shape[-1] - 1)))
         return self.out(torch.relu(torch.cat(responses, 1)))
-
-
-def tap_responses(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """What each word gives at each tap of each filter [shape=(K, U, filters)].
-
-    From rows (U, E) and weight (filters, E, K).
-
-    A convolution is linear in what it slides over: every tap is a dense layer on the words, a convolution of
-    width 1. A batch of texts repeats its words, so multiplying each distinct word once and adding up (`slide`)
-    takes a third of the time of sliding over the texts themselves.
-    """
-    filters, dim, k = weight.shape
-    taps = conv(rows.T[None], weight.permute(2, 0, 1).reshape(k * filters, dim, 1))  # (1, K * filters, U)
-    return taps[0].view(k, filters, -1).transpose(1, 2).contiguous()
-
-
-def slide(taps: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """Cross-correlation of texts with filters [shape=(B, filters, L - K + 1)], the sum of words' tap responses.
-
-    From taps (K, U, filters) and places (B, L): each text's words as row numbers below U.
-    """
-    n = places.shape[1] - len(taps) + 1
-    z = torch.nn.functional.embedding(places[:, :n], taps[0])  # (B, n, filters)
-    for a in range(1, len(taps)):
-        z = z + torch.nn.functional.embedding(places[:, a : a + n], taps[a])
-    return z.transpose(1, 2)
 
 
 def _check_shares(**shares: float) -> None:

@@ -10,7 +10,8 @@ import torch
 
 from ..errors import InputError
 from ..layers import Conv1d
-from .nets import TextCNN, slide, tap_responses
+from .nets import TextCNN
+from .projected import slide, tap_responses
 from .tokens import Token
 from .vocabulary import PAD, Vocabulary
 
