@@ -1,4 +1,4 @@
-"""Convolution over tokens by the words of the batch: each distinct word meets every tap once, then sums are gathered."""
+"""Convolution over tokens by the batch's words: each distinct word meets every tap once, sums are gathered."""
 
 from __future__ import annotations
 
