@@ -12,29 +12,29 @@ import typer
 
 from ..errors import DataError, InputError
 from .output import JsonFlag, emit, note, progress, table
+from .text_source import (
+    LISTED,
+    SHOWN,
+    EncodingName,
+    File,
+    Format,
+    LabelColumn,
+    TextColumn,
+    bad_rows,
+    check_labels,
+    read_source,
+)
 
 if TYPE_CHECKING:
     from ..text.classifier import TextClassifier
-    from ..text.dataset import LabelledTexts, Row
+    from ..text.dataset import Row
 
 __all__ = ["app", "cv", "predict", "train"]
 
 app = typer.Typer(help="Train, predict, cross-validate texts.", no_args_is_help=True)
 
 CHUNK = 1024  # rows predicted and written at once
-SHOWN = 5  # bad rows named one by one
-LISTED = 1000  # and in the JSON object
 
-File = Annotated[
-    Path,
-    typer.Argument(help="CSV, TSV, JSONL by its ending; any other: `label text` lines.", show_default=False),
-]
-Format = Annotated[
-    str | None, typer.Option("--format", help="lines, plain, csv, tsv or jsonl; by default the ending's.")
-]
-TextColumn = Annotated[str, typer.Option("--text-column", help="Column or key of the text.")]
-LabelColumn = Annotated[str, typer.Option("--label-column", help="Column or key of the label.")]
-EncodingName = Annotated[str | None, typer.Option("--encoding", help="By default detected, UTF-8 first.")]
 Tokenizer = Annotated[str | None, typer.Option("--tokenizer", help="word, kim, space or character.")]
 Widths = Annotated[str | None, typer.Option("--widths", help="Filter widths in tokens, such as 3,4,5.")]
 Filters = Annotated[int | None, typer.Option("--filters", help="Filters of each width.")]
@@ -70,7 +70,9 @@ def train(
 
     check_model_target(out)
     options = _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed)
-    data = _read(file, format, text_column, label_column, encoding, options)
+    data = read_source(
+        file, format, text_column, label_column, encoding, tokenizer=options.get("tokenizer", "word")
+    )
     from ..text.classifier import TextClassifier
 
     start = time.perf_counter()
@@ -86,7 +88,7 @@ def train(
         "encoding": data.encoding,
         "rows": len(data),
         "bad_rows": len(data.bad),
-        "skipped": _reasons(data),
+        "skipped": bad_rows(data),
         "classes": model.classes_.tolist(),
         "words": len(model.vocabulary_.words),
         "epochs": last.number,
@@ -187,19 +189,23 @@ def cv(
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be an int >= 1, got {workers}; leave it out for one a core")
     options = _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed)
-    data = _read(file, format, text_column, label_column, encoding, options)
-    texts, labels, bad, skipped = data.texts, data.labels, len(data.bad), _reasons(data)
+    data = read_source(
+        file, format, text_column, label_column, encoding, tokenizer=options.get("tokenizer", "word")
+    )
+    texts, labels, bad, skipped = data.texts, data.labels, len(data.bad), bad_rows(data)
     if test is None:
         try:
             parts = stratified_folds(labels, folds, seed=seed, source=data.name)
         except InputError as error:
             raise DataError(str(error).replace("n_folds", "--folds")) from error
     else:
-        other = _read(test, format, text_column, label_column, encoding, options)
-        _check_labels(data, other)
+        other = read_source(
+            test, format, text_column, label_column, encoding, tokenizer=options.get("tokenizer", "word")
+        )
+        check_labels(data, other)
         parts = [(range(len(texts)), range(len(texts), len(texts) + len(other)))]  # type: ignore[list-item]
         texts, labels, bad = texts + other.texts, labels + other.labels, bad + len(other.bad)
-        skipped = (skipped + _reasons(other))[:LISTED]
+        skipped = (skipped + bad_rows(other))[:LISTED]
     with progress() as bar:
         task = bar.add_task("folds", total=len(parts))
         try:
@@ -339,33 +345,6 @@ def _lines_or_plain(file: str, encoding: str | None, names: list[str]) -> str:
     return "plain"
 
 
-def _read(file: Path, format, text_column, label_column, encoding, options: dict[str, Any]) -> LabelledTexts:
-    """The file's labelled texts; what cannot be used is said on standard error, and why."""
-    from ..text.dataset import read_texts
-
-    data = read_texts(
-        file, format=format, text_column=text_column, label_column=label_column, encoding=encoding,
-        tokenizer=options.get("tokenizer", "word"),
-    )  # fmt: skip
-    if data.note:
-        note(f"{data.note} with --encoding")
-    for row in data.bad[:SHOWN]:
-        note(f"{data.name}: line {row.line}: {row.error}; left out")
-    if len(data.bad) > SHOWN:
-        note(f"{data.name}: {len(data.bad) - SHOWN} more rows left out, {len(data.bad)} in all")
-    return data
-
-
-def _check_labels(train: LabelledTexts, test: LabelledTexts) -> None:
-    strange = sorted(set(test.labels) - set(train.labels))
-    if strange:
-        line = test.lines[test.labels.index(strange[0])]
-        raise DataError(
-            f"{test.name}: line {line}: the label {strange[0]!r} does not stand in {train.name}; "
-            "test files must use the labels trained on"
-        )
-
-
 def _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed) -> dict[str, Any]:
     """The classifier's arguments that were given, checked; its own defaults serve for the others."""
     given = {
@@ -381,11 +360,6 @@ def _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count,
         name, _, rest = str(error).partition(" ")
         raise InputError(f"--{name.replace('_', '-')} {rest}") from error
     return options
-
-
-def _reasons(data: LabelledTexts) -> list[dict[str, Any]]:
-    """The rows left out, for the JSON object: at most LISTED of them."""
-    return [{"path": data.name, "line": r.line, "error": r.error} for r in data.bad[:LISTED]]
 
 
 def _widths(text: str) -> tuple[int, ...]:
