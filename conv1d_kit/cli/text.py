@@ -12,6 +12,21 @@ import typer
 
 from ..errors import DataError, InputError
 from .output import JsonFlag, emit, note, progress, table
+from .text_options import (
+    BatchSize,
+    Dim,
+    Epochs,
+    Filters,
+    Members,
+    MinCount,
+    Model,
+    Rate,
+    Seed,
+    Set,
+    Tokenizer,
+    Widths,
+    classifier_options,
+)
 from .text_source import (
     LISTED,
     SHOWN,
@@ -35,16 +50,6 @@ app = typer.Typer(help="Train, predict, cross-validate texts.", no_args_is_help=
 
 CHUNK = 1024  # rows predicted and written at once
 
-Tokenizer = Annotated[str | None, typer.Option("--tokenizer", help="word, kim, space or character.")]
-Widths = Annotated[str | None, typer.Option("--widths", help="Filter widths in tokens, such as 3,4,5.")]
-Filters = Annotated[int | None, typer.Option("--filters", help="Filters of each width.")]
-Dim = Annotated[int | None, typer.Option("--dim", help="Length of an embedding.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", help="Passes over the training texts.")]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Texts a step.")]
-Rate = Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")]
-MinCount = Annotated[int | None, typer.Option("--min-count", help="Rarer words are unknown.")]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same figures.")]
-
 
 @app.command()
 def train(
@@ -54,6 +59,8 @@ def train(
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     encoding: EncodingName = None,
+    model: Model = None,
+    members: Members = None,
     tokenizer: Tokenizer = None,
     widths: Widths = None,
     filters: Filters = None,
@@ -63,25 +70,29 @@ def train(
     lr: Rate = None,
     min_count: MinCount = None,
     seed: Seed = 0,
+    settings: Set = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train on a file of labelled texts and write a model folder."""
     from ..training.model_folder import check_model_target
 
     check_model_target(out)
-    options = _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed)
+    options = classifier_options(
+        model=model, members=members, tokenizer=tokenizer, widths=widths, filters=filters, dim=dim,
+        epochs=epochs, batch_size=batch_size, lr=lr, min_count=min_count, seed=seed, settings=settings,
+    )  # fmt: skip
     data = read_source(
         file, format, text_column, label_column, encoding, tokenizer=options.get("tokenizer", "word")
     )
     from ..text.classifier import TextClassifier
 
     start = time.perf_counter()
-    model = TextClassifier(**options)
+    classifier = TextClassifier(**options)
     with progress() as bar:
-        task = bar.add_task("training", total=model.n_epochs(len(data)))
-        model.fit(data.texts, data.labels, on_epoch=lambda epoch: bar.advance(task))
-    model.save(out)
-    last = model.history_.epochs[-1]
+        task = bar.add_task("training", total=classifier.n_epochs(len(data)))
+        classifier.fit(data.texts, data.labels, on_epoch=lambda epoch: bar.advance(task))
+    classifier.save(out)
+    last = classifier.history_.epochs[-1] if hasattr(classifier, "history_") else None
     result = {
         "model": str(out),
         "file": data.name,
@@ -89,11 +100,12 @@ def train(
         "rows": len(data),
         "bad_rows": len(data.bad),
         "skipped": bad_rows(data),
-        "classes": model.classes_.tolist(),
-        "words": len(model.vocabulary_.words),
-        "epochs": last.number,
-        "loss": last.loss,
-        "train_accuracy": last.accuracy,
+        "classes": classifier.classes_.tolist(),
+        "weights": classifier.training_["weights"],
+        "words": None if last is None else len(classifier.vocabulary_.words),
+        "epochs": None if last is None else last.number,
+        "loss": None if last is None else last.loss,
+        "train_accuracy": None if last is None else last.accuracy,
         "seconds": time.perf_counter() - start,
     }
     emit(result, lambda console: console.print(_facts("trained", result)), as_json=as_json)
@@ -167,6 +179,8 @@ def cv(
     text_column: TextColumn = "text",
     label_column: LabelColumn = "label",
     encoding: EncodingName = None,
+    model: Model = None,
+    members: Members = None,
     tokenizer: Tokenizer = None,
     widths: Widths = None,
     filters: Filters = None,
@@ -176,6 +190,7 @@ def cv(
     lr: Rate = None,
     min_count: MinCount = None,
     seed: Seed = 0,
+    settings: Set = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Accuracy over folds, or on a test file; the vocabulary is built anew from each training part."""
@@ -188,7 +203,10 @@ def cv(
         raise InputError(f"--folds must be an int >= 2, got {folds}")
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be an int >= 1, got {workers}; leave it out for one a core")
-    options = _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed)
+    options = classifier_options(
+        model=model, members=members, tokenizer=tokenizer, widths=widths, filters=filters, dim=dim,
+        epochs=epochs, batch_size=batch_size, lr=lr, min_count=min_count, seed=seed, settings=settings,
+    )  # fmt: skip
     data = read_source(
         file, format, text_column, label_column, encoding, tokenizer=options.get("tokenizer", "word")
     )
@@ -232,7 +250,7 @@ def cv(
         "folds": scores,
         "fold_details": [
             {"fold": r.number, "accuracy": score, "n_train": r.n_train, "n_test": len(r.test),
-             "words": r.n_words, "loss": r.loss, "seconds": r.seconds}
+             "weights": r.n_weights, "loss": r.loss, "seconds": r.seconds}
             for r, score in zip(results, scores, strict=True)
         ],
         "seconds": time.perf_counter() - start,
@@ -247,8 +265,10 @@ def cv(
     }  # fmt: skip
 
     def show(console) -> None:
-        rows = [[r.number, r.n_train, len(r.test), r.n_words, s] for r, s in zip(results, scores, strict=True)]
-        console.print(table(data.name, ["fold", "train", "test", "words", "accuracy"], rows))
+        rows = [
+            [r.number, r.n_train, len(r.test), r.n_weights, s] for r, s in zip(results, scores, strict=True)
+        ]
+        console.print(table(data.name, ["fold", "train", "test", "weights", "accuracy"], rows))
         low, high = interval
         console.print(
             f"accuracy {mean:.4f}  (95 % interval {low:.4f} to {high:.4f}, {result['seconds']:.0f} s)"
@@ -343,30 +363,6 @@ def _lines_or_plain(file: str, encoding: str | None, names: list[str]) -> str:
         return "lines"
     note(f"{file}: each line is read as one text (else: --format lines)")
     return "plain"
-
-
-def _options(tokenizer, widths, filters, dim, epochs, batch_size, lr, min_count, seed) -> dict[str, Any]:
-    """The classifier's arguments that were given, checked; its own defaults serve for the others."""
-    given = {
-        "tokenizer": tokenizer, "widths": None if widths is None else _widths(widths), "filters": filters,
-        "dim": dim, "epochs": epochs, "batch_size": batch_size, "lr": lr, "min_count": min_count, "seed": seed,
-    }  # fmt: skip
-    options = {k: v for k, v in given.items() if v is not None}
-    from ..text.classifier import TextClassifier
-
-    try:
-        TextClassifier(**options).check_options()
-    except InputError as error:
-        name, _, rest = str(error).partition(" ")
-        raise InputError(f"--{name.replace('_', '-')} {rest}") from error
-    return options
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--widths must be ints >= 1 with commas between, got {text!r}; try 3,4,5") from error
 
 
 def _cores() -> int:

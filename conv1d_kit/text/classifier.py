@@ -1,10 +1,11 @@
-"""TextClassifier: texts in, labels out; a scikit-learn estimator around the n-gram CNN."""
+"""TextClassifier: texts in, labels out; a scikit-learn estimator around nets, baselines and blends of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,26 +13,36 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..errors import InputError, InputTypeError, ModelError
-from ..training.loop import Epoch, train, warmup_cosine
+from ..training.calibration import fit_temperature
+from ..training.folds import stratified_folds
+from ..training.loop import Epoch, History
+from ..training.losses import balanced_weights
 from ..training.model_folder import load_model_folder, save_model_folder
-from .batches import inference_batches, pad, training_batches
-from .nets import TEXT_NETS, TextCNN
+from .linear import check_ngrams
+from .model import TextTask
+from .models import MODELS
+from .net_model import OPTIMIZERS, NetModel, n_epochs
+from .nets import TextCNN
 from .ngrams import FilterNgrams, strongest_ngrams
-from .optimizer import RowAdam
 from .tokens import TOKENIZERS, tokenize
 from .vocabulary import Vocabulary
 
 __all__ = ["TextClassifier"]
 
-STEPS = 1000  # updates, where the epochs are not given
-
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
-    """Convolutional n-gram classifier of texts (Kim 2014) with a vocabulary of its training texts only.
+    """Classifier of texts: the convolutional n-gram net (Kim 2014), its relatives, baselines, or a blend.
+
+    All that is learned, the vocabulary too, comes from the training texts. Each model reads the options that
+    concern it: nets from `widths` to `n_threads`, linear models of n-grams `ngrams` and `C`.
 
     Parameters
     ----------
-    net : a key of TEXT_NETS
+    model : a key of MODELS
+        A net ("cnn", …), a baseline ("majority", "nb", "nb_svm", "tfidf_logreg", "nb_words", "nb_characters")
+        or "blend".
+    members : sequence of keys of MODELS
+        The models that "blend" averages; one that stands there twice is trained from two seeds.
     widths : sequence of int >= 1
         Filter widths in tokens; (1,) sees words without their order.
     filters : int
@@ -46,29 +57,48 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Share of the training tokens read as <unk>.
     max_norm : float > 0 or None
         Bound on the L2 norm of each class's output weights.
-    tokenizer : a key of TOKENIZERS
-    min_count : int >= 1
-        Words seen less often in training become <unk>.
     epochs : int >= 1 or None
         Passes over the training texts; None: as many as make about 1,000 steps, from 5 to 50.
     batch_size : int >= 1
-    lr : float > 0
-        Peak learning rate of Adam; a short warm-up, then a half cosine to 0.
+    optimizer : a key of OPTIMIZERS
+        "adam" with a warm-up and half a cosine to 0, or "adadelta" at a constant rate, as Kim had it.
+    lr : float > 0 or None
+        Peak learning rate; None: 0.002 for "adam", 1 for "adadelta".
     average_decay : float in [0, 1) or None
         Ends on a moving average of the weights.
+    label_smoothing : float in [0, 1)
+        This share of each target is spread over the classes.
+    ngrams : (low, high) or None
+        Lengths of the n-grams of a linear model; None: its own.
+    C : float > 0 or None
+        Inverse strength of a linear model's penalty; None: its own.
+    tokenizer : a key of TOKENIZERS
+    min_count : int >= 1
+        Words seen less often in training become <unk>; a linear model leaves out n-grams of fewer texts.
+    multi_label : bool
+        Each label is a collection of labels, also none; probabilities are then each class's own.
+    class_weight : "balanced", a dict label → number > 0, or None
+        How much the rows of each class count.
+    calibration_share : float in (0, 0.5] or None
+        With it the model is trained twice: first without this share of the rows, on which the temperature is
+        fitted that makes its probabilities honest, then on all.
     seed : int from 0 to 2**32 − 1
-        Same seed, data and number of threads: same net.
+        Same seed, data and number of threads: same model.
     n_threads : int >= 1 or None
         Threads of torch while it trains; None leaves them as they are.
 
     Attributes
     ----------
     classes_ : array of the labels, sorted
-    vocabulary_ : Vocabulary
-    net_ : torch.nn.Module
-    history_ : History
+    model_ : TextModel
+    temperature_ : float
+        Logits are divided by it; 1 without calibration.
+    training_ : dict
+        Rows, rows of each class, and what else a model card says of the training.
+    vocabulary_, net_, history_ : of a net only
 
-    Source: Kim (2014), Convolutional Neural Networks for Sentence Classification.
+    Source: Kim (2014), Convolutional Neural Networks for Sentence Classification; Wang & Manning (2012),
+    Baselines and Bigrams: Simple, Good Sentiment and Topic Classification.
 
     Examples
     --------
@@ -76,12 +106,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     >>> model = TextClassifier(epochs=8, seed=1).fit(texts, labels)
     >>> model.predict(["good film", "bad film"]).tolist()
     [1, 0]
+    >>> TextClassifier(model="nb").fit(texts, labels).predict(["good film", "bad film"]).tolist()
+    [1, 0]
     """
 
     def __init__(
         self,
         *,
-        net: str = "cnn",
+        model: str = "cnn",
+        members: Sequence[str] = ("nb_words", "nb_characters", "cnn"),
         widths: Sequence[int] = (3, 4, 5),
         filters: int = 100,
         dim: int = 200,
@@ -89,16 +122,24 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
         max_norm: float | None = 3.0,
-        tokenizer: str = "word",
-        min_count: int = 1,
         epochs: int | None = None,
         batch_size: int = 50,
-        lr: float = 2e-3,
+        optimizer: str = "adam",
+        lr: float | None = None,
         average_decay: float | None = None,
+        label_smoothing: float = 0.0,
+        ngrams: tuple[int, int] | None = None,
+        C: float | None = None,
+        tokenizer: str = "word",
+        min_count: int = 1,
+        multi_label: bool = False,
+        class_weight: str | Mapping | None = None,
+        calibration_share: float | None = None,
         seed: int = 0,
         n_threads: int | None = 1,
     ):
-        self.net = net
+        self.model = model
+        self.members = members
         self.widths = widths
         self.filters = filters
         self.dim = dim
@@ -106,24 +147,41 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.embedding_dropout = embedding_dropout
         self.word_dropout = word_dropout
         self.max_norm = max_norm
-        self.tokenizer = tokenizer
-        self.min_count = min_count
         self.epochs = epochs
         self.batch_size = batch_size
+        self.optimizer = optimizer
         self.lr = lr
         self.average_decay = average_decay
+        self.label_smoothing = label_smoothing
+        self.ngrams = ngrams
+        self.C = C
+        self.tokenizer = tokenizer
+        self.min_count = min_count
+        self.multi_label = multi_label
+        self.class_weight = class_weight
+        self.calibration_share = calibration_share
         self.seed = seed
         self.n_threads = n_threads
 
-    def fit(self, X: Sequence[str], y: Sequence, *, on_epoch: Callable[[Epoch], None] | None = None):
-        """Build the vocabulary from `X` and train.
+    def fit(
+        self,
+        X: Sequence[str],
+        y: Sequence,
+        *,
+        on_epoch: Callable[[Epoch], None] | None = None,
+        checkpoint: str | os.PathLike | None = None,
+    ):
+        """Learn from the texts.
 
         Parameters
         ----------
         X : sequence of str, length N
         y : sequence of int or str, length N
-            At least two distinct labels.
+            At least two distinct labels; with `multi_label` a collection of labels each.
         on_epoch : function(Epoch), optional
+            For nets.
+        checkpoint : path, optional
+            File that keeps a net's training after every epoch; where it stands, training goes on from it.
 
         Raises
         ------
@@ -131,57 +189,81 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             If an option cannot be used, a text is no str, the lengths differ, or there is one class only.
         """
         self.check_options()
-        texts, labels = _texts(X), np.asarray(y)
-        if labels.ndim != 1 or len(labels) != len(texts):
-            raise InputError(f"y must hold one label a text ({len(texts)}), got shape {labels.shape}")
-        if len(texts) == 0:
-            raise InputError("X must hold at least one text a class, got no texts")
-        self.classes_, targets = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise InputError(f"y must hold at least two classes, got only {self.classes_.tolist()[0]!r}")
-        words = self._words(texts)
-        self.vocabulary_ = Vocabulary.from_tokens(words, min_count=int(self.min_count))
-        ids = [self.vocabulary_.encode(w) for w in words]
-        with _threads(self.n_threads):
-            self.net_ = self._make_net(torch.Generator().manual_seed(int(self.seed)))
-            self.history_ = self._train(ids, torch.from_numpy(targets.astype(np.int64)), on_epoch)
+        texts = _texts(X)
+        self.classes_, targets = _targets(y, len(texts), bool(self.multi_label))
+        options = self.get_params()
+        kind = MODELS[self.model]
+        if checkpoint is not None and kind is not NetModel:
+            raise InputError(
+                f"checkpoint must be None for the model {self.model!r}: only one net's training is kept"
+            )
+        weights = self._class_weights(targets)
+
+        def task(rows: np.ndarray | None = None) -> TextTask:
+            some = texts if rows is None else [texts[i] for i in rows]
+            own = targets if rows is None else targets[rows]
+            return TextTask(some, own, len(self.classes_), bool(self.multi_label), weights)
+
+        self.temperature_ = 1.0
+        if self.calibration_share is not None:
+            rest, held = self._calibration_rows(targets)
+            first = kind.learn(task(rest), options)
+            logits = first.scores([texts[i] for i in held])
+            self.temperature_ = fit_temperature(_probabilities(logits, False), targets[held])
+        self.model_ = kind.learn(task(), options, on_epoch=on_epoch, checkpoint=checkpoint)
+        counts = targets.sum(0) if self.multi_label else np.bincount(targets, minlength=len(self.classes_))
+        self.training_ = {
+            "rows": len(texts),
+            "class_rows": [int(n) for n in counts],
+            "weights": int(self.model_.n_weights),
+        }
+        self._name_parts()
         return self
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
-        """Most probable label of each text [shape=(N,)]."""
-        best = self.predict_proba(X).argmax(1)
-        return self.classes_[best]
+        """Most probable label of each text [shape=(N,)]; with `multi_label` a tuple of those above one half."""
+        p = self.predict_proba(X)
+        if not self.multi_label:
+            return self.classes_[p.argmax(1)]
+        result = np.empty(len(p), dtype=object)
+        for i, row in enumerate(p):
+            result[i] = tuple(self.classes_[row > 0.5].tolist())
+        return result
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         """Probability of each class, columns in the order of `classes_` [shape=(N, n_classes), float64]."""
-        check_is_fitted(self, "net_")
-        ids = [self.vocabulary_.encode(w) for w in self._words(_texts(X))]
-        lengths = np.array([len(row) for row in ids], dtype=np.int64)
-        result = np.empty((len(ids), len(self.classes_)))
-        self.net_.eval()
-        with torch.inference_mode():
-            for rows in inference_batches(lengths, extra=max(self.widths) - 1):
-                logits: torch.Tensor = self.net_(*pad([ids[i] for i in rows]))
-                result[rows] = torch.softmax(logits.double(), 1).numpy()
-        return result
+        return _probabilities(self.decision_function(X), bool(self.multi_label))
+
+    def decision_function(self, X: Sequence[str]) -> np.ndarray:
+        """The calibrated logit of each class [shape=(N, n_classes), float64]; two classes have two columns."""
+        check_is_fitted(self, "model_")
+        return self.model_.scores(_texts(X)) / self.temperature_
+
+    def score(self, X: Sequence[str], y: Sequence, sample_weight=None) -> float:
+        """Share of texts whose label (with `multi_label`: whose whole set of labels) is right."""
+        if not self.multi_label:
+            return super().score(X, y, sample_weight)
+        right = [set(map(str, a)) == set(map(str, b)) for a, b in zip(self.predict(X), y, strict=True)]
+        return float(np.average(right, weights=sample_weight))
 
     def filter_ngrams(self, texts: Sequence[str], n: int = 5) -> list[FilterNgrams]:
         """For every filter the `n` strongest distinct n-grams of the texts and its say for each class."""
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, "model_")
+        net = getattr(self, "net_", None)
+        if not isinstance(net, TextCNN):
+            raise InputError(f"model must be 'cnn' for filters to have n-grams, got {self.model!r}")
         tokens = [tokenize(t, self.tokenizer) for t in _texts(texts)]
-        return strongest_ngrams(self.net_, self.vocabulary_, texts, tokens, n)
+        return strongest_ngrams(net, self.vocabulary_, texts, tokens, n)
 
     def n_epochs(self, n_texts: int) -> int:
-        """Passes that `fit` makes over so many texts.
+        """Passes that the training of one net makes over so many texts.
 
         Examples
         --------
         >>> TextClassifier(batch_size=50).n_epochs(5000), TextClassifier(epochs=3).n_epochs(5000)
         (10, 3)
         """
-        if self.epochs is not None:
-            return int(self.epochs)
-        return min(50, max(5, round(STEPS * int(self.batch_size) / max(1, n_texts))))
+        return n_epochs(self.epochs, n_texts, int(self.batch_size))
 
     def save(self, path) -> None:
         """Write a model folder (safetensors + JSON).
@@ -191,13 +273,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         ModelError
             If the folder cannot be written or holds something else.
         """
-        check_is_fitted(self, "net_")
+        check_is_fitted(self, "model_")
+        facts, tensors = self.model_.state()
         config = {
             "classes": self.classes_.tolist(),
-            "options": {**self.get_params(), "widths": [int(k) for k in self.widths]},
-            "vocabulary": self.vocabulary_.to_json(),
+            "options": _plain(self.get_params()),
+            "temperature": self.temperature_,
+            "training": self.training_,
+            "model": facts,
         }
-        save_model_folder(path, "text", config, self.net_.state_dict())
+        save_model_folder(path, "text", config, tensors)
 
     @classmethod
     def load(cls, path) -> TextClassifier:
@@ -210,12 +295,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """
         config, tensors = load_model_folder(path, "text")
         try:
-            model = cls(**config["options"])
+            given: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in config["options"].items()
+            }
+            model = cls(**given)
             model.check_options()
             model.classes_ = np.asarray(config["classes"])
-            model.vocabulary_ = Vocabulary.from_json(config["vocabulary"])
-            model.net_ = model._make_net(None)
-            model.net_.load_state_dict(tensors)
+            model.temperature_, model.training_ = float(config["temperature"]), dict(config["training"])
+            options = model.get_params()
+            model.model_ = MODELS[model.model].restore(config["model"], tensors, options, len(model.classes_))
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -223,7 +311,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             raise ModelError(
                 f"{path} does not fit this version's TextClassifier: {reason}; train it again"
             ) from error
-        model.net_.eval()
+        model._name_parts()
         return model
 
     def check_options(self) -> None:
@@ -233,10 +321,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         ------
         InputError
         """
-        for name, table in (("net", TEXT_NETS), ("tokenizer", TOKENIZERS)):
+        for name, table in (("model", MODELS), ("tokenizer", TOKENIZERS), ("optimizer", OPTIMIZERS)):
             value = getattr(self, name)
             if not isinstance(value, str) or value not in table:
                 raise InputError(f"{name} must be one of {', '.join(table)}, got {value!r}")
+        single = [name for name in MODELS if name != "blend"]
+        several = (
+            () if isinstance(self.members, str) or not isinstance(self.members, Iterable) else self.members
+        )
+        if not list(several) or not all(name in single for name in several):
+            raise InputError(f"members must be one or more of {', '.join(single)}, got {self.members!r}")
         if isinstance(self.widths, str) or not isinstance(self.widths, Iterable):
             raise InputError(f"widths must be one or more ints >= 1, got {self.widths!r}; try (3, 4, 5)")
         widths = list(self.widths)
@@ -250,71 +344,110 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 raise InputError(f"{name} must be an int >= 1, got {value!r}")
         if not _is_int(self.seed) or not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be an int from 0 to {2**32 - 1}, got {self.seed!r}")
-        for name in ("dropout", "embedding_dropout", "word_dropout", "average_decay"):
+        for name in ("dropout", "embedding_dropout", "word_dropout", "average_decay", "label_smoothing"):
             value = getattr(self, name)
             if value is None and name == "average_decay":
                 continue
             if not _is_number(value) or not 0 <= value < 1:
                 raise InputError(f"{name} must be a number in [0, 1), got {value!r}")
-        if not _is_number(self.lr) or not 0 < self.lr < math.inf:
-            raise InputError(f"lr must be a finite number > 0, got {self.lr!r}; try 0.002")
-        if self.max_norm is not None and (not _is_number(self.max_norm) or not self.max_norm > 0):
-            raise InputError(f"max_norm must be a number > 0 or None, got {self.max_norm!r}")
+        for name, cure in (("lr", "try 0.002"), ("C", "try 1"), ("max_norm", "try 3")):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and 0 < value < math.inf):
+                raise InputError(f"{name} must be a finite number > 0 or None, got {value!r}; {cure}")
+        check_ngrams(self.ngrams)
+        if not isinstance(self.multi_label, bool | np.bool_):
+            raise InputError(f"multi_label must be True or False, got {self.multi_label!r}")
+        share = self.calibration_share
+        if share is not None and not (_is_number(share) and 0 < share <= 0.5):
+            raise InputError(f"calibration_share must be a number in (0, 0.5] or None, got {share!r}; try 0.1")
+        if share is not None and self.multi_label:
+            raise InputError(
+                "calibration_share must be None with multi_label: one temperature fits one class a row"
+            )
+        weight = self.class_weight
+        if weight is not None and weight != "balanced" and not isinstance(weight, Mapping):
+            raise InputError(
+                f"class_weight must be 'balanced', a dict label → number > 0, or None, got {weight!r}"
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
+        tags.classifier_tags.multi_label = True
         return tags
 
-    def _words(self, texts: Sequence[str]) -> list[list[str]]:
-        cut = TOKENIZERS[self.tokenizer]
-        return [[token.word for token in cut(text)] for text in texts]
+    def _class_weights(self, targets: np.ndarray) -> np.ndarray | None:
+        if self.class_weight is None:
+            return None
+        if isinstance(self.class_weight, str):
+            return balanced_weights(targets)
+        given = {str(label): value for label, value in self.class_weight.items()}
+        names = [str(label) for label in self.classes_.tolist()]
+        strange = next((label for label in given if label not in names), None)
+        if strange is not None:
+            raise InputError(f"class_weight must name classes ({', '.join(names[:12])}), got {strange!r}")
+        for label, value in given.items():
+            if not _is_number(value) or not 0 < value < math.inf:
+                raise InputError(f"class_weight must hold finite numbers > 0, got {value!r} for {label!r}")
+        return np.array([float(given.get(label, 1.0)) for label in names])
 
-    def _make_net(self, generator: torch.Generator | None) -> TextCNN:
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # torch's layers draw from the global generator when they are made
-            return TEXT_NETS[self.net](
-                len(self.vocabulary_), len(self.classes_), dim=int(self.dim),
-                widths=tuple(map(int, self.widths)), filters=int(self.filters), dropout=self.dropout,
-                embedding_dropout=self.embedding_dropout, word_dropout=self.word_dropout,
-                max_norm=self.max_norm, generator=generator,
-            )  # fmt: skip
+    def _calibration_rows(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to train on and rows to fit the temperature on: one stratified fold of the share asked for."""
+        n_folds = max(2, round(1 / float(self.calibration_share)))  # type: ignore[arg-type]
+        if np.bincount(targets).min() < n_folds:
+            raise InputError(
+                f"calibration_share must leave a row of each class, got {self.calibration_share!r} with "
+                f"{np.bincount(targets).min()} rows of class {self.classes_[np.bincount(targets).argmin()]!r}; "
+                "take a larger share or None"
+            )
+        return stratified_folds(targets.tolist(), n_folds, seed=int(self.seed))[0]
 
-    def _train(self, ids: list[np.ndarray], targets: torch.Tensor, on_epoch):
-        lengths = np.array([len(row) for row in ids], dtype=np.int64)
-        rng, batch_size = np.random.default_rng(int(self.seed)), int(self.batch_size)
-
-        def batches(epoch: int) -> Iterator[tuple[tuple, torch.Tensor]]:
-            for rows in training_batches(lengths, batch_size, rng):
-                yield pad([ids[i] for i in rows]), targets[rows]
-
-        epochs = self.n_epochs(len(ids))
-        return train(
-            self.net_,
-            batches,
-            epochs=epochs,
-            loss=torch.nn.functional.cross_entropy,
-            optimizer=RowAdam(self.net_.parameters(), lr=self.lr),
-            n_steps=epochs * -(-len(ids) // batch_size),
-            schedule=warmup_cosine,
-            average_decay=self.average_decay,
-            after_step=lambda _: self.net_.constrain(),
-            on_epoch=on_epoch,
-            seed=int(self.seed),
-        )
+    def _name_parts(self) -> None:
+        """A net's own parts by the names that its users look for."""
+        for name in ("net_", "vocabulary_", "history_"):
+            self.__dict__.pop(name, None)
+        if isinstance(self.model_, NetModel):
+            self.net_: torch.nn.Module = self.model_.net
+            self.vocabulary_: Vocabulary = self.model_.vocabulary
+            if self.model_.history is not None:
+                self.history_: History = self.model_.history
 
 
-@contextmanager
-def _threads(n: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if n is not None:
-        torch.set_num_threads(int(n))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _probabilities(logits: np.ndarray, multi_label: bool) -> np.ndarray:
+    from scipy.special import expit, softmax
+
+    return expit(logits) if multi_label else softmax(logits, 1)
+
+
+def _targets(y: Sequence, n_texts: int, multi_label: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, sorted, and each row's class, or with several labels 0 or 1 a class."""
+    if multi_label:
+        rows = list(y)
+        if len(rows) != n_texts:
+            raise InputError(f"y must hold one collection of labels a text ({n_texts}), got {len(rows)}")
+        for i, row in enumerate(rows):
+            if isinstance(row, str | bytes) or not isinstance(row, Iterable):
+                raise InputTypeError(f"y must hold collections of labels, got {row!r} in y[{i}]; try [{row!r}]")
+        sets = [set(row) for row in rows]
+        classes = np.array(sorted(set().union(*sets)))
+        if len(classes) < 1:
+            raise InputError("y must hold at least one label, got none in any row")
+        return classes, np.array([[c in own for c in classes.tolist()] for own in sets], dtype=np.float32)
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != n_texts:
+        raise InputError(f"y must hold one label a text ({n_texts}), got shape {labels.shape}")
+    if n_texts == 0:
+        raise InputError("X must hold at least one text a class, got no texts")
+    classes, targets = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise InputError(f"y must hold at least two classes, got only {classes.tolist()[0]!r}")
+    return classes, targets.astype(np.int64)
+
+
+def _plain(options: dict) -> dict:
+    """Options as JSON holds them."""
+    return {k: list(v) if isinstance(v, tuple | np.ndarray) else v for k, v in options.items()}
 
 
 def _is_int(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
@@ -25,7 +26,7 @@ class FoldResult:
     test: np.ndarray
     predicted: np.ndarray
     n_train: int
-    n_words: int
+    n_weights: int
     loss: float
     seconds: float
 
@@ -90,6 +91,6 @@ def _run_fold(job: tuple) -> FoldResult:
     except InputError as error:
         raise InputError(f"fold {number}: {error}") from error
     return FoldResult(
-        number, np.asarray(test), predicted, len(train_texts), len(model.vocabulary_.words),
-        model.history_.losses[-1], time.perf_counter() - start,
+        number, np.asarray(test), predicted, len(train_texts), model.training_["weights"],
+        model.history_.losses[-1] if hasattr(model, "history_") else math.nan, time.perf_counter() - start,
     )  # fmt: skip

@@ -274,8 +274,8 @@ def test_the_fallback_encoding_is_said_on_standard_error_only(call, tmp_path):
         ("e.txt", b"0 a\n1 b\n", ["--tokenizer", "bpe"], "--tokenizer must be one of word, kim"),
         ("e.txt", b"0 a\n1 b\n", ["--seed", "-1"], "--seed must be an int from 0 to 4294967295, got -1"),
         ("e.txt", b"0 a\n1 b\n", ["--seed", "9" * 23], "--seed must be an int from 0"),
-        ("e.txt", b"0 a\n1 b\n", ["--lr", "inf"], "--lr must be a finite number > 0, got inf"),
-        ("e.txt", b"0 a\n1 b\n", ["--lr", "nan"], "--lr must be a finite number > 0, got nan"),
+        ("e.txt", b"0 a\n1 b\n", ["--lr", "inf"], "--lr must be a finite number > 0 or None, got inf"),
+        ("e.txt", b"0 a\n1 b\n", ["--lr", "nan"], "--lr must be a finite number > 0 or None, got nan"),
         ("e.txt", b"0 a\n1 b\n", ["--batch-size", "0"], "--batch-size must be an int >= 1, got 0"),
         (
             "e.txt",

@@ -24,7 +24,9 @@ def test_every_row_is_predicted_once_in_the_order_of_the_folds(results):
 
 
 def test_the_vocabulary_holds_no_word_of_the_test_part_only(results):
-    assert [r.n_words for r in results] == [3 + 16] * 3  # good, bad, film and the training part's numbers
+    rest = 2 * (4 * (1 + 2) * 8 + 8) // 2 + 2 * 8 + 2  # filters, their biases, the classes' weights and biases
+    words = [(r.n_weights - rest) // 8 - 2 for r in results]  # 8 numbers a word, two ids reserved
+    assert words == [3 + 16] * 3  # good, bad, film and the training part's numbers
 
 
 def test_processes_give_what_a_loop_gives(results):
@@ -32,7 +34,7 @@ def test_processes_give_what_a_loop_gives(results):
     other = run_folds(OPTIONS, TEXTS, LABELS, stratified_folds(LABELS, 3), workers=2, on_fold=seen.append)
     assert sorted(r.number for r in seen) == [1, 2, 3]
     for a, b in zip(results, other, strict=True):
-        assert (a.number, a.loss, a.n_words) == (b.number, b.loss, b.n_words)
+        assert (a.number, a.loss, a.n_weights) == (b.number, b.loss, b.n_weights)
         assert a.predicted.tolist() == b.predicted.tolist()
 
 

@@ -1,0 +1,149 @@
+"""A net as a text model: a tokenizer, the vocabulary of the training texts, and the training of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..training.loop import Epoch, History, train, warmup_cosine
+from ..training.losses import make_loss
+from .adadelta import RowAdadelta
+from .batches import inference_batches, pad, training_batches
+from .model import TextModel, TextTask
+from .nets import TEXT_NETS, TextCNN
+from .optimizer import RowAdam
+from .tokens import TOKENIZERS
+from .vocabulary import Vocabulary
+
+__all__ = ["OPTIMIZERS", "NetModel", "n_epochs"]
+
+STEPS = 1000  # updates, where the epochs are not given
+
+
+class NetModel(TextModel):
+    """A net of TEXT_NETS with its tokenizer and vocabulary; `history` is None in a model that was loaded."""
+
+    def __init__(self, net: TextCNN, vocabulary: Vocabulary, tokenizer: str, history: History | None = None):
+        self.net, self.vocabulary, self.tokenizer, self.history = net, vocabulary, tokenizer, history
+
+    @classmethod
+    def learn(
+        cls, task: TextTask, options: Mapping[str, Any], *, on_epoch: Callable[[Epoch], None] | None = None,
+        checkpoint: Any = None,
+    ) -> NetModel:  # fmt: skip
+        words = _words(task.texts, options["tokenizer"])
+        vocabulary = Vocabulary.from_tokens(words, min_count=int(options["min_count"]))
+        ids = [vocabulary.encode(w) for w in words]
+        with _threads(options["n_threads"]):
+            net = _make_net(options, len(vocabulary), task.n_classes, int(options["seed"]))
+            history = _train(net, ids, task, options, on_epoch, checkpoint)
+        return cls(net, vocabulary, options["tokenizer"], history)
+
+    def scores(self, texts: Sequence[str]) -> np.ndarray:
+        ids = [self.vocabulary.encode(w) for w in _words(texts, self.tokenizer)]
+        lengths = np.array([len(row) for row in ids], dtype=np.int64)
+        result = np.empty((len(ids), self.net.out.out_features))
+        self.net.eval()
+        with torch.inference_mode():
+            for rows in inference_batches(lengths, extra=max(self.net.widths) - 1):
+                result[rows] = self.net(*pad([ids[i] for i in rows])).double().numpy()
+        return result
+
+    @property
+    def n_weights(self) -> int:
+        return sum(p.numel() for p in self.net.parameters())
+
+    def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        return {"vocabulary": self.vocabulary.to_json(), "tokenizer": self.tokenizer}, self.net.state_dict()
+
+    @classmethod
+    def restore(cls, facts, tensors, options, n_classes) -> NetModel:
+        vocabulary = Vocabulary.from_json(facts["vocabulary"])
+        net = _make_net(options, len(vocabulary), n_classes, None)
+        net.load_state_dict(tensors)
+        return cls(net.eval(), vocabulary, facts["tokenizer"])
+
+
+def n_epochs(epochs: int | None, n_texts: int, batch_size: int) -> int:
+    """Passes over so many texts: those asked for, or as many as make about 1,000 steps, from 5 to 50.
+
+    Examples
+    --------
+    >>> n_epochs(None, 5000, 50), n_epochs(3, 5000, 50)
+    (10, 3)
+    """
+    if epochs is not None:
+        return int(epochs)
+    return min(50, max(5, round(STEPS * batch_size / max(1, n_texts))))
+
+
+def _words(texts: Sequence[str], tokenizer: str) -> list[list[str]]:
+    cut = TOKENIZERS[tokenizer]
+    return [[token.word for token in cut(text)] for text in texts]
+
+
+def _make_net(options: Mapping[str, Any], n_words: int, n_classes: int, seed: int | None) -> TextCNN:
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # torch's layers draw from the global generator when they are made
+        return TEXT_NETS[options["model"]](
+            n_words, n_classes, dim=int(options["dim"]), widths=tuple(map(int, options["widths"])),
+            filters=int(options["filters"]), dropout=options["dropout"],
+            embedding_dropout=options["embedding_dropout"], word_dropout=options["word_dropout"],
+            max_norm=options["max_norm"], generator=generator,
+        )  # fmt: skip
+
+
+def _train(net: TextCNN, ids: list[np.ndarray], task: TextTask, options, on_epoch, checkpoint) -> History:
+    lengths = np.array([len(row) for row in ids], dtype=np.int64)
+    batch_size, seed = int(options["batch_size"]), int(options["seed"])
+    rng = np.random.default_rng(seed)
+    targets = torch.from_numpy(task.targets)
+
+    def batches(epoch: int) -> Iterator[tuple[tuple, torch.Tensor]]:
+        for rows in training_batches(lengths, batch_size, rng):
+            yield pad([ids[i] for i in rows]), targets[rows]
+
+    epochs = n_epochs(options["epochs"], len(ids), batch_size)
+    make, schedule, lr = OPTIMIZERS[options["optimizer"]]
+    return train(
+        net,
+        batches,
+        epochs=epochs,
+        loss=make_loss(
+            "multi" if task.multi_label else "single",
+            class_weights=None if task.class_weights is None else task.class_weights.tolist(),
+            label_smoothing=options["label_smoothing"],
+        ),
+        optimizer=make(net.parameters(), lr=lr if options["lr"] is None else options["lr"]),
+        n_steps=epochs * -(-len(ids) // batch_size),
+        schedule=schedule,
+        average_decay=options["average_decay"],
+        after_step=lambda _: net.constrain(),
+        on_epoch=on_epoch,
+        seed=seed,
+        checkpoint=checkpoint,
+    )
+
+
+@contextmanager
+def _threads(n: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if n is not None:
+        torch.set_num_threads(int(n))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# how it is made, how its rate moves, and the rate where none is given
+OPTIMIZERS: dict[
+    str, tuple[Callable[..., torch.optim.Optimizer], Callable[[int, int], float] | None, float]
+] = {
+    "adam": (RowAdam, warmup_cosine, 2e-3),
+    "adadelta": (RowAdadelta, None, 1.0),
+}
