@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from ..errors import InputError, InputTypeError, ModelError
 from ..training.loop import Epoch, train, warmup_cosine
 from ..training.model_folder import load_model_folder, save_model_folder
 from .batches import inference_batches, pad, training_batches
-from .nets import TEXT_NETS, TextCNN
+from .nets import TEXT_NETS, NetOptions
 from .ngrams import FilterNgrams, strongest_ngrams
 from .optimizer import RowAdam
 from .tokens import TOKENIZERS, tokenize
@@ -271,16 +272,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         cut = TOKENIZERS[self.tokenizer]
         return [[token.word for token in cut(text)] for text in texts]
 
-    def _make_net(self, generator: torch.Generator | None) -> TextCNN:
+    def _make_net(self, generator: torch.Generator | None) -> Any:
+        options = NetOptions(
+            dim=self.dim, widths=tuple(self.widths), filters=self.filters, dropout=self.dropout,
+            embedding_dropout=self.embedding_dropout, word_dropout=self.word_dropout, max_norm=self.max_norm,
+        )  # fmt: skip
         with torch.random.fork_rng(
             devices=[]
         ):  # torch's layers draw from the global generator when they are made
-            return TEXT_NETS[self.net](
-                len(self.vocabulary_), len(self.classes_), dim=int(self.dim),
-                widths=tuple(map(int, self.widths)), filters=int(self.filters), dropout=self.dropout,
-                embedding_dropout=self.embedding_dropout, word_dropout=self.word_dropout,
-                max_norm=self.max_norm, generator=generator,
-            )  # fmt: skip
+            return TEXT_NETS[self.net](len(self.vocabulary_), len(self.classes_), options, generator=generator)
 
     def _train(self, ids: list[np.ndarray], targets: torch.Tensor, on_epoch):
         lengths = np.array([len(row) for row in ids], dtype=np.int64)
