@@ -38,7 +38,7 @@ class CharacterCNN(DeepNet):
     source: ClassVar[str] = "Zhang, Zhao & LeCun (2015)"
     reads: ClassVar[frozenset[str]] = DeepNet.reads - {"depth"}
     depths: ClassVar[tuple[int, ...]] = (6,)
-    published: ClassVar[NetOptions] = NetOptions(dim=70, filters=256)
+    published: ClassVar[NetOptions | None] = NetOptions(dim=70, filters=256)
 
     def build(self, n_classes: int) -> None:
         o = self.options
@@ -77,7 +77,7 @@ class VDCNN(DeepNet):
 
     source: ClassVar[str] = "Conneau et al. (2017)"
     depths: ClassVar[tuple[int, ...]] = (9, 17, 29)
-    published: ClassVar[NetOptions] = NetOptions(dim=16, filters=64, pooling="8-max", depth=9)
+    published: ClassVar[NetOptions | None] = NetOptions(dim=16, filters=64, pooling="8-max", depth=9)
 
     def build(self, n_classes: int) -> None:
         o = self.options

@@ -53,7 +53,7 @@ class TextCNN(TextNet):
         {"dim", "widths", "filters", "pooling", "embedding", "activation", "dropout", "embedding_dropout",
          "word_dropout", "max_norm"}
     )  # fmt: skip
-    published: ClassVar[NetOptions] = NetOptions(dim=300)
+    published: ClassVar[NetOptions | None] = NetOptions(dim=300)
     dense_up_to: ClassVar[int] = 0
 
     def build(self, n_classes: int) -> None:

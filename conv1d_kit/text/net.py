@@ -41,8 +41,8 @@ class TextNet(torch.nn.Module):
         Names of the options that change this net.
     depths : sequence of int
         What `options.depth` may be; the first is the net's own.
-    published : NetOptions
-        The paper's sizes.
+    published : NetOptions or None
+        The paper's sizes, where it has them for whole texts.
     dense_up_to : int
         Vocabularies of at most so many ids have dense gradients, which cost less there.
 
@@ -55,7 +55,7 @@ class TextNet(torch.nn.Module):
     source: ClassVar[str] = ""
     reads: ClassVar[frozenset[str]] = frozenset()
     depths: ClassVar[tuple[int, ...]] = (1,)
-    published: ClassVar[NetOptions] = NetOptions()
+    published: ClassVar[NetOptions | None] = None
     dense_up_to: ClassVar[int] = 1024
     out: torch.nn.Linear
 

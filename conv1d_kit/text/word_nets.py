@@ -34,7 +34,7 @@ class DPCNN(DeepNet):
 
     source: ClassVar[str] = "Johnson & Zhang (2017)"
     depths: ClassVar[tuple[int, ...]] = (15, 3, 5, 7, 9, 11, 13, 17, 19, 21)
-    published: ClassVar[NetOptions] = NetOptions(dim=250, filters=250)
+    published: ClassVar[NetOptions | None] = NetOptions(dim=250, filters=250)
 
     def build(self, n_classes: int) -> None:
         o = self.options
@@ -75,7 +75,6 @@ class DilatedCNN(DeepNet):
 
     source: ClassVar[str] = "Strubell et al. (2017)"
     depths: ClassVar[tuple[int, ...]] = (5, 1, 2, 3, 4, 6, 7, 8, 9, 10)
-    published: ClassVar[NetOptions] = NetOptions(dim=100, filters=300, depth=4)
 
     def build(self, n_classes: int) -> None:
         o = self.options
@@ -113,7 +112,6 @@ class GatedCNN(DeepNet):
     source: ClassVar[str] = "Dauphin et al. (2017)"
     reads: ClassVar[frozenset[str]] = DeepNet.reads - {"activation"}
     depths: ClassVar[tuple[int, ...]] = (4, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12)
-    published: ClassVar[NetOptions] = NetOptions(dim=280, filters=800, depth=8)
 
     def build(self, n_classes: int) -> None:
         o = self.options

@@ -239,7 +239,8 @@ def test_its_row_says_where_it_is_from_and_what_it_reads(name):
     row = TEXT_NETS[name]
     assert row.source.endswith(")")
     assert row.reads <= set(NetOptions.__dataclass_fields__)
-    row.check(row.published)
+    if row.published is not None:
+        row.check(row.published)
     for option, value in (
         ("filters", 9),
         ("dim", 5),
