@@ -21,8 +21,8 @@ from ..training.model_folder import load_model_folder, save_model_folder
 from .linear import check_ngrams
 from .model import TextTask
 from .models import MODELS
-from .net_model import OPTIMIZERS, NetModel, n_epochs
-from .nets import TextCNN
+from .net_model import OPTIMIZERS, NetModel, n_epochs, net_options
+from .nets import TEXT_NETS, TextCNN
 from .ngrams import FilterNgrams, strongest_ngrams
 from .tokens import TOKENIZERS, tokenize
 from .vocabulary import Vocabulary
@@ -49,6 +49,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Filters of each width.
     dim : int
         Length of a token's embedding.
+    pooling : "max", "2-max" …, "mean", "attention" or "log_sum_exp"
+        What is kept of a filter's responses.
+    embedding : "rand", "static", "nonstatic" or "multichannel"
+        Learned from chance; or from `vectors`: left as they are, learned on, or one copy of each.
+    vectors : path or None
+        Word vectors (word2vec, GloVe, fastText) of `dim` numbers to start from; words without one start by
+        chance. A saved model holds them.
+    depth : int >= 1 or None
+        Layers of a deep net; None: its own.
+    activation : "relu", "tanh", "identity", "sigmoid", "softplus" or "cube"
     dropout : float in [0, 1)
         On the filters' responses.
     embedding_dropout : float in [0, 1)
@@ -118,6 +128,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         widths: Sequence[int] = (3, 4, 5),
         filters: int = 100,
         dim: int = 200,
+        pooling: str = "max",
+        embedding: str = "rand",
+        vectors: str | os.PathLike | None = None,
+        depth: int | None = None,
+        activation: str = "relu",
         dropout: float = 0.5,
         embedding_dropout: float = 0.0,
         word_dropout: float = 0.0,
@@ -143,6 +158,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.widths = widths
         self.filters = filters
         self.dim = dim
+        self.pooling = pooling
+        self.embedding = embedding
+        self.vectors = vectors
+        self.depth = depth
+        self.activation = activation
         self.dropout = dropout
         self.embedding_dropout = embedding_dropout
         self.word_dropout = word_dropout
@@ -331,12 +351,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         )
         if not list(several) or not all(name in single for name in several):
             raise InputError(f"members must be one or more of {', '.join(single)}, got {self.members!r}")
-        if isinstance(self.widths, str) or not isinstance(self.widths, Iterable):
-            raise InputError(f"widths must be one or more ints >= 1, got {self.widths!r}; try (3, 4, 5)")
-        widths = list(self.widths)
-        if not widths or not all(_is_int(k) and k >= 1 for k in widths):
-            raise InputError(f"widths must be one or more ints >= 1, got {self.widths!r}; try (3, 4, 5)")
-        for name in ("filters", "dim", "min_count", "batch_size", "epochs", "n_threads"):
+        chosen = net_options(self.get_params())
+        for name in (self.model, *several):
+            if name in TEXT_NETS:
+                TEXT_NETS[name].check(chosen)
+        if not isinstance(self.vectors, str | os.PathLike | None):
+            raise InputError(f"vectors must be a path or None, got {self.vectors!r}")
+        for name in ("min_count", "batch_size", "epochs", "n_threads"):
             value = getattr(self, name)
             if value is None and name in ("epochs", "n_threads"):
                 continue
@@ -344,13 +365,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 raise InputError(f"{name} must be an int >= 1, got {value!r}")
         if not _is_int(self.seed) or not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be an int from 0 to {2**32 - 1}, got {self.seed!r}")
-        for name in ("dropout", "embedding_dropout", "word_dropout", "average_decay", "label_smoothing"):
+        for name in ("average_decay", "label_smoothing"):
             value = getattr(self, name)
             if value is None and name == "average_decay":
                 continue
             if not _is_number(value) or not 0 <= value < 1:
                 raise InputError(f"{name} must be a number in [0, 1), got {value!r}")
-        for name, cure in (("lr", "try 0.002"), ("C", "try 1"), ("max_norm", "try 3")):
+        for name, cure in (("lr", "try 0.002"), ("C", "try 1")):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and 0 < value < math.inf):
                 raise InputError(f"{name} must be a finite number > 0 or None, got {value!r}; {cure}")
@@ -447,7 +468,8 @@ def _targets(y: Sequence, n_texts: int, multi_label: bool) -> tuple[np.ndarray, 
 
 def _plain(options: dict) -> dict:
     """Options as JSON holds them."""
-    return {k: list(v) if isinstance(v, tuple | np.ndarray) else v for k, v in options.items()}
+    plain = {k: list(v) if isinstance(v, tuple | np.ndarray) else v for k, v in options.items()}
+    return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in plain.items()}
 
 
 def _is_int(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from ..training.losses import make_loss
 from .adadelta import RowAdadelta
 from .batches import inference_batches, pad, training_batches
 from .model import TextModel, TextTask
-from .nets import TEXT_NETS, TextCNN
+from .nets import TEXT_NETS, NetOptions, TextNet
 from .optimizer import RowAdam
 from .tokens import TOKENIZERS
+from .vectors import embedding_matrix, load_vectors
 from .vocabulary import Vocabulary
 
-__all__ = ["OPTIMIZERS", "NetModel", "n_epochs"]
+__all__ = ["OPTIMIZERS", "NetModel", "n_epochs", "net_options"]
 
 STEPS = 1000  # updates, where the epochs are not given
 
@@ -27,7 +29,7 @@ STEPS = 1000  # updates, where the epochs are not given
 class NetModel(TextModel):
     """A net of TEXT_NETS with its tokenizer and vocabulary; `history` is None in a model that was loaded."""
 
-    def __init__(self, net: TextCNN, vocabulary: Vocabulary, tokenizer: str, history: History | None = None):
+    def __init__(self, net: TextNet, vocabulary: Vocabulary, tokenizer: str, history: History | None = None):
         self.net, self.vocabulary, self.tokenizer, self.history = net, vocabulary, tokenizer, history
 
     @classmethod
@@ -40,6 +42,9 @@ class NetModel(TextModel):
         ids = [vocabulary.encode(w) for w in words]
         with _threads(options["n_threads"]):
             net = _make_net(options, len(vocabulary), task.n_classes, int(options["seed"]))
+            if options["vectors"] is not None:
+                table = load_vectors(options["vectors"], vocabulary.words, dim=int(options["dim"]))
+                net.set_vectors(embedding_matrix(table, seed=int(options["seed"])))
             history = _train(net, ids, task, options, on_epoch, checkpoint)
         return cls(net, vocabulary, options["tokenizer"], history)
 
@@ -49,7 +54,7 @@ class NetModel(TextModel):
         result = np.empty((len(ids), self.net.out.out_features))
         self.net.eval()
         with torch.inference_mode():
-            for rows in inference_batches(lengths, extra=max(self.net.widths) - 1):
+            for rows in inference_batches(lengths, extra=max(self.net.options.widths) - 1):
                 result[rows] = self.net(*pad([ids[i] for i in rows])).double().numpy()
         return result
 
@@ -66,6 +71,17 @@ class NetModel(TextModel):
         net = _make_net(options, len(vocabulary), n_classes, None)
         net.load_state_dict(tensors)
         return cls(net.eval(), vocabulary, facts["tokenizer"])
+
+
+def net_options(options: Mapping[str, Any]) -> NetOptions:
+    """Those of a classifier's options that a net takes.
+
+    Raises
+    ------
+    InputError
+        If one cannot be used.
+    """
+    return NetOptions(**{field.name: options[field.name] for field in fields(NetOptions)})
 
 
 def n_epochs(epochs: int | None, n_texts: int, batch_size: int) -> int:
@@ -86,18 +102,13 @@ def _words(texts: Sequence[str], tokenizer: str) -> list[list[str]]:
     return [[token.word for token in cut(text)] for text in texts]
 
 
-def _make_net(options: Mapping[str, Any], n_words: int, n_classes: int, seed: int | None) -> TextCNN:
+def _make_net(options: Mapping[str, Any], n_words: int, n_classes: int, seed: int | None) -> TextNet:
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from the global generator when they are made
-        return TEXT_NETS[options["model"]](
-            n_words, n_classes, dim=int(options["dim"]), widths=tuple(map(int, options["widths"])),
-            filters=int(options["filters"]), dropout=options["dropout"],
-            embedding_dropout=options["embedding_dropout"], word_dropout=options["word_dropout"],
-            max_norm=options["max_norm"], generator=generator,
-        )  # fmt: skip
+        return TEXT_NETS[options["model"]](n_words, n_classes, net_options(options), generator=generator)
 
 
-def _train(net: TextCNN, ids: list[np.ndarray], task: TextTask, options, on_epoch, checkpoint) -> History:
+def _train(net: TextNet, ids: list[np.ndarray], task: TextTask, options, on_epoch, checkpoint) -> History:
     lengths = np.array([len(row) for row in ids], dtype=np.int64)
     batch_size, seed = int(options["batch_size"]), int(options["seed"])
     rng = np.random.default_rng(seed)

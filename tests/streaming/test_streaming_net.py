@@ -19,7 +19,7 @@ from conv1d_kit.audio.nets import SpectrogramCNN, WaveCNN
 from conv1d_kit.core.conv import conv, depthwise_conv
 from conv1d_kit.core.pooling import POOLINGS, pool
 from conv1d_kit.core.transpose import conv_transpose
-from conv1d_kit.text.nets import TextCNN
+from conv1d_kit.text.nets import NetOptions, TextCNN
 
 
 class Gated(nn.Module):
@@ -333,7 +333,7 @@ def test_divisor_override_is_kept():
 @given(st.integers(0, 25), st.lists(st.integers(0, 25), max_size=5))
 def test_a_text_net_hears_its_tokens_one_by_one(length, cuts):
     torch.manual_seed(0)
-    net = TextCNN(20, 3, dim=6, filters=4).eval()
+    net = TextCNN(20, 3, NetOptions(dim=6, filters=4)).eval()
     ids = torch.from_numpy(np.random.default_rng(length).integers(0, 20, (2, length)))
     _, last = heard(stream(net), ids, sorted(min(c, length) for c in cuts))
     torch.testing.assert_close(last, net(ids, torch.full((2,), length)).detach(), rtol=1e-5, atol=1e-5)
