@@ -10,7 +10,7 @@ from ..core.conv import conv
 from ..core.pooling import max_pool
 from ..errors import InputError
 from ..layers import Conv1d
-from .projected import slide, tap_responses
+from .projected import best_windows, distinct
 from .vocabulary import PAD, UNK
 
 __all__ = ["TEXT_NETS", "TextCNN"]
@@ -97,19 +97,11 @@ class TextCNN(torch.nn.Module):
         if self.training and self.word_dropout:
             lost = torch.rand(ids.shape, device=ids.device) < self.word_dropout
             ids = torch.where(lost & (ids != PAD), UNK, ids)
-        border = max(self.widths) - 1
-        used, places = torch.nn.functional.pad(ids, (border, border), value=PAD).unique(return_inverse=True)
+        used, places = distinct(ids, len(self.embedding.weight))
         rows = self.embedding_dropout(self.embedding(used))  # (U, E): the batch's words, each once
-        responses = []
-        for layer in self.layers:
-            k = layer.weight.shape[-1]
-            z = slide(
-                tap_responses(rows, layer.weight), places[:, border - k + 1 : places.shape[1] - border + k - 1]
-            )
-            windows = torch.where(lengths > 0, lengths + (k - 1), 0)
-            pooled = max_pool(z, windows)
-            responses.append(pooled if layer.bias is None else pooled + layer.bias)
-        return torch.relu(torch.cat(responses, 1))
+        pooled = best_windows(rows, [layer.weight for layer in self.layers], places, lengths)
+        biases = [layer.bias for layer in self.layers if layer.bias is not None]
+        return torch.relu(pooled + torch.cat(biases) if biases else pooled)
 
     @torch.no_grad()
     def constrain(self) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
+from torch.optim.adam import adam
 
 from ..errors import InputError
 
@@ -42,24 +43,36 @@ class RowAdam(torch.optim.Optimizer):
             raise InputError("closure must be None: RowAdam takes one gradient a step")
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
+            options = {"lr": group["lr"], "beta1": beta1, "beta2": beta2, "eps": group["eps"]}
             for p in group["params"]:
                 if p.grad is None:
                     continue
                 state = self.state[p]
                 if not state:
-                    state["step"] = 0
+                    state["step"] = torch.zeros((), dtype=torch.float32, device=p.device)
                     state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
-                state["step"] += 1
-                size = min(group["lr"] / (1 - beta1 ** state["step"]), torch.finfo(p.dtype).max)
-                scale = (1 - beta2 ** state["step"]) ** 0.5
                 if p.grad.is_sparse:
-                    grad = p.grad.coalesce()
-                    rows, g = grad.indices()[0], grad.values()
-                    mean = state["mean"][rows].lerp_(g, 1 - beta1)
-                    square = state["square"][rows].mul_(beta2).addcmul_(g, g, value=1 - beta2)
-                    state["mean"][rows], state["square"][rows] = mean, square
-                    p.index_add_(0, rows, mean / (square.sqrt().div_(scale).add_(group["eps"])), alpha=-size)
+                    rows, grad = _distinct_rows(p.grad)
+                    parts = [x.index_select(0, rows) for x in (p, state["mean"], state["square"])]
+                    _adam(parts[0], grad, parts[1], parts[2], state["step"], options)
+                    for whole, part in zip((p, state["mean"], state["square"]), parts, strict=True):
+                        whole.index_copy_(0, rows, part)
                 else:
-                    mean = state["mean"].lerp_(p.grad, 1 - beta1)
-                    square = state["square"].mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
-                    p.addcdiv_(mean, square.sqrt().div_(scale).add_(group["eps"]), value=-size)
+                    grad = p.grad if p.grad.stride() == p.stride() else torch.empty_like(p).copy_(p.grad)
+                    _adam(p, grad, state["mean"], state["square"], state["step"], options)
+
+
+def _adam(p, grad, mean, square, step, options: dict) -> None:
+    """One step of torch's fused Adam, a single pass over tensors of one memory layout; `step` counts itself."""
+    adam(
+        [p], [grad], [mean], [square], [], [step],
+        fused=True, amsgrad=False, maximize=False, weight_decay=0.0, **options,
+    )  # fmt: skip
+
+
+def _distinct_rows(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row numbers, each once, and their gradients: as they are where they ascend, else sorted and summed."""
+    rows = grad._indices()[0]
+    if not grad.is_coalesced() and not bool((rows[1:] > rows[:-1]).all()):
+        grad = grad.coalesce()
+    return grad._indices()[0], grad._values().contiguous()
