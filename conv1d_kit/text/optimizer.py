@@ -42,8 +42,7 @@ class RowAdam(torch.optim.Optimizer):
         if closure is not None:
             raise InputError("closure must be None: RowAdam takes one gradient a step")
         for group in self.param_groups:
-            beta1, beta2 = group["betas"]
-            options = {"lr": group["lr"], "beta1": beta1, "beta2": beta2, "eps": group["eps"]}
+            work = _Work()
             for p in group["params"]:
                 if p.grad is None:
                     continue
@@ -51,23 +50,48 @@ class RowAdam(torch.optim.Optimizer):
                 if not state:
                     state["step"] = torch.zeros((), dtype=torch.float32, device=p.device)
                     state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
-                if p.grad.is_sparse:
-                    rows, grad = _distinct_rows(p.grad)
-                    parts = [x.index_select(0, rows) for x in (p, state["mean"], state["square"])]
-                    _adam(parts[0], grad, parts[1], parts[2], state["step"], options)
-                    for whole, part in zip((p, state["mean"], state["square"]), parts, strict=True):
-                        whole.index_copy_(0, rows, part)
-                else:
-                    grad = p.grad if p.grad.stride() == p.stride() else torch.empty_like(p).copy_(p.grad)
-                    _adam(p, grad, state["mean"], state["square"], state["step"], options)
+                work.add(p, p.grad, state)
+            work.do(group)
 
 
-def _adam(p, grad, mean, square, step, options: dict) -> None:
-    """One step of torch's fused Adam, a single pass over tensors of one memory layout; `step` counts itself."""
-    adam(
-        [p], [grad], [mean], [square], [], [step],
-        fused=True, amsgrad=False, maximize=False, weight_decay=0.0, **options,
-    )  # fmt: skip
+class _Work:
+    """The tensors of one step, side by side: whole parameters, and copies of the rows that have a gradient."""
+
+    def __init__(self) -> None:
+        self.grads: list[torch.Tensor] = []
+        self.values: list[tuple[torch.Tensor, ...]] = []  # (parameter, mean, square)
+        self.steps: list[torch.Tensor] = []
+        self.rows: list[tuple[tuple[torch.Tensor, ...], torch.Tensor, tuple[torch.Tensor, ...]]] = []
+
+    def add(self, p: torch.Tensor, grad: torch.Tensor, state: dict) -> None:
+        if grad.is_sparse:
+            wholes = (p, state["mean"], state["square"])
+            index, grad = _distinct_rows(grad)
+            values = tuple(x.index_select(0, index) for x in wholes)
+            self.rows.append((wholes, index, values))
+        else:
+            if any(x.stride() != p.stride() for x in (grad, state["mean"], state["square"])):
+                grad = torch.empty_like(p).copy_(grad)  # the fused step goes through memory in order
+                for name in ("mean", "square"):
+                    state[name] = torch.empty_like(p).copy_(state[name])
+            values = (p, state["mean"], state["square"])
+        self.grads.append(grad)
+        self.values.append(values)
+        self.steps.append(state["step"])
+
+    def do(self, group: dict) -> None:
+        """torch's own fused Adam, a single pass over all tensors; it counts the steps too."""
+        if not self.grads:
+            return
+        parameters, means, squares = (list(column) for column in zip(*self.values, strict=True))
+        beta1, beta2 = group["betas"]
+        adam(
+            parameters, self.grads, means, squares, [], self.steps, fused=True, amsgrad=False, maximize=False,
+            weight_decay=0.0, lr=group["lr"], beta1=beta1, beta2=beta2, eps=group["eps"],
+        )  # fmt: skip
+        for wholes, index, parts in self.rows:
+            for whole, part in zip(wholes, parts, strict=True):
+                whole.index_copy_(0, index, part)
 
 
 def _distinct_rows(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
