@@ -12,7 +12,7 @@ from ..layers import Conv1d
 from .net import TextNet
 from .net_options import ACTIVATIONS, NetOptions
 from .poolings import Pooling, make_pooling
-from .projected import slide, tap_responses
+from .projected import best_windows, distinct, slide, tap_responses
 from .vocabulary import PAD
 
 __all__ = ["TextCNN"]
@@ -73,8 +73,10 @@ class TextCNN(TextNet):
     def features(self, ids: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         """Pooled response of every filter [shape=(B, len(widths) · filters · k)], width by width."""
         ids = self.tokens(ids, lengths)
+        if self.options.pooling == "max":
+            return self._best(ids, lengths)
         border = max(self.widths) - 1
-        used, places = functional.pad(ids, (border, border), value=PAD).unique(return_inverse=True)
+        used, places = distinct(functional.pad(ids, (border, border), value=PAD), len(self.embedding.weight))
         rows = self.embedding_dropout(self.embedding(used))  # (U, E): the batch's words, each once
         responses = []
         for layer, pool in zip(self.layers, self._poolings, strict=True):
@@ -84,6 +86,16 @@ class TextCNN(TextNet):
             )
             responses.append(self._response(z, lengths, layer, pool))
         return torch.cat(responses, 1)
+
+    def _best(self, ids: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+        """Features under max-pooling, where one window of each text and filter counts."""
+        if lengths is None:
+            lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
+        used, places = distinct(ids, len(self.embedding.weight))
+        rows = self.embedding_dropout(self.embedding(used))
+        pooled = best_windows(rows, [layer.weight for layer in self.layers], places, lengths)
+        biases = [layer.bias for layer in self.layers if layer.bias is not None]
+        return self.activation(pooled + torch.cat(biases))
 
     def plain_features(self, ids: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         x = self.embedding(self.tokens(ids, lengths)).transpose(1, 2)  # (B, E, L)

@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..layers import Conv1d
 from .cnn import TextCNN
 from .deep_net import DeepNet
+from .fasttext_net import AveragingNet
 from .net import TextNet
 from .net_options import NetOptions
 from .nets import TEXT_NETS
@@ -124,6 +125,8 @@ def receptive_field(net: TextNet) -> int:
     """
     if isinstance(net, TextCNN):
         return max(net.widths)
+    if isinstance(net, AveragingNet):
+        return 2  # a pair
     assert isinstance(net, DeepNet)
     with torch.random.fork_rng(devices=[]):
         thin = type(net)(2, 2, replace(net.options, dim=1, filters=1)).eval()

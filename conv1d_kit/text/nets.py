@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .character_nets import VDCNN, CharacterCNN
 from .cnn import TextCNN
+from .fasttext_net import AveragingNet
 from .net import TextNet
 from .net_options import NetOptions
 from .word_nets import DPCNN, DilatedCNN, GatedCNN
@@ -12,6 +13,7 @@ __all__ = [
     "DPCNN",
     "TEXT_NETS",
     "VDCNN",
+    "AveragingNet",
     "CharacterCNN",
     "DilatedCNN",
     "GatedCNN",
@@ -27,4 +29,5 @@ TEXT_NETS: dict[str, type[TextNet]] = {
     "dpcnn": DPCNN,
     "dilated": DilatedCNN,
     "gated": GatedCNN,
+    "fasttext": AveragingNet,
 }

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
+from torch.optim.adam import adam
 
 from ..errors import InputError
 
@@ -41,25 +42,61 @@ class RowAdam(torch.optim.Optimizer):
         if closure is not None:
             raise InputError("closure must be None: RowAdam takes one gradient a step")
         for group in self.param_groups:
-            beta1, beta2 = group["betas"]
+            work = _Work()
             for p in group["params"]:
                 if p.grad is None:
                     continue
                 state = self.state[p]
                 if not state:
-                    state["step"] = 0
+                    state["step"] = torch.zeros((), dtype=torch.float32, device=p.device)
                     state["mean"], state["square"] = torch.zeros_like(p), torch.zeros_like(p)
-                state["step"] += 1
-                size = min(group["lr"] / (1 - beta1 ** state["step"]), torch.finfo(p.dtype).max)
-                scale = (1 - beta2 ** state["step"]) ** 0.5
-                if p.grad.is_sparse:
-                    grad = p.grad.coalesce()
-                    rows, g = grad.indices()[0], grad.values()
-                    mean = state["mean"][rows].lerp_(g, 1 - beta1)
-                    square = state["square"][rows].mul_(beta2).addcmul_(g, g, value=1 - beta2)
-                    state["mean"][rows], state["square"][rows] = mean, square
-                    p.index_add_(0, rows, mean / (square.sqrt().div_(scale).add_(group["eps"])), alpha=-size)
-                else:
-                    mean = state["mean"].lerp_(p.grad, 1 - beta1)
-                    square = state["square"].mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
-                    p.addcdiv_(mean, square.sqrt().div_(scale).add_(group["eps"]), value=-size)
+                work.add(p, p.grad, state)
+            work.do(group)
+
+
+class _Work:
+    """The tensors of one step, side by side: whole parameters, and copies of the rows that have a gradient."""
+
+    def __init__(self) -> None:
+        self.grads: list[torch.Tensor] = []
+        self.values: list[tuple[torch.Tensor, ...]] = []  # (parameter, mean, square)
+        self.steps: list[torch.Tensor] = []
+        self.rows: list[tuple[tuple[torch.Tensor, ...], torch.Tensor, tuple[torch.Tensor, ...]]] = []
+
+    def add(self, p: torch.Tensor, grad: torch.Tensor, state: dict) -> None:
+        if grad.is_sparse:
+            wholes = (p, state["mean"], state["square"])
+            index, grad = _distinct_rows(grad)
+            values = tuple(x.index_select(0, index) for x in wholes)
+            self.rows.append((wholes, index, values))
+        else:
+            if any(x.stride() != p.stride() for x in (grad, state["mean"], state["square"])):
+                grad = torch.empty_like(p).copy_(grad)  # the fused step goes through memory in order
+                for name in ("mean", "square"):
+                    state[name] = torch.empty_like(p).copy_(state[name])
+            values = (p, state["mean"], state["square"])
+        self.grads.append(grad)
+        self.values.append(values)
+        self.steps.append(state["step"])
+
+    def do(self, group: dict) -> None:
+        """torch's own fused Adam, a single pass over all tensors; it counts the steps too."""
+        if not self.grads:
+            return
+        parameters, means, squares = (list(column) for column in zip(*self.values, strict=True))
+        beta1, beta2 = group["betas"]
+        adam(
+            parameters, self.grads, means, squares, [], self.steps, fused=True, amsgrad=False, maximize=False,
+            weight_decay=0.0, lr=group["lr"], beta1=beta1, beta2=beta2, eps=group["eps"],
+        )  # fmt: skip
+        for wholes, index, parts in self.rows:
+            for whole, part in zip(wholes, parts, strict=True):
+                whole.index_copy_(0, index, part)
+
+
+def _distinct_rows(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row numbers, each once, and their gradients: as they are where they ascend, else sorted and summed."""
+    rows = grad._indices()[0]
+    if not grad.is_coalesced() and not bool((rows[1:] > rows[:-1]).all()):
+        grad = grad.coalesce()
+    return grad._indices()[0], grad._values().contiguous()

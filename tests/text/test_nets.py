@@ -174,7 +174,7 @@ def test_a_large_vocabulary_has_gradients_of_the_batchs_words_only(name):
     assert used <= set(ids.unique().tolist())
 
 
-@every_net
+@pytest.mark.parametrize("name", [n for n in TEXT_NETS if n != "fasttext"])
 def test_a_stream_of_tokens_ends_where_the_whole_text_does(name):
     net = make(name)
     s = stream(net, latency="any")
@@ -188,7 +188,7 @@ def test_a_stream_of_tokens_ends_where_the_whole_text_does(name):
         torch.testing.assert_close(s.flush(), expected, rtol=1e-5, atol=1e-5)
 
 
-@every_net
+@pytest.mark.parametrize("name", [n for n in TEXT_NETS if n != "fasttext"])
 def test_a_pooling_without_a_running_value_does_not_stream(name):
     with pytest.raises(InputError, match="pooling must be max or mean in a stream, got '2-max'"):
         stream(make(name, pooling="2-max"))
@@ -218,7 +218,7 @@ def test_it_learns_an_order_of_words_that_a_bag_of_words_cannot_see(name):
     with torch.no_grad():
         logits = net.eval()(*pad([vocabulary.encode(t.word for t in tokenize(x)) for x in test]))
     right = np.mean(logits.argmax(1).numpy() == [label == "positive" for label in truth])
-    assert right > 0.85, right  # a bag of words: 0.5
+    assert right > (0.7 if name == "fasttext" else 0.85), right  # a bag of words: 0.5
 
 
 @every_net
@@ -254,3 +254,16 @@ def test_its_row_says_where_it_is_from_and_what_it_reads(name):
         changed = {k: tuple(v.shape) for k, v in row(20, 3, NetOptions(**base)).state_dict().items()}
         plain = {k: tuple(v.shape) for k, v in row(20, 3, NetOptions(dim=7, filters=4)).state_dict().items()}
         assert (changed != plain) == (option in row.reads), option
+
+
+def test_the_averaging_net_says_that_it_does_not_stream():
+    with pytest.raises(InputError, match="the net fasttext cannot be streamed"):
+        stream(make("fasttext"))
+
+
+def test_the_averaging_net_is_the_mean_of_words_and_pairs():
+    net, (ids,) = make("fasttext"), texts(4)
+    rows = net.embedding.weight[ids].sum(0)
+    for a, b in pairwise(ids.tolist()):
+        rows = rows + net.pairs.weight[(a * 0x5BD1E995 ^ b * 31) % 65_535 + 1]
+    torch.testing.assert_close(net(*pad([ids]))[0], net.out(rows / 7), rtol=1e-5, atol=1e-6)

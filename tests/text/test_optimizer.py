@@ -37,6 +37,35 @@ def test_sparse_gradients_give_sparse_adam_with_repeated_rows_summed():
     torch.testing.assert_close(run(RowAdam([p], lr=0.1), p, gradients), expected)
 
 
+def test_rows_that_ascend_are_taken_as_they_are_to_the_same_weights():
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(5, 2, 3, generator=generator)
+    p, q = start(), start()
+    for v in values:
+        ascending = torch.sparse_coo_tensor([[0, 2]], v, (4, 3), check_invariants=True)
+        run(RowAdam([p], lr=0.1), p, [ascending])
+        run(RowAdam([q], lr=0.1), q, [ascending.coalesce()])
+    assert torch.equal(p, q)
+
+
+def test_gradients_and_moments_of_another_memory_layout_give_the_same_weights():
+    generator = torch.Generator().manual_seed(0)
+    gradients = [torch.randn(3, 4, generator=generator).t() for _ in range(5)]  # columns before rows
+    p, q = start(), torch.nn.Parameter(start().detach().t().contiguous().t())
+    expected = run(torch.optim.Adam([start_ := start()], lr=0.1), start_, gradients)
+    torch.testing.assert_close(run(RowAdam([p], lr=0.1), p, gradients), expected)
+    torch.testing.assert_close(run(RowAdam([q], lr=0.1), q, gradients), expected)
+    optimizer = RowAdam([q], lr=0.1)
+    run(optimizer, q, gradients[:1])
+    state = optimizer.state[q]
+    state["mean"], state["square"] = (
+        state["mean"].contiguous(),
+        state["square"].contiguous(),
+    )  # as a file has them
+    run(optimizer, q, gradients[:1])
+    assert state["mean"].stride() == q.stride()
+
+
 def test_a_row_without_gradient_does_not_move():
     p = start()
     before = p.detach().clone()
