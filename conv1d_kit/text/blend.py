@@ -1,4 +1,4 @@
-"""Several models that answer as one: the mean of their logits, whose mistakes differ."""
+"""Several models that answer as one: the mean of their logits, since their mistakes differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Blend"]
 
 
 class Blend(TextModel):
-    """Members side by side; a member's name may stand twice, its seeds then differ.
+    """Members side by side; a name that stands there several times has several seeds, which are averaged first.
 
     The mean of logits is the geometric mean of probabilities: linear members stay linear, and what each n-gram
     says adds up over the members.
@@ -34,7 +34,12 @@ class Blend(TextModel):
         return cls(names, members)
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
-        return np.mean([member.scores(texts) for member in self.members], 0)
+        return np.tensordot(self.shares, [member.scores(texts) for member in self.members], 1)
+
+    @property
+    def shares(self) -> list[float]:
+        """What each member counts: every kind of model alike, its seeds between them."""
+        return [1 / len(set(self.names)) / self.names.count(name) for name in self.names]
 
     @property
     def n_weights(self) -> int:

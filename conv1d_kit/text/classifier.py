@@ -22,6 +22,7 @@ from .linear import check_ngrams
 from .model import TextTask
 from .models import MODELS
 from .net_model import OPTIMIZERS, NetModel, n_epochs, net_options
+from .net_options import EMBEDDING_SCALE
 from .nets import TEXT_NETS, TextCNN
 from .ngrams import FilterNgrams, strongest_ngrams
 from .tokens import TOKENIZERS, tokenize
@@ -42,7 +43,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         A net ("cnn", …), a baseline ("majority", "nb", "nb_svm", "tfidf_logreg", "nb_words", "nb_characters")
         or "blend".
     members : sequence of keys of MODELS
-        The models that "blend" averages; one that stands there twice is trained from two seeds.
+        The models that "blend" averages, all kinds alike; one that stands there twice is trained from two
+        seeds, which are averaged first.
     widths : sequence of int >= 1
         Filter widths in tokens; (1,) sees words without their order.
     filters : int
@@ -53,6 +55,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         What is kept of a filter's responses.
     embedding : "rand", "static", "nonstatic" or "multichannel"
         Learned from chance; or from `vectors`: left as they are, learned on, or one copy of each.
+    embedding_scale : float > 0
+        Standard deviation of embeddings that start by chance.
     vectors : path or None
         Word vectors (word2vec, GloVe, fastText) of `dim` numbers to start from; words without one start by
         chance. A saved model holds them.
@@ -124,12 +128,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self,
         *,
         model: str = "cnn",
-        members: Sequence[str] = ("nb_words", "nb_characters", "cnn"),
+        members: Sequence[str] = ("nb_words", "nb_characters", "cnn", "cnn", "cnn"),
         widths: Sequence[int] = (3, 4, 5),
         filters: int = 100,
         dim: int = 200,
         pooling: str = "max",
         embedding: str = "rand",
+        embedding_scale: float = EMBEDDING_SCALE,
         vectors: str | os.PathLike | None = None,
         depth: int | None = None,
         activation: str = "relu",
@@ -160,6 +165,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.dim = dim
         self.pooling = pooling
         self.embedding = embedding
+        self.embedding_scale = embedding_scale
         self.vectors = vectors
         self.depth = depth
         self.activation = activation

