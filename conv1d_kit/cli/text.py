@@ -12,6 +12,8 @@ import typer
 
 from ..errors import DataError, InputError
 from .output import JsonFlag, emit, note, progress, table
+from .text_compare import compare
+from .text_sweep import sweep
 
 if TYPE_CHECKING:
     from ..text.classifier import TextClassifier
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["app", "cv", "predict", "train"]
 
 app = typer.Typer(help="Train, predict, cross-validate texts.", no_args_is_help=True)
+app.command()(sweep)
+app.command()(compare)
 
 CHUNK = 1024  # rows predicted and written at once
 SHOWN = 5  # bad rows named one by one
