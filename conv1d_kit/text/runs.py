@@ -40,7 +40,7 @@ class RunRecord:
     rule : dict
         {"folds", "seed"}, or {"test": hash} of a fixed test part.
     study : dict
-        {"repeats", "seeds", "configurations"}: what was planned.
+        What was planned: "repeats", "seeds", how many "configurations"; whether this one was "drawn" at random.
     repeat, fold, seed : int, from 0
     status : "ok" or "failed"; reason says why.
     n_train, n_test, n_right : int

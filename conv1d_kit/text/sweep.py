@@ -249,6 +249,7 @@ def _record(sweep: SweepFile, data: SweepTexts, run: PlannedRun, result: RunResu
         "repeats": 1 if data.n_test else sweep.study.repeats,
         "seeds": list(sweep.study.seeds),
         "configurations": len(sweep.configurations),
+        "drawn": run.configuration.drawn,
     }
     return RunRecord(
         key=run.key, configuration=run.hash, name=run.configuration.name, group=run.configuration.group,

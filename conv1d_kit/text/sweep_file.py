@@ -51,11 +51,12 @@ _GROUP = ("name", "base", "grid", "random")
 
 @dataclass(frozen=True)
 class Configuration:
-    """A model to be judged: its name, the group it is of ("" for the file's own grid), its options."""
+    """A model to be judged: name, group ("" for the file's own grid), options, and whether some were drawn."""
 
     name: str
     group: str
     options: dict[str, Any]
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def _group(
             varied = {**dict(zip(lists, cell, strict=True)), **drawn}
             words = " ".join(f"{option}={_shown(value)}" for option, value in varied.items())
             name = f"{group}: {words}" if group and words else words or title
-            found.append(Configuration(name, group, {**base, **varied}))
+            found.append(Configuration(name, group, {**base, **varied}, drawn=bool(random)))
     return found
 
 
