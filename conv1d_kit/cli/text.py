@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["app", "cv", "predict", "train"]
 
 app = typer.Typer(help="Train, predict, cross-validate texts.", no_args_is_help=True)
-app.command()(sweep)
-app.command()(compare)
 
 CHUNK = 1024  # rows predicted and written at once
 SHOWN = 5  # bad rows named one by one
@@ -253,6 +251,10 @@ def cv(
         )
 
     emit(result, show, as_json=as_json)
+
+
+app.command()(sweep)
+app.command()(compare)
 
 
 class _Tally:

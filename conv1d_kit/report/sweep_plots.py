@@ -17,7 +17,7 @@ from .plots import COLOURS, GREY, INK, WIDTH, styled
 __all__ = ["MOST_ROWS", "budget_curve", "differences", "option_curve", "scores"]
 
 MOST_ROWS = 40  # in one picture
-_LOG_FROM = 20  # highest over lowest value, above which an axis is logarithmic
+_LOG_FROM = 20  # highest over lowest value, from which an axis may be logarithmic
 
 
 @styled
@@ -48,7 +48,7 @@ def differences(found: Comparison) -> Figure:
         axes.plot(100 * (row.difference or 0), i, "o", ms=5, color=colour, clip_on=False, zorder=3)
     low, high = axes.get_xlim()
     axes.set_xlim(min(low, -0.1), max(high, 0.1))
-    axes.set_xlabel(f"{METRIC_NAMES[found.metric]} − that of\n{_short(found.baseline)} (percent points)")
+    axes.set_xlabel(f"{METRIC_NAMES[found.metric]} − the baseline's\n(percent points)")
     return figure
 
 
@@ -65,9 +65,10 @@ def option_curve(curve: OptionCurve, metric: str) -> Figure:
         axes.vlines(x[held], low, high, lw=3, color=COLOURS[0], alpha=0.35)
         axes.plot(x, y, lw=1, color=GREY, zorder=1)
     axes.plot(x, y, "o", ms=5, color=COLOURS[0], zorder=3, alpha=1.0 if curve.averaged else 0.7)
-    logarithmic = x.min() > 0 and x.max() / x.min() >= _LOG_FROM
+    logarithmic = _logarithmic(x)
     if logarithmic:
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     values = np.unique(x)
     if len(values) <= (6 if logarithmic else 10) and curve.averaged:
         axes.set_xticks(values, [f"{v:g}" for v in values])
@@ -107,6 +108,12 @@ def _ladder(rows: Sequence[ComparisonRow]):
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
     axes.grid(axis="x")
     return figure, axes
+
+
+def _logarithmic(x: np.ndarray) -> bool:
+    """Values over more than a decade that crowd at the lower end."""
+    span = x.max() - x.min()
+    return bool(x.min() > 0 and x.max() / x.min() >= _LOG_FROM and np.median(x) - x.min() < 0.2 * span)
 
 
 def _colour(row: ComparisonRow) -> str:

@@ -261,7 +261,7 @@ def _said(
         notes.append(
             "one fixed test part: McNemar's test decides; how other training texts would do is unknown"
         )
-    words = f"{100 * (1 - confidence):.3g} %"
+    words = f"{1 - confidence:.3g}"
     for verdict, what in _VERDICTS.items():
         those = [row.name for row in compared if row.verdict == verdict]
         if those:

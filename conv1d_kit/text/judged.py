@@ -68,7 +68,13 @@ class Judged:
 
 
 def one_study(runs: Sequence[RunRecord], data: str | None) -> list[RunRecord]:
-    """The runs of one data set and one fold rule."""
+    """The runs of one data set (by name or start of its hash, where there are several) and one fold rule.
+
+    Raises
+    ------
+    InputError
+        If there are none, or of more than one of either: they could not be paired.
+    """
     if not runs:
         raise InputError("runs must hold at least one run, got none")
     chosen = list(runs)
@@ -80,7 +86,7 @@ def one_study(runs: Sequence[RunRecord], data: str | None) -> list[RunRecord]:
     sets = {run.data: run.data_name for run in chosen}
     if len(sets) > 1:
         words = [f"{name} ({mark[:6]})" for mark, name in sets.items()]
-        raise InputError(f"runs are of {len(sets)} data sets, {listed(words)}; choose one with --data")
+        raise InputError(f"runs are of {len(sets)} data sets, {listed(words)}: choose one with --data")
     rules = list(dict.fromkeys(rule_words(run.rule) for run in chosen))
     if len(rules) > 1:
         raise InputError(
@@ -129,6 +135,7 @@ def _rows_tallies(judged: Judged, places: Sequence[Place]) -> np.ndarray:
 
 
 def rows_interval(judged: Judged, confidence: float) -> tuple[float, float]:
+    """Interval of the score on a fixed test part: Wilson's for one run, else a bootstrap of the rows."""
     runs = list(judged.runs.values())
     if len(runs) == 1 and judged.metric == "accuracy":
         return wilson_interval(runs[0].n_right or 0, runs[0].n_test, confidence=confidence)
@@ -140,6 +147,7 @@ def rows_interval(judged: Judged, confidence: float) -> tuple[float, float]:
 
 
 def rows_difference(judged: Judged, base: Judged, shared: Sequence[Place], confidence: float) -> Interval:
+    """Interval of the difference on a fixed test part: both are given the same drawn rows."""
     a, b = (_rows_tallies(j, shared) for j in (judged, base))
     return paired_difference(METRICS[judged.metric], a, b, confidence=confidence)
 
@@ -150,13 +158,27 @@ def _score(run: RunRecord, metric: str) -> float:
 
 
 def rule_words(rule: dict[str, Any]) -> str:
+    """What the runs are judged on, in words.
+
+    Examples
+    --------
+    >>> rule_words({"folds": 10, "seed": 0})
+    '10 folds (seed 0)'
+    """
     if "test" in rule:
         return f"a fixed test part ({rule['test'][:6]})"
     return f"{rule.get('folds')} folds (seed {rule.get('seed')})"
 
 
 def listed(words: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(words[:most])
+    """Names one after the other, parted by semicolons since a name may hold commas.
+
+    Examples
+    --------
+    >>> listed(["widths=1,2", "widths=3", "widths=4"], most=2)
+    'widths=1,2; widths=3 and 1 more'
+    """
+    shown = "; ".join(words[:most])
     return shown if len(words) <= most else f"{shown} and {len(words) - most} more"
 
 

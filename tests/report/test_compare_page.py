@@ -12,7 +12,7 @@ from conv1d_kit.report.sweep_plots import MOST_ROWS, budget_curve, differences, 
 from conv1d_kit.text.comparison import compare_runs
 from conv1d_kit.text.curves import budget_curves, option_curves
 
-GRID = {f"filters={f}": {"filters": f} for f in (10, 50, 100, 400)}
+GRID = {f"filters={f}": {"filters": f} for f in (10, 30, 100, 1000)}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_page_is_self_contained_and_the_same_twice(found):
     assert page == render(compare_page(found))
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     for words in (
-        "filters=400",
+        "filters=1000",
         "Expected best",
         "Scores and differences",
         "No baseline was named",
@@ -59,8 +59,8 @@ def test_many_configurations_are_cut_to_the_best():
 def test_curves_draw_their_points(found):
     (curve,) = option_curves(found)
     axes = option_curve(curve, "accuracy").axes[0]
-    assert axes.get_xscale() == "log"  # 10 to 400
-    assert axes.lines[-1].get_xdata().tolist() == [10, 50, 100, 400]
+    assert axes.get_xscale() == "log"  # 10, 30, 100 and 1000
+    assert axes.lines[-1].get_xdata().tolist() == [10, 30, 100, 1000]
     assert axes.lines[-1].get_ydata() == pytest.approx([100 * p.score for p in curve.points])
     (budget,) = budget_curves(found)
     line = budget_curve([budget], "accuracy").axes[0].lines[0]

@@ -208,12 +208,12 @@ def test_what_cannot_be_compared_is_refused(arguments, words):
 def test_runs_that_share_no_test_part_are_refused():
     runs = made_runs(SKILLS)
     with pytest.raises(
-        InputError, match=r"judged on 5 folds \(seed 0\), 3 folds \(seed 0\), which share no test part"
+        InputError, match=r"judged on 5 folds \(seed 0\); 3 folds \(seed 0\), which share no test part"
     ):
         compare_runs(runs + made_runs({"other": 0.8}, folds=3))
     moved = [changed(r, key=f"m{i}", data="e" * 16, data_name="new.csv") for i, r in enumerate(runs)]
     with pytest.raises(
-        InputError, match=r"of 2 data sets, made.csv \(dddddd\), new.csv \(eeeeee\); choose one with --data"
+        InputError, match=r"of 2 data sets, made.csv \(dddddd\); new.csv \(eeeeee\): choose one with --data"
     ):
         compare_runs(runs + moved)
     assert compare_runs(runs + moved, data="new.csv").data_name == "new.csv"
