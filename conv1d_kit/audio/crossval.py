@@ -22,6 +22,7 @@ from ..training.folds import Fold
 from ..training.loop import Epoch
 from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
 from ..training.processes import WorkerPool
+from ..training.records import RecordFile
 from .classifier import AudioClassifier, split_flaws
 from .dataset import AudioTable, common_folder, short_name
 from .frontends import FRONTENDS
@@ -63,17 +64,12 @@ class KeptFolds:
             If the file cannot be read.
         """
         found: dict[int, FoldResult] = {}
-        try:
-            lines = Path(self.path).read_text("utf-8").splitlines() if os.path.exists(self.path) else []
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{self.path}: cannot be read as results ({error}); choose another file") from error
-        for line in lines:
+        for entry in RecordFile(self.path).read().records:
             try:
-                entry = json.loads(line)
                 if entry.pop("study") == self.key:
                     fold = FoldResult(**{k: _tuple(v) for k, v in entry.items()})
                     found[fold.number] = fold
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (KeyError, TypeError):  # a line of another program
                 continue
         return found
 
@@ -85,18 +81,7 @@ class KeptFolds:
         DataError
             If the file cannot be written.
         """
-        try:
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "a+b") as file:
-                file.seek(0, os.SEEK_END)
-                torn = file.tell() > 0 and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n"
-                file.write(b"\n" * torn + (json.dumps({"study": self.key, **asdict(fold)}) + "\n").encode())
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise DataError(
-                f"{self.path}: cannot be written ({error.strerror}); choose another file"
-            ) from error
+        RecordFile(self.path).append({"study": self.key, **asdict(fold)})
 
 
 def _tuple(value: Any) -> Any:

@@ -12,6 +12,7 @@ import typer
 
 from ..errors import DataError, InputError
 from .output import JsonFlag, emit, note, progress, table
+from .text_compare import compare
 from .text_options import (
     BatchSize,
     Dim,
@@ -39,6 +40,7 @@ from .text_source import (
     check_labels,
     read_source,
 )
+from .text_sweep import sweep
 
 if TYPE_CHECKING:
     from ..text.classifier import TextClassifier
@@ -275,6 +277,10 @@ def cv(
         )
 
     emit(result, show, as_json=as_json)
+
+
+app.command()(sweep)
+app.command()(compare)
 
 
 class _Tally:

@@ -50,8 +50,8 @@ class TextCNN(TextNet):
 
     source: ClassVar[str] = "Kim (2014)"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"dim", "widths", "filters", "pooling", "embedding", "embedding_scale", "activation", "dropout", "embedding_dropout",
-         "word_dropout", "max_norm"}
+        {"dim", "widths", "filters", "pooling", "embedding", "embedding_scale", "activation", "dropout",
+         "embedding_dropout", "word_dropout", "max_norm"}
     )  # fmt: skip
     published: ClassVar[NetOptions | None] = NetOptions(dim=300)
     dense_up_to: ClassVar[int] = 0
