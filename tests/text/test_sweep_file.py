@@ -101,7 +101,7 @@ def test_ready_sweeps_can_be_run(name):
 def test_ready_sweeps_are_those_of_the_papers():
     assert read_sweep("kim2014").configurations[0].options == {
         "widths": (3, 4, 5), "filters": 100, "dim": 300, "dropout": 0.5, "max_norm": 3.0, "batch_size": 50,
-        "epochs": 25,
+        "epochs": 25, "optimizer": "adadelta", "embedding_scale": 0.1443,
     }  # fmt: skip
     width = read_sweep("zhang_wallace2015_width").configurations
     assert [c.options["widths"] for c in width] == [(k,) for k in range(1, 11)]
