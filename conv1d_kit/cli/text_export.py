@@ -11,7 +11,7 @@ import typer
 from ..errors import InputError
 from .output import JsonFlag, emit, note, table
 
-__all__ = ["export"]
+__all__ = ["card", "export"]
 
 _Model = Annotated[Path, typer.Argument(help="A model folder that `text train` wrote.", show_default=False)]
 _Out = Annotated[Path, typer.Option("--out", help="ONNX file to write, or a folder to write model.onnx into.")]
@@ -86,6 +86,42 @@ def export(
             result["check"] |= {"agreement": found.agreement, "largest_difference": found.largest_difference}
     result["seconds"] = time.perf_counter() - start
     emit(result, lambda console: _show(console, result), as_json=json)
+
+
+def card(
+    model: _Model,
+    out: Annotated[Path, typer.Option("--out", help="Markdown file to write; an older card is replaced.")],
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="Kept predictions (JSON lines) of other rows than training's."),
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option("--scores", help="What `text cv --json` or `text predict --json` printed.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the model; by default its folder's.")] = None,
+    license: Annotated[str | None, typer.Option("--license", help="For the front matter, such as mit.")] = None,
+    language: Annotated[str | None, typer.Option("--language", help="For the front matter: en, say.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Write a model card: training data, options, versions, figures if given, limits."""
+    from ..text.model_card import ModelFacts, model_card, read_scores, write_card
+    from ..training.predictions import Predictions
+
+    facts = ModelFacts(model)
+    said = None if predictions is None else Predictions.load(predictions)
+    text = model_card(
+        facts, name=name or model.resolve().name, predictions=said,
+        scores=None if scores is None else read_scores(scores), license=license, language=language,
+    )  # fmt: skip
+    write_card(out, text)
+    if out.resolve().parent == model.resolve():
+        note(f"{model} holds more than a model now: training will not replace it while {out.name} is there")
+    result = {
+        "model": str(model), "card": str(out), "classes": facts.classes, "weights": facts.n_weights,
+        "words": facts.n_words, "weights_hash": facts.weights_hash,
+        "accuracy": None if said is None else said.accuracy,
+    }  # fmt: skip
+    emit(result, lambda console: console.print(f"written: {out}", markup=False, soft_wrap=True), as_json=json)
 
 
 def _target(out: Path) -> Path:

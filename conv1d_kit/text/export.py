@@ -22,6 +22,7 @@ from ..training.onnx_file import (
 )
 from ..training.onnx_trace import name_nodes, trace_onnx
 from .batches import pad
+from .nets import TEXT_NETS, TextNet
 from .onnx_runner import OnnxTextClassifier, TextDescription
 
 __all__ = [
@@ -45,14 +46,23 @@ class TokensToProbabilities(torch.nn.Module):
     ----------
     net : TextNet
         `net_` of a trained model.
+    temperature : float > 0
+        Divides the logits.
+    multi_label : bool
+        Each class has a probability of its own.
     """
 
-    def __init__(self, net: Any):
+    def __init__(self, net: Any, *, temperature: float = 1.0, multi_label: bool = False):
         super().__init__()
-        self.net = net
+        self.net, self.temperature, self.multi_label = net, temperature, multi_label
 
     def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        return self.net.out(self.net.plain_features(ids, lengths)).softmax(1)
+        return self.probabilities(self.net.out(self.net.plain_features(ids, lengths)))
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Of logits (B, n_classes)."""
+        logits = logits if self.temperature == 1 else logits / self.temperature
+        return logits.sigmoid() if self.multi_label else logits.softmax(1)
 
 
 def export_onnx(model: Any, path) -> float:
@@ -65,7 +75,8 @@ def export_onnx(model: Any, path) -> float:
     Parameters
     ----------
     model : TextClassifier
-        Or anything with its classes_, vocabulary_, net_ and tokenizer.
+        Of a net. Or anything with its classes_, vocabulary_, net_ and tokenizer, and where they are not 1 and
+        False its temperature_ and multi_label.
     path : str or path
         A file of this verb's that stands there is replaced.
 
@@ -84,14 +95,22 @@ def export_onnx(model: Any, path) -> float:
     for name in ("onnx", "onnxscript", "onnxruntime"):
         extra(name)
     check_export_target(path)
+    net = getattr(model, "net_", None)
+    if not isinstance(net, TextNet):
+        raise ModelError(
+            f"only a net of its own ({', '.join(TEXT_NETS)}) can be exported, not a baseline or blend"
+        )
+    multi_label = bool(getattr(model, "multi_label", False))
     words = json.dumps(
         {"kind": "words", "tokenizer": model.tokenizer, "vocabulary": model.vocabulary_.to_json()},
         ensure_ascii=True, indent=0,
     ).encode()  # fmt: skip
     said = TextDescription(
-        np.asarray(model.classes_).tolist(), words_path(path).name, hashlib.sha256(words).hexdigest()
-    )
-    graph = TokensToProbabilities(model.net_).eval()
+        np.asarray(model.classes_).tolist(), words_path(path).name, hashlib.sha256(words).hexdigest(),
+        multi_label,
+    )  # fmt: skip
+    temperature = float(getattr(model, "temperature_", 1.0))
+    graph = TokensToProbabilities(net, temperature=temperature, multi_label=multi_label).eval()
     with written_whole(path) as part:
         document = _traced(graph)
         name_nodes(document)
@@ -191,7 +210,7 @@ def largest_difference(graph: TokensToProbabilities, runner: OnnxTextClassifier)
             ids[row, : len(text)] = text
         got = runner.run(ids, np.array(lengths))
         with torch.no_grad():
-            alone = [graph.net(*pad([text])).softmax(1) for text in rows]
+            alone = [graph.probabilities(graph.net(*pad([text]))) for text in rows]
         largest = max(largest, float(np.abs(got - torch.cat(alone).numpy()).max()))
     return largest
 

@@ -21,7 +21,7 @@ from .vocabulary import PAD, Vocabulary
 __all__ = ["OnnxTextClassifier", "TextDescription", "read_words"]
 
 FORMAT = 1  # raised when an older reader could no longer understand the metadata
-CELLS = 1 << 16  # tokens run at once: bounds memory whatever the texts' lengths
+CELLS = 1 << 13  # tokens run at once: bounds memory whatever the texts' lengths
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class TextDescription:
         Name of the JSON file beside it, with the tokenizer and the vocabulary.
     words_hash : str
         SHA-256 of that file's content.
+    multi_label : bool
+        Each class has a probability of its own.
     version : str
         Of this package, when it was written.
     quantized : str
@@ -45,6 +47,7 @@ class TextDescription:
     classes: list
     words: str
     words_hash: str
+    multi_label: bool = False
     version: str = __version__
     quantized: str = ""
 
@@ -57,7 +60,8 @@ class TextDescription:
         >>> TextDescription.read(said.metadata(), "model.onnx") == said
         True
         """
-        return {"format": str(FORMAT), "kind": "text", **asdict(self), "classes": json.dumps(self.classes)}
+        return {"format": str(FORMAT), "kind": "text", **asdict(self), "classes": json.dumps(self.classes),
+                "multi_label": json.dumps(self.multi_label)}  # fmt: skip
 
     @classmethod
     def read(cls, metadata: Mapping[str, str], name) -> TextDescription:
@@ -78,7 +82,7 @@ class TextDescription:
                 raise ValueError
             return cls(
                 list(json.loads(metadata["classes"])), metadata["words"], metadata["words_hash"],
-                metadata["version"], metadata["quantized"],
+                bool(json.loads(metadata["multi_label"])), metadata["version"], metadata["quantized"],
             )  # fmt: skip
         except (KeyError, ValueError, TypeError) as error:
             if isinstance(error, ModelError):
@@ -134,8 +138,14 @@ class OnnxTextClassifier:
         )
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
-        """The most probable label of each text [shape=(N,)]."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        """The most probable label of each text [shape=(N,)]; with several labels a tuple of those above 1/2."""
+        p = self.predict_proba(X)
+        if not self.description_.multi_label:
+            return self.classes_[p.argmax(1)]
+        result = np.empty(len(p), dtype=object)
+        for i, row in enumerate(p):
+            result[i] = tuple(self.classes_[row > 0.5].tolist())
+        return result
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         """Probabilities [shape=(N, n_classes), float32], columns as `classes_`.

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ pytest.importorskip("onnxruntime")
 
 from conv1d_kit.cli.text_export import export  # noqa: E402
 from conv1d_kit.text import export as exporting  # noqa: E402
-from conv1d_kit.text.export import export_onnx, quantize_onnx, words_path  # noqa: E402
+from conv1d_kit.text.export import TokensToProbabilities, export_onnx, quantize_onnx, words_path  # noqa: E402
 from conv1d_kit.text.onnx_compare import compare  # noqa: E402
 from conv1d_kit.text.onnx_runner import OnnxTextClassifier, TextDescription  # noqa: E402
 
@@ -210,6 +211,27 @@ def test_the_verb_exports_checks_and_says_what_it_wrote(trained, place, int8, tm
     assert "int8 gives the label of float" in shown.output
     refused = CliRunner().invoke(app, [call[0], "--out", str(tmp_path / "model.txt")])
     assert "--out must be a folder or end in .onnx" in str(refused.exception)
+
+
+def test_temperature_and_several_labels_are_part_of_the_graph(trained):
+    ids, lengths = torch.tensor([[5, 7, 2]]), torch.tensor([3])
+    logits = trained.net_(ids, lengths)
+    graph = TokensToProbabilities(trained.net_, temperature=2.0, multi_label=True)
+    torch.testing.assert_close(graph(ids, lengths), (logits / 2).sigmoid())
+    graph = TokensToProbabilities(trained.net_, temperature=3.0)
+    torch.testing.assert_close(graph(ids, lengths), (logits / 3).softmax(1))
+
+
+def test_of_several_labels_all_above_one_half_are_given(place, monkeypatch):
+    runner = OnnxTextClassifier(place)
+    runner.description_ = replace(runner.description_, multi_label=True)
+    monkeypatch.setattr(runner, "run", lambda ids, n: np.array([[0.7, 0.6], [0.1, 0.9], [0.2, 0.5]], "f4"))
+    assert runner.predict(["a", "b", "c"]).tolist() == [("negative", "positive"), ("positive",), ()]
+
+
+def test_a_model_that_is_no_net_says_so(tmp_path):
+    with pytest.raises(ModelError, match=r"only a net of its own \(cnn, .*\) can be exported"):
+        export_onnx(object(), tmp_path / "m.onnx")
 
 
 @pytest.mark.slow
