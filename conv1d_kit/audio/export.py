@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,13 +12,14 @@ from torch.overrides import TorchFunctionMode
 
 from ..core.pooling import length_mask
 from ..errors import ModelError
+from ..training.onnx_trace import name_nodes as _name_nodes
+from ..training.onnx_trace import trace_onnx
 from .onnx_file import Description, describe, extra, written_whole
 from .onnx_runner import OnnxAudioClassifier
 
 __all__ = ["TOLERANCE", "WaveToProbabilities", "export_onnx", "largest_difference"]
 
 TOLERANCE = 1e-4  # most that a probability may differ from torch's
-OPSET = 20  # the first whose DFT takes its axis as an input
 
 
 class WaveToProbabilities(torch.nn.Module):
@@ -146,53 +143,10 @@ def _traced(graph: WaveToProbabilities, sample_rate: int) -> Any:
     """The graph as an onnx.ModelProto."""
     size = max(40_000, 2 * sample_rate)  # long enough for two frames in the deepest layer: one is a constant
     example = (torch.zeros(2, size), torch.tensor([size, size // 2]))
-    with _quiet():
-        try:
-            program = torch.onnx.export(
-                _Traced(graph.frontend, graph.net), example, dynamo=True, verbose=False, opset_version=OPSET,
-                input_names=["samples", "lengths"], output_names=["probabilities"],
-                dynamic_shapes=({0: "batch", 1: "time"}, {0: "batch"}),
-            )  # fmt: skip
-        except Exception as error:  # of torch.export, the translation or the optimiser: no common class
-            cause = error.__cause__ or error
-            reason = str(cause).strip().splitlines()[0][:300]
-            raise ModelError(f"torch cannot export the net {type(graph.net).__name__}: {reason}") from error
-    assert program is not None
-    document = program.model_proto
-    fixed = [d.dim_value for i in document.graph.input for d in i.type.tensor_type.shape.dim if not d.dim_param]
-    if fixed:
-        raise ModelError(f"the net {type(graph.net).__name__} exports for clips of {fixed[0]} samples only")
-    return document
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's own deprecations and remarks."""
-    log = logging.getLogger("torch.onnx")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
-
-
-def _name_nodes(document: Any) -> None:
-    """Nodes named by the module they come from, "net.stem/Conv 12"; the traces' paths and words go."""
-    for i, node in enumerate(document.graph.node):
-        said = {p.key: p.value for p in node.metadata_props}
-        scopes = said.get("pkg.torch.onnx.name_scopes", "").strip("[]").replace("'", "").split(", ")
-        module = next((s for s in reversed(scopes[:-1]) if s and not s.startswith("_")), "")
-        node.name = f"{module}/{node.op_type} {i}"
-        node.doc_string = ""
-        del node.metadata_props[:]
-    for value in (*document.graph.value_info, *document.graph.input, *document.graph.output):
-        del value.metadata_props[:]
-    for tensor in document.graph.initializer:
-        del tensor.metadata_props[:]
-    del document.graph.metadata_props[:]
+    return trace_onnx(
+        _Traced(graph.frontend, graph.net), example, ["samples", "lengths"], ["probabilities"],
+        ({0: "batch", 1: "time"}, {0: "batch"}), name=type(graph.net).__name__,
+    )  # fmt: skip
 
 
 def _description(model: Any) -> Description:

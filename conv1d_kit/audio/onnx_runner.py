@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, ModelError
+from ..errors import InputError
+from ..training.onnx_file import open_session
 from .clip import as_items, pieces
-from .onnx_file import Description, extra
+from .onnx_file import Description
 
 __all__ = ["OnnxAudioClassifier"]
 
@@ -47,10 +48,7 @@ class OnnxAudioClassifier:
     """
 
     def __init__(self, path, *, n_threads: int | None = None):
-        if n_threads is not None and (isinstance(n_threads, bool) or not isinstance(n_threads, int)
-                                      or n_threads < 1):  # fmt: skip
-            raise InputError(f"n_threads must be an int >= 1, got {n_threads!r}")
-        self.session = _opened(path, n_threads)
+        self.session = open_session(path, n_threads)
         self.description_ = Description.read(self.session.get_modelmeta().custom_metadata_map, os.fspath(path))
         self.classes_ = np.asarray(self.description_.classes)
         self.sample_rate_ = self.description_.sample_rate
@@ -90,18 +88,3 @@ class OnnxAudioClassifier:
             total = total + weight * self.run(wave)[0]
             mass += weight
         return (total / mass).astype(np.float32)
-
-
-def _opened(path, n_threads: int | None) -> Any:
-    runtime = extra("onnxruntime")
-    if not os.path.isfile(path):
-        raise ModelError(f"{os.fspath(path)}: {'is a folder' if os.path.isdir(path) else 'no such file'}")
-    options = runtime.SessionOptions()
-    options.log_severity_level = 3  # errors only
-    if n_threads is not None:
-        options.intra_op_num_threads, options.inter_op_num_threads = n_threads, 1
-    try:
-        return runtime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no common class
-        reason = str(error).strip().splitlines()[0][:200]
-        raise ModelError(f"{os.fspath(path)} is not a model that onnxruntime opens ({reason})") from error

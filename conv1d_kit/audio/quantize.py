@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, ModelError
+from ..training.onnx_file import dynamic_int8, quiet_quantizer
 from .onnx_file import Description, describe, extra, read_model, written_whole
 
 __all__ = ["layers_to_quantize", "quantize_onnx"]
@@ -59,12 +58,9 @@ def quantize_onnx(path, out, waves: Iterable[np.ndarray] | None = None) -> list[
         "per_channel": True, "weight_type": quantization.QuantType.QInt8, "nodes_to_quantize": nodes,
         "op_types_to_quantize": list(_LAYERS),
     }  # fmt: skip
-    with written_whole(out) as part, _quiet():
+    with written_whole(out) as part, quiet_quantizer():
         if waves is None:
-            # unsigned, which needs no bit less: ConvInteger multiplies bytes of one kind
-            common["weight_type"] = quantization.QuantType.QUInt8
-            quantization.quantize_dynamic(document, part, **common)
-            how = "dynamic, uint8 weights, one scale a channel"
+            how = dynamic_int8(document, part, nodes, _LAYERS)
         else:
             reader = _Clips(waves)
             quantization.quantize_static(
@@ -100,17 +96,6 @@ def layers_to_quantize(document: Any) -> list[str]:
         and node.input[1] in weights
         and not (node.op_type == "Conv" and _channels(node, weights[node.input[1]]) == 1)
     ]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without onnxruntime's advice to optimise the graph first, which the exporter has done."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 class _Clips:
