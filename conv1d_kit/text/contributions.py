@@ -51,16 +51,13 @@ def why_not_exact(net: Any) -> str | None:
 
     Examples
     --------
-    >>> why_not_exact(TextCNN(9, 2, dim=4, filters=3)) is None
-    True
+    >>> why_not_exact(torch.nn.Linear(2, 2))
+    'Linear passes its convolutions through further layers'
     """
     if not isinstance(net, TextCNN):
         return f"{type(net).__name__} passes its convolutions through further layers"
-    pooling, activation = _option(net, "pooling", "max"), _option(net, "activation", "relu")
-    if _kind(pooling) is None:
-        return f"pooling {pooling!r} weighs windows by what stands in all of them"
-    if activation not in _ACTIVATIONS:
-        return f"activation {activation!r} has no row in the table of contributions.py"
+    if _pooling(net) not in ("max", "k-max", "mean"):
+        return f"pooling {_pooling(net)!r} weighs windows by what stands in all of them"
     return None
 
 
@@ -68,9 +65,10 @@ def decompose(net: Any, ids: Sequence[np.ndarray]) -> list[Parts]:
     """Take the logits of N texts apart, exactly.
 
     A filter's term goes to the n-gram that it picked: the first of equals; none where its activation is 0. Its
-    words share it by their own responses at their slots (times φ(r)/r, which is 1 for a ReLU that is on); a
-    slot that hangs over the border holds <pad>, whose embedding is zeros, and gets 0; the filter's bias belongs
-    to no word and is kept in `token_bias`. A text of no tokens has no n-gram: all it answers is bias.
+    words share it by their own responses at their slots (times (φ(r) − φ(0))/r, which is 1 for a ReLU that is
+    on); a slot that hangs over the border holds <pad>, whose embedding is zeros, and gets 0; the filter's bias
+    belongs to no word and is kept in `token_bias`. φ(0), where it is not 0, and the places of a k-max that a
+    short text leaves empty are bias. A text of no tokens has no n-gram: all it answers is bias.
 
     Parameters
     ----------
@@ -86,8 +84,9 @@ def decompose(net: Any, ids: Sequence[np.ndarray]) -> list[Parts]:
 
     Examples
     --------
-    >>> net = TextCNN(9, 2, dim=4, filters=3)
-    >>> parts = decompose(net, [np.array([5, 6, 7])])[0]
+    >>> from .classifier import TextClassifier
+    >>> net = TextClassifier(epochs=1).fit(["so good", "so bad"], [1, 0]).net_
+    >>> parts = decompose(net, [np.array([2, 3, 4])])[0]
     >>> bool(np.allclose(parts.bias + parts.values.sum(0), parts.logits, atol=1e-5))
     True
     """
@@ -120,12 +119,13 @@ def _batch(net: Any, ids: Sequence[np.ndarray], true: np.ndarray) -> list[Parts]
     n, c = true.shape
     longest = max((len(row) for row in ids), default=0)
     out_bias = net.out.bias.detach().double().numpy() if net.out.bias is not None else np.zeros(c)
-    tokens = np.zeros((n, longest, c))
+    tokens, bias = np.zeros((n, longest, c)), np.tile(out_bias, (n, 1))
     by_width: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # layers of one width see the same n-grams
     for layer, weight in zip(net.layers, output_weights(net), strict=True):
         k = layer.weight.shape[-1]
-        values, picked, words = _layer(net, layer, torch.from_numpy(weight), ids)
+        values, picked, words, neither = _layer(net, layer, torch.from_numpy(weight), ids)
         tokens += words
+        bias += neither
         if k in by_width:
             values, picked = by_width[k][0] + values, by_width[k][1] | picked
         by_width[k] = values, picked
@@ -145,7 +145,7 @@ def _batch(net: Any, ids: Sequence[np.ndarray], true: np.ndarray) -> list[Parts]
             shares.append(values[i, at])
         order = np.lexsort((np.concatenate(widths), np.concatenate(starts)))
         share = np.concatenate(shares)[order]
-        total = out_bias + share.sum(0)
+        total = bias[i] + share.sum(0)
         own = tokens[i, : len(row)].copy()
         gap = float(np.abs(total - true[i]).max())
         if gap > _LARGEST_GAP * max(1.0, float(np.abs(true[i]).max())):
@@ -154,7 +154,7 @@ def _batch(net: Any, ids: Sequence[np.ndarray], true: np.ndarray) -> list[Parts]
                 "use integrated gradients"
             )
         found.append(Parts(
-            true[i], np.concatenate(starts)[order], np.concatenate(widths)[order], share, out_bias,
+            true[i], np.concatenate(starts)[order], np.concatenate(widths)[order], share, bias[i],
             own, total - own.sum(0), gap,
         ))  # fmt: skip
     return found
@@ -162,27 +162,29 @@ def _batch(net: Any, ids: Sequence[np.ndarray], true: np.ndarray) -> list[Parts]
 
 @torch.inference_mode()
 def _layer(net: Any, layer: Conv1d, weight: torch.Tensor, ids: Sequence[np.ndarray]):
-    """Shares of a layer's windows (N, W, C), which were picked (N, W), and shares of words (N, L, C)."""
+    """Shares of a layer's windows (N, W, C), which it picked (N, W); of words (N, L, C); of neither (N, C)."""
     found = layer_responses(net, layer, ids)
     n, f, w = found.z.shape
     k, c = len(found.taps), weight.shape[0]
     bias = torch.zeros(f).double() if layer.bias is None else layer.bias.double()
-    inside = (torch.arange(w) < found.n_windows[:, None])[:, None]  # (N, 1, W)
-    activate = _ACTIVATIONS[_option(net, "activation", "relu")]
-    if _kind(_option(net, "pooling", "max")) == "mean":
-        return _mean_layer(found, bias, weight[..., 0], inside, activate)
-    z = found.z.masked_fill(~inside, -torch.inf)
+    activation = _activation(net)
+    if _pooling(net) == "mean":
+        return _mean_layer(found, bias, weight[..., 0], activation)
+    n_windows = found.n_windows[:, None, None]
+    z = found.z.masked_fill(torch.arange(w) >= n_windows, -torch.inf)
     if weight.shape[-1] == 1:
         picks = z.argmax(-1, keepdim=True)  # the first of equals
-    else:
-        order = z.sort(stable=True, dim=-1, descending=True).indices[..., : weight.shape[-1]]
-        picks = order.sort(-1).values  # k-max keeps the order of the text
-    weight = weight[..., : picks.shape[-1]]  # (C, F, M)
-    valid = inside.expand(n, f, w).gather(-1, picks)
+    else:  # k-max: the first of equals, in the order of the text; where windows are few, some places stay empty
+        z = torch.nn.functional.pad(z, (0, max(0, weight.shape[-1] - w)), value=-torch.inf)
+        picks = z.sort(stable=True, dim=-1, descending=True).indices[..., : weight.shape[-1]].sort(-1).values
+    valid = picks < n_windows
+    picks = picks.clamp(max=w - 1)
     filters, text = torch.arange(f)[:, None], torch.arange(n)[:, None, None]
     slots = [found.taps[a][found.places[text, picks + a], filters].double() for a in range(k)]  # (N, F, M)
-    response = bias[:, None] + torch.stack(slots).sum(0)
-    gain = torch.where(valid, activate(response), 0.0)
+    response = torch.where(valid, bias[:, None] + torch.stack(slots).sum(0), 0.0)
+    gain = torch.where(valid, _gain(activation, response), 0.0)
+    silence = activation(torch.where(valid, 0.0, bias[:, None]))  # an empty place hears the bias alone
+    neither = torch.einsum("nfm,cfm->nc", silence, weight)
     place = (text * w + picks).reshape(-1)
     picked = torch.zeros(n * w).index_add_(0, place, (gain != 0).reshape(-1).float())
     values = torch.zeros(n * w, c, dtype=torch.float64)
@@ -192,47 +194,38 @@ def _layer(net: Any, layer: Conv1d, weight: torch.Tensor, ids: Sequence[np.ndarr
     for a, slot in enumerate(slots):
         words.index_add_(0, place + a, torch.einsum("nfm,cfm->nfmc", gain * slot, weight).reshape(-1, c))
     words = words.view(n, w + k - 1, c)[:, k - 1 : w]  # without the border
-    return values.view(n, w, c).numpy(), picked.view(n, w).numpy() > 0, words.numpy()
+    return values.view(n, w, c).numpy(), picked.view(n, w).numpy() > 0, words.numpy(), neither.numpy()
 
 
-def _mean_layer(found: LayerResponses, bias, weight: torch.Tensor, inside: torch.Tensor, activate):
+def _mean_layer(found: LayerResponses, bias: torch.Tensor, weight: torch.Tensor, activation):
     """As `_layer`, where every window has its equal part in the mean; weight (C, F)."""
-    n, _, w = found.z.shape
+    n, f, w = found.z.shape
     k, c = len(found.taps), len(weight)
     slots = [found.taps[a][found.places[:, a : a + w]].double() for a in range(k)]  # (N, W, F)
     response = bias + sum(slots[1:], slots[0])
-    part = inside[:, 0, :, None] / found.n_windows.clamp(min=1)[:, None, None].double()  # (N, W, 1)
-    gain = activate(response) * part
+    inside = torch.arange(w) < found.n_windows[:, None]
+    part = inside / found.n_windows.clamp(min=1)[:, None].double()  # (N, W)
+    gain = _gain(activation, response) * part[..., None]
     values = (gain * response) @ weight.T
     words = torch.zeros(n, w + k - 1, c, dtype=torch.float64)
     for a, slot in enumerate(slots):
         words[:, a : a + w] += (gain * slot) @ weight.T
-    return values.numpy(), (gain != 0).any(-1).numpy(), words[:, k - 1 : w].numpy()
+    neither = (activation(torch.zeros(f).double()) @ weight.T).expand(n, c)
+    return values.numpy(), (gain != 0).any(-1).numpy(), words[:, k - 1 : w].numpy(), neither.numpy()
 
 
-def _kind(pooling: Any) -> str | None:
-    name = str(pooling)
-    if name in ("max", "mean"):
-        return name
-    return "kmax" if name.startswith("k") else None
+def _pooling(net: Any) -> str:
+    """Which windows a net's filters pass on: "max", "k-max", "mean", or the name of what is none of these."""
+    name = str(getattr(getattr(net, "options", net), "pooling", "max"))
+    return "k-max" if name.endswith("-max") else name
 
 
-def _option(net: Any, name: str, default: Any) -> Any:
-    options = getattr(net, "options", None)
-    return getattr(net, name, getattr(options, name, default))
+def _activation(net: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    own = getattr(net, "activation", None)
+    return own if callable(own) else torch.relu
 
 
-def _relu(r: torch.Tensor) -> torch.Tensor:
-    return (r > 0).double()
-
-
-def _tanh(r: torch.Tensor) -> torch.Tensor:
-    return torch.where(r == 0, 1.0, torch.tanh(r) / torch.where(r == 0, 1.0, r))
-
-
-# φ(r) / r of each activation φ with φ(0) = 0
-_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "relu": _relu,
-    "tanh": _tanh,
-    "identity": torch.ones_like,
-}
+def _gain(activation: Callable[[torch.Tensor], torch.Tensor], r: torch.Tensor) -> torch.Tensor:
+    """(φ(r) − φ(0)) / r: 1 or 0 for a ReLU; where r is 0, any number serves."""
+    rise = activation(r) - activation(torch.zeros_like(r))
+    return torch.where(r == 0, 0.0, rise / torch.where(r == 0, 1.0, r))

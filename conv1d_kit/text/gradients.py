@@ -43,9 +43,9 @@ class WordGradients:
 
     Examples
     --------
-    >>> from .nets import TextCNN
-    >>> net = TextCNN(9, 2, dim=4, filters=3)
-    >>> found = WordGradients(net).integrated(np.array([5, 6]), 0)
+    >>> from .classifier import TextClassifier
+    >>> net = TextClassifier(epochs=1).fit(["so good", "so bad"], [1, 0]).net_
+    >>> found = WordGradients(net).integrated(np.array([2, 3]), 0)
     >>> found.values.shape
     (2,)
     """
@@ -61,9 +61,9 @@ class WordGradients:
             for name, t in tables.items()
             if t.ndim == 2 and len(t) == n_words and t.is_floating_point()
         }
-        for part in self._net.embedding.modules():
-            if isinstance(part, torch.nn.Embedding):
-                part.sparse = False
+        self._embeddings = [m for m in self._net.embedding.modules() if isinstance(m, torch.nn.Embedding)]
+        for part in self._embeddings:
+            part.sparse = False
 
     def embed(self, ids: np.ndarray) -> torch.Tensor:
         """The words' embeddings [shape=(L, E)], all tables side by side."""
@@ -74,6 +74,8 @@ class WordGradients:
         """Logits [shape=(B, n_classes)] of texts whose words have the embeddings `points` [shape=(B, L, E)]."""
         n, length, _ = points.shape
         ids = _FIRST_ID + torch.arange(n * length).view(n, length)
+        for part in self._embeddings:
+            part.num_embeddings = _FIRST_ID + n * length
         sizes = [t.shape[1] for t in self._tables.values()]
         rows = torch.nn.functional.pad(points.reshape(n * length, -1), (0, 0, _FIRST_ID, 0))
         state = dict(zip(self._tables, rows.split(sizes, 1), strict=True))

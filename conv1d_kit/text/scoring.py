@@ -24,8 +24,9 @@ def logits(net: Any, ids: Sequence[np.ndarray]) -> np.ndarray:
 
     Examples
     --------
-    >>> from .nets import TextCNN
-    >>> logits(TextCNN(9, 2, dim=4, filters=3), [np.array([5, 6]), np.array([], np.int64)]).shape
+    >>> from .classifier import TextClassifier
+    >>> net = TextClassifier(epochs=1).fit(["so good", "so bad"], [1, 0]).net_
+    >>> logits(net, [np.array([2, 3]), np.array([], np.int64)]).shape
     (2, 2)
     """
     lengths = np.array([len(row) for row in ids], dtype=np.int64)
@@ -42,8 +43,9 @@ def probabilities(net: Any, ids: Sequence[np.ndarray]) -> np.ndarray:
 
     Examples
     --------
-    >>> from .nets import TextCNN
-    >>> p = probabilities(TextCNN(9, 2, dim=4, filters=3), [np.array([5, 6])])
+    >>> from .classifier import TextClassifier
+    >>> net = TextClassifier(epochs=1).fit(["so good", "so bad"], [1, 0]).net_
+    >>> p = probabilities(net, [np.array([2, 3])])
     >>> round(float(p.sum()), 6)
     1.0
     """

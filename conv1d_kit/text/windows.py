@@ -48,9 +48,9 @@ def layer_responses(net: Any, layer: Conv1d, ids: Sequence[np.ndarray]) -> Layer
 
     Examples
     --------
-    >>> from .nets import TextCNN
-    >>> net = TextCNN(9, 2, dim=4, widths=(3,), filters=5)
-    >>> found = layer_responses(net, net.layers[0], [np.array([5, 6])])
+    >>> from .classifier import TextClassifier
+    >>> net = TextClassifier(epochs=1, widths=(3,), filters=5).fit(["so good", "so bad"], [1, 0]).net_
+    >>> found = layer_responses(net, net.layers[0], [np.array([2, 3])])
     >>> found.z.shape, found.n_windows.tolist()
     (torch.Size([1, 5, 4]), [4])
     """

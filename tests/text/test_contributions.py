@@ -1,58 +1,17 @@
 """Logits taken apart, against a loop over filters, windows and slots that shares no code with the product."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_cnn import made_cnn
 
 from conv1d_kit.errors import InputError
 from conv1d_kit.text.contributions import decompose, output_weights, why_not_exact
-from conv1d_kit.text.nets import TextCNN
 from conv1d_kit.text.scoring import logits
-
-
-class Mean(TextCNN):
-    """Mean over the windows, after bias and ReLU, in plain torch."""
-
-    pooling = "mean"
-
-    def features(self, ids, lengths):
-        rows = []
-        for row, n in zip(ids, lengths, strict=True):
-            found = []
-            for layer in self.layers:
-                f, _, k = layer.weight.shape
-                if n == 0:
-                    found.append(torch.zeros(f))
-                    continue
-                x = self.embedding(row[:n]).T[None]
-                z = torch.nn.functional.conv1d(x, layer.weight, layer.bias, padding=k - 1)
-                found.append(torch.relu(z)[0].mean(1))
-            rows.append(torch.cat(found))
-        return torch.stack(rows)
-
-
-class TwoMax(TextCNN):
-    """The two largest windows of each filter in the order of the text, then bias and ReLU, in plain torch."""
-
-    pooling = "kmax"
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.out = torch.nn.Linear(2 * self.out.in_features, self.out.out_features)
-
-    def features(self, ids, lengths):
-        rows = []
-        for row, n in zip(ids, lengths, strict=True):
-            found = []
-            for layer in self.layers:
-                x = self.embedding(row[:n]).T[None]
-                z = torch.nn.functional.conv1d(x, layer.weight, layer.bias, padding=layer.weight.shape[-1] - 1)
-                at = z[0].topk(2, 1).indices.sort(1).values
-                found.append(torch.relu(z[0].gather(1, at)).flatten())
-            rows.append(torch.cat(found))
-        return torch.stack(rows)
 
 
 def by_loop(net, ids):
@@ -89,12 +48,9 @@ def by_loop(net, ids):
 def nets_and_texts(draw):
     widths = tuple(draw(st.lists(st.integers(1, 5), min_size=1, max_size=3)))
     sizes = {"dim": draw(st.integers(1, 5)), "filters": draw(st.integers(1, 4)), "widths": widths}
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 10**6)))
-    net = TextCNN(9, draw(st.integers(2, 4)), generator=generator, **sizes)
-    with torch.no_grad():
-        net.embedding.weight[1:].normal_(0, 1, generator=generator)
+    net = made_cnn(9, draw(st.integers(2, 4)), seed=draw(st.integers(0, 10**6)), spread=1.0, **sizes)
     texts = draw(st.lists(st.lists(st.integers(1, 8), max_size=9), min_size=1, max_size=4))
-    return net.eval(), [np.array(t, dtype=np.int64) for t in texts]
+    return net, [np.array(t, dtype=np.int64) for t in texts]
 
 
 @settings(max_examples=60, deadline=None)
@@ -115,24 +71,44 @@ def test_both_sums_are_the_logit_and_every_part_is_the_loops(case):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.data(), st.sampled_from([Mean, TwoMax]))
-def test_mean_and_k_max_are_sums_too(data, kind):
-    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 10**6)))
-    net = kind(9, 3, dim=3, filters=4, widths=(2, 3), generator=generator).eval()
-    with torch.no_grad():
-        net.embedding.weight[1:].normal_(0, 1, generator=generator)
-    shortest = 0 if kind is Mean else 1
-    texts = data.draw(
-        st.lists(st.lists(st.integers(1, 8), min_size=shortest, max_size=7), min_size=1, max_size=3)
-    )
+@given(st.data(), st.sampled_from(["mean", "2-max"]), st.sampled_from([(2, 3), (1,)]))
+def test_mean_and_k_max_are_sums_too(data, pooling, widths):
+    seed = data.draw(st.integers(0, 10**6))
+    net = made_cnn(9, 3, seed=seed, spread=1.0, dim=3, filters=4, widths=widths, pooling=pooling)
+    texts = data.draw(st.lists(st.lists(st.integers(1, 8), max_size=7), min_size=1, max_size=3))
     texts = [np.array(t, dtype=np.int64) for t in texts]
     for parts, logit in zip(decompose(net, texts), logits(net, texts), strict=True):
         np.testing.assert_allclose(parts.bias + parts.values.sum(0), logit, atol=1e-5)
         np.testing.assert_allclose(parts.token_bias + parts.token_values.sum(0), logit, atol=1e-5)
 
 
+@pytest.mark.parametrize("function", [torch.tanh, torch.sigmoid, torch.nn.functional.softplus])
+@pytest.mark.parametrize("pooling", ["max", "mean"])
+def test_other_activations_are_shared_out_too(function, pooling):
+    net = made_cnn(9, 2, spread=1.0, dim=3, filters=4, widths=(1, 3), pooling=pooling)
+    net.activation = function
+    plain = net.features
+
+    def features(ids, lengths=None):
+        """By hand for one text: windows, bias, activation, pooling."""
+        row, found = ids[0, : int(lengths[0])], []
+        for layer in net.layers:
+            x = net.embedding(row).T[None]
+            z = torch.nn.functional.conv1d(x, layer.weight, layer.bias, padding=layer.weight.shape[-1] - 1)
+            y = function(z)[0]
+            found.append(y.amax(1) if pooling == "max" else y.mean(1))
+        return torch.cat(found)[None]
+
+    net.features = features
+    assert plain is not features
+    ids = np.array([2, 3, 4, 3, 1])
+    (parts,) = decompose(net, [ids])
+    np.testing.assert_allclose(parts.bias + parts.values.sum(0), logits(net, [ids])[0], atol=1e-5)
+    np.testing.assert_allclose(parts.token_bias + parts.token_values.sum(0), parts.logits, atol=1e-5)
+
+
 def test_mean_pooling_gives_each_window_its_part():
-    net = Mean(6, 2, dim=1, filters=1, widths=(1,)).eval()
+    net = made_cnn(6, 2, dim=1, filters=1, widths=(1,), pooling="mean")
     with torch.no_grad():
         net.embedding.weight[:, 0] = torch.tensor([0.0, 0, 1, 2, -5, 0])
         net.layers[0].weight.fill_(1)
@@ -144,8 +120,17 @@ def test_mean_pooling_gives_each_window_its_part():
     np.testing.assert_allclose(parts.values[:, 0], [1 / 4, 2 / 4, 2 / 4], atol=1e-6)
 
 
+def test_an_empty_place_of_a_k_max_is_bias():
+    net = made_cnn(6, 2, spread=1.0, dim=2, filters=3, widths=(1,), pooling="2-max")
+    with torch.no_grad():
+        net.layers[0].bias.fill_(4)
+    (parts,) = decompose(net, [np.array([3])])
+    second = output_weights(net)[0][..., 1].sum(1) * 4
+    np.testing.assert_allclose(parts.bias, net.out.bias.detach().numpy() + second, atol=1e-5)
+
+
 def test_of_equal_windows_the_first_wins():
-    net = TextCNN(4, 2, dim=2, filters=3, widths=(1,), generator=torch.Generator().manual_seed(0)).eval()
+    net = made_cnn(4, 2, dim=2, filters=3, widths=(1,))
     with torch.no_grad():
         net.layers[0].bias.fill_(5)
     (parts,) = decompose(net, [np.array([3, 3, 3])])
@@ -154,7 +139,7 @@ def test_of_equal_windows_the_first_wins():
 
 
 def test_filters_that_are_off_give_nothing_and_leave_the_bias():
-    net = TextCNN(4, 2, dim=2, filters=3, widths=(1, 2), generator=torch.Generator().manual_seed(0)).eval()
+    net = made_cnn(4, 2, dim=2, filters=3, widths=(1, 2))
     with torch.no_grad():
         for layer in net.layers:
             layer.bias.fill_(-100)
@@ -165,7 +150,7 @@ def test_filters_that_are_off_give_nothing_and_leave_the_bias():
 
 
 def test_a_text_of_no_tokens_is_all_bias_alone_and_in_company():
-    net = TextCNN(9, 3, dim=4, filters=5, generator=torch.Generator().manual_seed(3)).eval()
+    net = made_cnn(9, 3, dim=4, filters=5)
     with torch.no_grad():
         for layer in net.layers:
             layer.bias.fill_(0.7)
@@ -177,31 +162,27 @@ def test_a_text_of_no_tokens_is_all_bias_alone_and_in_company():
 
 
 def test_no_texts_give_no_parts():
-    assert decompose(TextCNN(9, 2, dim=4, filters=3), []) == []
+    assert decompose(made_cnn(9, 2, dim=4, filters=3), []) == []
 
 
 def test_a_net_that_is_no_sum_is_refused_by_what_it_says_of_itself():
-    net = TextCNN(9, 2, dim=4, filters=3)
-    net.pooling = "attention"
+    net = made_cnn(9, 2, dim=4, filters=3)
+    net.options = SimpleNamespace(pooling="attention")
     with pytest.raises(InputError, match=r"pooling 'attention' .*; use integrated gradients"):
         decompose(net, [np.array([2])])
-    net.pooling, net.activation = "max", "gelu"
-    assert "activation 'gelu'" in why_not_exact(net)
     assert "further layers" in why_not_exact(torch.nn.Linear(2, 2))
 
 
 def test_a_net_that_computes_something_else_than_it_says_is_found_out():
-    class Squared(TextCNN):
-        def features(self, ids, lengths):
-            return 3 * super().features(ids, lengths) + 1
-
-    net = Squared(9, 2, dim=4, filters=3, generator=torch.Generator().manual_seed(1))
-    with pytest.raises(InputError, match=r"no sum over n-grams of this Squared: they differ by"):
+    net = made_cnn(9, 2, dim=4, filters=3)
+    plain = net.features
+    net.features = lambda ids, lengths=None: 3 * plain(ids, lengths) + 1
+    with pytest.raises(InputError, match=r"no sum over n-grams of this TextCNN: they differ by"):
         decompose(net, [np.array([2, 3])])
 
 
 def test_output_weights_are_the_columns_of_each_layer():
-    net = TextCNN(9, 2, dim=4, filters=3, widths=(1, 2))
+    net = made_cnn(9, 2, dim=4, filters=3, widths=(1, 2))
     first, second = output_weights(net)
     np.testing.assert_allclose(first[..., 0], net.out.weight[:, :3].detach())
     np.testing.assert_allclose(second[..., 0], net.out.weight[:, 3:].detach())

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from made_cnn import made_cnn
 
 from conv1d_kit.text.classifier import TextClassifier
+from conv1d_kit.text.contributions import decompose
 from conv1d_kit.text.gradients import WordGradients
-from conv1d_kit.text.nets import TEXT_NETS, TextCNN
+from conv1d_kit.text.nets import TEXT_NETS
 
 
 @pytest.fixture(params=sorted(TEXT_NETS))
@@ -88,7 +90,7 @@ def test_gradient_times_input_is_the_slope_along_the_word_by_differences():
 
 
 def test_one_filter_that_is_linear_gives_weight_times_embedding():
-    net = TextCNN(5, 2, dim=2, filters=1, widths=(1,), generator=torch.Generator().manual_seed(0))
+    net = made_cnn(5, 2, dim=2, filters=1, widths=(1,))
     with torch.no_grad():
         net.layers[0].bias.fill_(50)  # the ReLU is always on
     gradients = WordGradients(net)
@@ -103,3 +105,13 @@ def test_a_text_of_no_words_shares_nothing(net):
     assert (len(found.values), found.change, found.n_steps) == (0, 0, 0)
     assert np.isfinite(found.baseline)
     assert WordGradients(net).times_input(empty, 0).shape == (0,)
+
+
+def test_gradient_times_input_is_the_exact_share_of_the_words_where_a_maximum_pools():
+    """Between its kinks the net is linear, and the maximum passes one window's gradient on: the same terms."""
+    model = TextClassifier(dim=6, filters=4, epochs=2, seed=2, lr=0.02)
+    net = model.fit(["not so bad", "good", "bad , a bore", "so good"] * 3, [1, 1, 0, 1] * 3).net_.eval()
+    (parts,) = decompose(net, [IDS])
+    own = WordGradients(net).times_input(IDS, 1)
+    np.testing.assert_allclose(own, parts.token_values[:, 1], atol=1e-5)
+    assert np.abs(own).max() > 0.001

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from made_cnn import made_cnn
 
 from conv1d_kit.text import batches
-from conv1d_kit.text.nets import TextCNN
 from conv1d_kit.text.tokens import word_tokens
 from conv1d_kit.text.windows import distinct_windows, strongest_windows, text_windows, window_source
 
@@ -16,7 +16,7 @@ TEXTS = [np.array(t, dtype=np.int64) for t in ([2, 3, 4, 2], [], [5], [3, 3], [6
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_the_strongest_window_is_the_first_maximum_of_a_loop(k, cells, monkeypatch):
     monkeypatch.setattr(batches, "POSITIONS", cells)
-    net = TextCNN(7, 2, dim=3, filters=4, widths=(k,), generator=torch.Generator().manual_seed(k))
+    net = made_cnn(7, 2, seed=k, dim=3, filters=4, widths=(k,))
     layer = net.layers[0]
     starts, responses = strongest_windows(net, layer, TEXTS)
     emb, w = net.embedding.weight.detach().double().numpy(), layer.weight.detach().double().numpy()
@@ -35,7 +35,7 @@ def test_the_strongest_window_is_the_first_maximum_of_a_loop(k, cells, monkeypat
 
 
 def test_the_responses_are_the_nets_features():
-    net = TextCNN(7, 2, dim=3, filters=4, widths=(2, 3), generator=torch.Generator().manual_seed(0)).eval()
+    net = made_cnn(7, 2, dim=3, filters=4, widths=(2, 3))
     with torch.no_grad():
         features = net.features(*batches.pad(TEXTS))
     got = np.concatenate([strongest_windows(net, layer, TEXTS)[1] for layer in net.layers], 1)
