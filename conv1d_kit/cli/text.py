@@ -12,6 +12,9 @@ import typer
 
 from ..errors import DataError, InputError
 from .output import JsonFlag, emit, note, progress, table
+from .text_explain import explain
+from .text_filters import filters
+from .text_probe import probe
 
 if TYPE_CHECKING:
     from ..text.classifier import TextClassifier
@@ -408,3 +411,8 @@ def _facts(title: str, result: dict[str, Any]) -> Any:
         if v is not None and k not in ("skipped", "errors")  # said on standard error
     }
     return table(title, ["", " "], [[k, str(v)] for k, v in shown.items()])
+
+
+app.command()(explain)
+app.command()(filters)
+app.command()(probe)

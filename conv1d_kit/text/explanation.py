@@ -24,6 +24,19 @@ class NgramShare:
     start: int
     value: float
 
+    @property
+    def size(self) -> str:
+        """Its width in words; where it hangs over the border, how many of them are in the text.
+
+        Examples
+        --------
+        >>> NgramShare(("<pad>", "good"), "good", -1, 0.5).size
+        '1 of 2, at the border'
+        """
+        n = len(self.words)
+        outside = sum(w == "<pad>" for w in self.words)
+        return f"{n - outside} of {n}, at the border" if outside else str(n)
+
 
 @dataclass(frozen=True)
 class TextExplanation:
