@@ -100,16 +100,26 @@ def explain(
             {"row": n, **e.to_json(label, against), "check": None if checks is None else _check(checks[i])}
             for i, (n, e) in enumerate(zip(rows, found, strict=True))
         ],
+        "mean_rank_correlation": None if checks is None else _mean_correlation(checks),
         "seconds": time.perf_counter() - start,
     }
 
     def show(console) -> None:
         for i, e in enumerate(found):
             _show(console, e, label, against, None if checks is None else checks[i])
+        if checks is not None and len(checks) > 1:
+            mean = _mean_correlation(checks)
+            console.print(f"mean rank correlation with integrated gradients: {mean:.3f}", markup=False)
         if html is not None:
             console.print(f"page: {html}", markup=False, soft_wrap=True)
 
     emit(result, show, as_json=as_json)
+
+
+def _mean_correlation(checks: list[GradientCheck]) -> float:
+    """Over the texts of enough words to have one; NaN where there is none."""
+    known = [c.correlation for c in checks if c.correlation == c.correlation]
+    return sum(known) / len(known) if known else float("nan")
 
 
 def _check(check: GradientCheck) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from ..text.filters import FilterFacts, FilterReport
+from ..text.filter_facts import FilterFacts, FilterReport
 from .page import Block, Card, Details, Page, Picture, Section, Table, Text
 from .plots import to_svg
 from .text_colours import INK, printable, shade
@@ -69,9 +69,8 @@ def filters_page(report: FilterReport, *, most: int = _MOST) -> Page:
     silent = float(np.mean([1 - f.informs for f in pure])) if pure else 1.0
     lead = (
         f"{len(report.filters)} filters, judged on {report.n_texts} labelled texts. {len(pure)} of them reach "
-        "a "
-        f"purity of {report.purity:g}; in {100 * silent:.0f} % of the texts such a filter passes on an n-gram "
-        "below its threshold, only because a maximum has to pass on something."
+        f"a purity of {report.purity:g}; in {100 * silent:.0f} % of the texts such a filter passes on an "
+        "n-gram below its threshold, only because a maximum has to pass on something."
     )
     words = "Each filter by how often it informs and how much it has to say"
     summary: list[Block] = [
@@ -92,14 +91,12 @@ def filters_page(report: FilterReport, *, most: int = _MOST) -> Page:
 def _reading(report: FilterReport) -> Section:
     lines = [
         "A filter's class is the one with its largest output weight; its say is that weight less the next "
-        "one's. "
-        f"It informs from the smallest response on at which {100 * report.purity:.0f} % of the n-grams that it "
-        "passed on came from texts of its class.",
+        f"one's. It informs from the smallest response on at which {100 * report.purity:.0f} % of the n-grams "
+        "that it passed on came from texts of its class.",
         "A response is the sum of what each word gives at its slot, and a bias. Blue raises it, orange and "
-        "dotted "
-        "lowers it. The ceiling is the response if every slot held its best word: seldom do real n-grams come "
-        "near.",
-        "A negative n-gram differs in one word from one of the best and falls below the threshold by it.",
+        "dotted lowers it. The ceiling is the response if every slot held its best word: seldom do real "
+        "n-grams come near.",
+        "A negative n-gram stays below the threshold by the word in brackets: with another one it is above.",
     ]
     return Section("How to read this page", [Text(line) for line in lines])
 
@@ -144,8 +141,7 @@ def _dead(report: FilterReport) -> str:
     twins = len({j for _, j, _ in report.twins})
     return (
         f"{len(report.dead)} of {n} filters ({100 * len(report.dead) / n:.0f} %) answer to no text at all; "
-        f"{twins} "
-        f"({100 * twins / n:.0f} %) say what an earlier one says already."
+        f"{twins} ({100 * twins / n:.0f} %) say what an earlier one says already."
     )
 
 

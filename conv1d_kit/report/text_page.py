@@ -46,7 +46,7 @@ def explain_page(
     for i, e in enumerate(explanations):
         check = None if checks is None else checks[i]
         sections.append(_section(i + 1, e, label, against, check, n))
-    how = "exactly" if all(e.method == "exact" for e in explanations) else "by integrated gradients"
+    how = "by integrated gradients" if any(e.method == "gradients" for e in explanations) else "exactly"
     plural = "text" if len(explanations) == 1 else "texts"
     lead = f"{len(explanations)} {plural}, and what each word and n-gram added to the answer, {how}."
     return Page("Why the classifier said so", lead, (), sections)
@@ -55,14 +55,12 @@ def explain_page(
 def _reading(explanations: Sequence[TextExplanation]) -> Section:
     lines = [
         "A score is what a word or an n-gram adds to the logit of the explained class less the logit of the "
-        "class "
-        "it is compared with; their sum and the bias are that difference. Blue speaks for the class, orange "
-        "and "
-        "dotted for the other one. Point at a word for its score.",
+        "class it is compared with; their sum and the bias are that difference. Blue speaks for the class, "
+        "orange and dotted for the other one. Point at a word for its score.",
     ]
-    if any(e.method == "exact" for e in explanations):
+    if any(e.method != "gradients" for e in explanations):
         lines.append(
-            "The net is a sum over n-grams, so nothing is estimated. A word's score is its own part in all "
+            "The model is a sum over n-grams, so nothing is estimated. A word's score is its own part in all "
             "n-grams that it stands in; it depends on the window that won, and would change with the text."
         )
     if any(e.method == "gradients" for e in explanations):
@@ -122,8 +120,7 @@ def _checked(e: TextExplanation, check: GradientCheck, name: str, other: str) ->
     )
     words = (
         f"Integrated gradients of the same words: {said}. They share out {_signed(check.change)} in "
-        f"{check.n_steps} "
-        f"gradients, {abs(check.gap):.3f} off."
+        f"{check.n_steps} gradients, {abs(check.gap):.3f} off."
     )
     return [Details("Integrated gradients", [Text(words), ColouredText(e, check.scores, name, other)])]
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..text.deletion import DeletionTest
-from ..text.filters import FilterReport
+from ..text.filter_facts import FilterReport
 from .plots import COLOURS, WIDTH, styled
 
 __all__ = ["deletion_curves", "filter_map"]

@@ -33,8 +33,7 @@ def _deletion(found: DeletionTest) -> Section:
     blocks: list[Block] = [
         Text(
             f"If an explanation names the words that matter, the answer goes when they go. {n} texts; the "
-            "order "
-            f"comes from {how}. A small area is a good order; at random it would be that of any words."
+            f"order comes from {how}. A small area is a good order; at random it would be that of any words."
         ),
         Picture(to_svg(deletion_curves(found)), words, f"{words}; bands: 95 % of the mean."),
         Table(("Order", "Area under the curve", "95 % interval"), rows),
@@ -56,8 +55,7 @@ def _order(found: OrderTest) -> Section:
     ]
     text = (
         "The same words in random order: what accuracy is lost is what the net gains by n-grams. A bag of "
-        "words "
-        "loses nothing."
+        "words loses nothing."
     )
     return Section(
         "Order: what are n-grams worth?", [Text(text), Table(("Words", "Accuracy (%)", "95 % interval"), rows)]
@@ -77,9 +75,8 @@ def _negation(found: Sequence[NegationResult]) -> Section:
     )
     blocks: list[Block] = [
         Text(
-            "An edit of each text that it fits. The rules look at words alone and not every edit turns what a "
-            "text "
-            "says as a whole, so the share has no target of 100 %: it compares nets and edits."
+            "An edit of each text that it fits. The rules look at words alone and not every edit turns what "
+            "a text says as a whole, so the share has no target of 100 %: it compares nets and edits."
         ),
         Table(columns, rows),
     ]

@@ -4,123 +4,30 @@ Source: Jacovi, Sar Shalom & Goldberg (2018), Understanding Convolutional Neural
 Classification. A filter's class is the one whose output weight is largest; an n-gram that a filter passes on
 from a text is right if the text is of that class. The purity of a threshold is the share of right n-grams among
 those with at least that activation; the filter informs from the smallest threshold on whose purity is at least
-p, and what it passes on below is there because the maximum has to pass on something. A negative n-gram differs
-from one of the filter's best in one word, and that word's slot holds the response down.
+p, and what it passes on below is there because the maximum has to pass on something. A negative n-gram stays
+below the threshold by one word: with another one at that slot it stands in the texts at or above it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from ..errors import InputError
+from ..layers import Conv1d
 from .contributions import output_weights
+from .filter_facts import FilterFacts, FilterNgram, FilterReport, purity_threshold
+from .negative_ngrams import Neighbours, negative_ngrams
 from .nets import TextCNN
-from .ngrams import top_windows
 from .projected import tap_responses
-from .tokens import tokenize
+from .tokens import Token, tokenize
 from .vocabulary import PAD
 from .windows import distinct_windows, strongest_windows, text_windows, window_source
 
-__all__ = [
-    "FilterFacts", "FilterNgram", "FilterReport", "NegativeNgram", "filter_report", "purity_threshold",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class FilterNgram:
-    """An n-gram: its words, the text it stands in first, its response, what each slot gives to it, its count.
-
-    response = sum(slots) + the filter's bias.
-    """
-
-    words: tuple[str, ...]
-    source: str
-    response: float
-    slots: tuple[float, ...]
-    count: int
-
-
-@dataclass(frozen=True)
-class NegativeNgram:
-    """An n-gram that differs at `slot` from one of the best (`like`), and how far the response falls."""
-
-    words: tuple[str, ...]
-    source: str
-    response: float
-    like: tuple[str, ...]
-    slot: int
-    fall: float
-
-
-@dataclass(frozen=True)
-class FilterFacts:
-    """One filter.
-
-    Attributes
-    ----------
-    index, width : int
-        Column of the net's features (before pooling's own copies), width in tokens.
-    label : a class
-        The one whose output weight is largest.
-    say : float
-        That weight less the largest of the other classes'.
-    ngrams : tuple of FilterNgram, strongest first
-    best, worst : tuple of K tuples of (word, response)
-        The words of the texts that each slot answers to most and least, <unk> among them.
-    ceiling : float
-        Response if every slot held its best word; seldom does an n-gram of real texts come near it.
-    threshold : float or None
-        The smallest activation from which on the filter informs; None where no threshold is pure enough.
-    purity : float
-        Share of right n-grams at the threshold; NaN where there is none.
-    informs : float
-        Share of the texts whose n-gram reaches the threshold.
-    fires : float
-        Share of the texts in which the filter answers at all.
-    negatives : tuple of NegativeNgram, largest fall first
-    """
-
-    index: int
-    width: int
-    label: Any
-    say: float
-    ngrams: tuple[FilterNgram, ...]
-    best: tuple[tuple[tuple[str, float], ...], ...]
-    worst: tuple[tuple[tuple[str, float], ...], ...]
-    ceiling: float
-    threshold: float | None
-    purity: float
-    informs: float
-    fires: float
-    negatives: tuple[NegativeNgram, ...]
-
-
-@dataclass(frozen=True)
-class FilterReport:
-    """All filters, which of them never answer, and which say the same.
-
-    Attributes
-    ----------
-    filters : list of FilterFacts
-    n_texts : int
-    purity : float
-        The purity that was asked for.
-    dead : list of int
-        Filters whose activation is 0 in every text.
-    twins : list of (int, int, float)
-        Pairs of living filters whose activations correlate over the texts at `twin` or more, closest first.
-    """
-
-    filters: list[FilterFacts]
-    n_texts: int
-    purity: float
-    dead: list[int]
-    twins: list[tuple[int, int, float]]
+__all__ = ["filter_report"]
 
 
 def filter_report(
@@ -161,135 +68,95 @@ def filter_report(
     True
     """
     texts, truth = _checked(model, texts, labels, n, purity, twin)
-    net, vocabulary = model.net_, model.vocabulary_
+    net, classes = model.net_, model.classes_.tolist()
     net.eval()
     tokens = [tokenize(text, model.tokenizer) for text in texts]
-    ids = [vocabulary.encode(t.word for t in row) for row in tokens]
-    used = np.unique(np.concatenate([*ids, np.zeros(0, np.int64)]))
     filters: list[FilterFacts] = []
     pooled: list[np.ndarray] = []
     for layer, weight in zip(net.layers, output_weights(net), strict=True):
-        k = layer.weight.shape[-1]
-        responses = strongest_windows(net, layer, ids)[1]
-        pooled.append(responses)
-        windows, places = text_windows(ids, k)
-        first, counts = distinct_windows(windows, len(vocabulary))
-        windows, places = windows[first], places[first]
-        _, rows = top_windows(net, layer, windows, n)
-        with torch.inference_mode():  # what each word of the texts gives at each slot [shape=(K, V, F)]
-            known = torch.from_numpy(np.concatenate([[PAD], used]))
-            taps = tap_responses(net.embedding(known), layer.weight).double().numpy()
-        cells = np.searchsorted(used, windows) + 1
-        cells[windows == PAD] = 0
-        neighbours = [_Neighbours(cells, a) for a in range(k)] if k > 1 else []
-        bias = np.zeros(len(weight[0])) if layer.bias is None else layer.bias.detach().double().numpy()
-        words = [vocabulary.word(int(i)) for i in used]
-
-        def shown(row: int, k=k, places=places) -> tuple[tuple[str, ...], str]:
-            text, start = places[row]
-            return window_source(texts[text], tokens[text], int(start), k)
-
-        for f in range(len(bias)):
-            slots = taps[:, :, f]  # (K, V)
-            own = weight[:, f].sum(-1)  # (C,)
+        seen = _Seen(model, layer, texts, tokens)
+        pooled.append(seen.pooled)
+        for f, own in enumerate(weight.sum(-1).T):  # (C,)
             c = int(own.argmax())
-            found = []
-            for row in rows[f].tolist():
-                each = slots[np.arange(k), cells[row]]
-                found.append(FilterNgram(*shown(row), float(each.sum() + bias[f]), tuple(each.tolist()),
-                                         int(counts[row])))  # fmt: skip
-            threshold, share = purity_threshold(responses[:, f], truth == c, purity)
-            limit = 0.0 if threshold is None else threshold
+            activations = seen.pooled[:, f]
+            threshold, share = purity_threshold(activations, truth == c, purity)
+            slots, responses = seen.slots(f), seen.responses(f)
             filters.append(FilterFacts(
-                len(filters), k, model.classes_.tolist()[c], float(own[c] - np.delete(own, c).max()),
-                tuple(found),
-                tuple(_extremes(words, slots[a, 1:], n) for a in range(k)),
-                tuple(_extremes(words, slots[a, 1:], n, lowest=True) for a in range(k)),
-                float(slots[:, 1:].max(1).sum() + bias[f]) if len(used) else float(bias[f]),
-                threshold, share,
-                0.0 if threshold is None else float(np.mean(responses[:, f] >= threshold)),
-                float(np.mean(responses[:, f] > 0)),
-                _negatives(neighbours, cells, slots, float(bias[f]), rows[f].tolist(), limit, n, shown),
+                index=len(filters),
+                width=seen.width,
+                label=classes[c],
+                say=float(own[c] - np.delete(own, c).max()),
+                ngrams=tuple(seen.ngrams(f, responses, n)),
+                best=tuple(_extremes(seen.words, row[1:], n) for row in slots),
+                worst=tuple(_extremes(seen.words, row[1:], n, lowest=True) for row in slots),
+                ceiling=float(slots[:, 1:].max(1, initial=-np.inf).sum() + seen.bias[f]) if seen.words else 0.0,
+                threshold=threshold,
+                purity=share,
+                informs=0.0 if threshold is None else float(np.mean(activations >= threshold)),
+                fires=float(np.mean(activations > 0)),
+                negatives=negative_ngrams(seen.neighbours, responses, threshold or 0.0, n, seen.shown),
             ))  # fmt: skip
     everything = np.concatenate(pooled, 1)
     dead = np.flatnonzero(~(everything > 0).any(0)).tolist()
     return FilterReport(filters, len(texts), purity, dead, _twins(everything, twin))
 
 
-def purity_threshold(activations: Any, right: Any, purity: float) -> tuple[float | None, float]:
-    """The smallest activation > 0 at and above which a share of at least `purity` is right, and that share.
+class _Seen:
+    """What the filters of one width see in the texts: distinct windows, and each word's answer at each slot."""
 
-    Parameters
-    ----------
-    activations : array [shape=(N,)]
-        Of the n-gram that a filter passes on from each text.
-    right : array of bool [shape=(N,)]
-        Whether the text is of the filter's class.
-    purity : float
+    def __init__(self, model: Any, layer: Conv1d, texts: Sequence[str], tokens: Sequence[Sequence[Token]]):
+        net, vocabulary = model.net_, model.vocabulary_
+        self._texts, self._tokens, self.width = texts, tokens, layer.weight.shape[-1]
+        ids = [vocabulary.encode(t.word for t in row) for row in tokens]
+        self.pooled = strongest_windows(net, layer, ids)[1]  # (N, F)
+        windows, places = text_windows(ids, self.width)
+        first, self._counts = distinct_windows(windows, len(vocabulary))
+        windows, self._places = windows[first], places[first]
+        used = np.unique(np.concatenate([*ids, np.zeros(0, np.int64)]))
+        self.words = [vocabulary.word(int(i)) for i in used]
+        with torch.inference_mode():  # <pad> and the words of the texts [shape=(K, V + 1, F)]
+            rows = net.embedding(torch.from_numpy(np.concatenate([[PAD], used])))
+            self._taps = tap_responses(rows, layer.weight).double().numpy()
+        self._cells = np.where(windows == PAD, 0, np.searchsorted(used, windows) + 1)  # (W, K), rows of _taps
+        self.neighbours = [Neighbours(self._cells, a) for a in range(self.width)] if self.width > 1 else []
+        n_filters = layer.weight.shape[0]
+        self.bias = np.zeros(n_filters) if layer.bias is None else layer.bias.detach().double().numpy()
 
-    Returns
-    -------
-    threshold, share : (None, NaN) where there is no such threshold
+    def slots(self, f: int) -> np.ndarray:
+        """What <pad> and each word give at each slot [shape=(K, V + 1)]."""
+        return self._taps[:, :, f]
 
-    Source: Jacovi, Sar Shalom & Goldberg (2018), section 4 (purity).
+    def responses(self, f: int) -> np.ndarray:
+        """Response to every distinct window, before the activation [shape=(W,)]."""
+        slots = self.slots(f)
+        total = np.full(len(self._cells), self.bias[f])
+        for a in range(self.width):
+            total += slots[a, self._cells[:, a]]
+        return total
 
-    Examples
-    --------
-    >>> purity_threshold([4, 3, 2, 1], [True, True, False, False], 0.6)
-    (2.0, 0.6666666666666666)
-    """
-    x, y = np.asarray(activations, dtype=np.float64), np.asarray(right, dtype=bool)
-    order = np.argsort(-x, kind="stable")
-    x, y = x[order], y[order]
-    share = np.cumsum(y) / np.arange(1, len(x) + 1)
-    last = np.append(x[1:] != x[:-1], True)[: len(x)]  # equal activations pass together
-    good = np.flatnonzero(last & (share >= purity) & (x > 0))
-    if len(good) == 0:
-        return None, float("nan")
-    return float(x[good[-1]]), float(share[good[-1]])
+    def ngrams(self, f: int, responses: np.ndarray, n: int) -> Iterator[FilterNgram]:
+        """The n strongest windows."""
+        slots = self.slots(f)
+        for row in _first(-responses, n).tolist():
+            words, source = self.shown(row)
+            own = slots[np.arange(self.width), self._cells[row]]
+            yield FilterNgram(words, source, float(responses[row]), tuple(own.tolist()), int(self._counts[row]))
 
-
-class _Neighbours:
-    """Windows that differ in one slot: those that agree in all others, in groups."""
-
-    def __init__(self, cells: np.ndarray, slot: int):
-        key = np.zeros(len(cells), np.int64)
-        for column in np.delete(cells, slot, 1).T:
-            key = np.unique(key * (int(cells.max(initial=0)) + 1) + column, return_inverse=True)[1]
-        self._key, self._order = key, np.argsort(key, kind="stable")
-        self._sorted = key[self._order]
-
-    def of(self, row: int) -> np.ndarray:
-        """Rows that differ from `row` at most in the slot."""
-        low, high = np.searchsorted(self._sorted, [self._key[row], self._key[row] + 1])
-        return self._order[low:high]
-
-
-def _negatives(neighbours, cells, slots, bias, best, limit, n, shown) -> tuple[NegativeNgram, ...]:
-    """The n-grams one word off from the best whose response falls below `limit`, largest falls first."""
-    found: dict[int, tuple[float, float, int, int]] = {}
-    for row in best:
-        response = float(slots[np.arange(len(slots)), cells[row]].sum() + bias)
-        for a, near in enumerate(neighbours):
-            others = near.of(row)
-            falls = slots[a, cells[row, a]] - slots[a, cells[others, a]]
-            for other, fall in zip(others.tolist(), falls.tolist(), strict=True):
-                if other != row and response - fall < limit and fall > found.get(other, (0.0,))[0]:
-                    found[other] = (fall, response - fall, row, a)
-    order = sorted(found, key=lambda other: -found[other][0])[:n]
-    result = []
-    for other in order:
-        fall, response, row, a = found[other]
-        words, source = shown(other)
-        result.append(NegativeNgram(words, source, response, shown(row)[0], a, fall))
-    return tuple(result)
+    def shown(self, row: int) -> tuple[tuple[str, ...], str]:
+        """Words of a distinct window, and the text of its first place."""
+        text, start = self._places[row]
+        return window_source(self._texts[text], self._tokens[text], int(start), self.width)
 
 
 def _extremes(words: list[str], values: np.ndarray, n: int, *, lowest: bool = False):
-    keys = values if lowest else -values
-    few = np.argpartition(keys, n - 1)[:n] if n < len(keys) else np.arange(len(keys))
-    order = few[np.argsort(keys[few], kind="stable")]
+    order = _first(values if lowest else -values, n)
     return tuple((words[i], float(values[i])) for i in order)
+
+
+def _first(keys: np.ndarray, n: int) -> np.ndarray:
+    """Places of the n smallest keys, in order."""
+    few = np.argpartition(keys, n - 1)[:n] if n < len(keys) else np.arange(len(keys))
+    return few[np.argsort(keys[few], kind="stable")]
 
 
 def _twins(activations: np.ndarray, least: float) -> list[tuple[int, int, float]]:

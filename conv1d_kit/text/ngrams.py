@@ -16,7 +16,7 @@ from .tokens import Token
 from .vocabulary import Vocabulary
 from .windows import distinct_windows, text_windows, window_source
 
-__all__ = ["FilterNgrams", "Ngram", "strongest_ngrams", "top_windows"]
+__all__ = ["FilterNgrams", "Ngram", "strongest_ngrams"]
 
 CELLS = 1 << 15  # tokens convolved at once
 
@@ -79,7 +79,7 @@ def strongest_ngrams(
         k = layer.weight.shape[-1]
         windows, places = text_windows(ids, k)
         first, counts = distinct_windows(windows, len(vocabulary))
-        values, best = top_windows(net, layer, windows[first], n)
+        values, best = _top(net, layer, windows[first], n)
         for f in range(layer.weight.shape[0]):
             found = []
             for value, j in zip(values[f].tolist(), best[f].tolist(), strict=True):
@@ -91,8 +91,8 @@ def strongest_ngrams(
 
 
 @torch.inference_mode()
-def top_windows(net: TextCNN, layer: Conv1d, windows: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The n largest responses (ReLU) of each filter and their rows in `windows` [shape=(filters, <= n)]."""
+def _top(net: TextCNN, layer: Conv1d, windows: np.ndarray, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The n largest responses of each filter and their rows in `windows` [shape=(filters, <= n)]."""
     filters, _, k = layer.weight.shape
     values, rows = torch.empty(filters, 0), torch.empty(filters, 0, dtype=torch.int64)
     if len(windows) == 0:

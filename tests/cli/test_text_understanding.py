@@ -74,6 +74,7 @@ def test_explain_as_json_adds_up(call, model):
     assert abs(first["check"]["gap"]) <= 0.02 * abs(first["check"]["change"])
     assert [t["word"] for t in first["tokens"]][:2] == ["the", "plot"]
     assert (empty["ngrams"], empty["check"]["rank_correlation"]) == ([], None)
+    assert result["mean_rank_correlation"] == first["check"]["rank_correlation"]
 
 
 def test_rows_of_a_file_are_those_of_its_lines(call, model, data):
