@@ -27,8 +27,8 @@ import torch
 from torch import nn
 
 from ..errors import InputError, InputTypeError
+from ..training.path_integral import integrate_gradients as _integrate
 from .frontends import Frontend, LogMel, hz_to_mel, mel_to_hz
-from .path_integral import integrate_gradients as _integrate
 
 __all__ = ["Attribution", "View", "feature_hz", "grad_cam", "integrated_gradients", "occlusion", "views"]
 

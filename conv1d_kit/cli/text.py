@@ -13,6 +13,8 @@ import typer
 from ..errors import DataError, InputError
 from .output import JsonFlag, emit, note, progress, table
 from .text_compare import compare
+from .text_explain import explain
+from .text_filters import filters
 from .text_options import (
     BatchSize,
     Dim,
@@ -28,6 +30,7 @@ from .text_options import (
     Widths,
     classifier_options,
 )
+from .text_probe import probe
 from .text_source import (
     LISTED,
     SHOWN,
@@ -384,3 +387,8 @@ def _facts(title: str, result: dict[str, Any]) -> Any:
         if v is not None and k not in ("skipped", "errors")  # said on standard error
     }
     return table(title, ["", " "], [[k, str(v)] for k, v in shown.items()])
+
+
+app.command()(explain)
+app.command()(filters)
+app.command()(probe)

@@ -13,7 +13,8 @@ from ..layers import Conv1d
 from .nets import TextCNN
 from .projected import slide, tap_responses
 from .tokens import Token
-from .vocabulary import PAD, Vocabulary
+from .vocabulary import Vocabulary
+from .windows import distinct_windows, text_windows, window_source
 
 __all__ = ["FilterNgrams", "Ngram", "strongest_ngrams"]
 
@@ -76,36 +77,17 @@ def strongest_ngrams(
     result: list[FilterNgrams] = []
     for layer in net.layers:
         k = layer.weight.shape[-1]
-        windows, places = _windows(ids, k)
-        first, counts = _distinct(windows, len(vocabulary))
+        windows, places = text_windows(ids, k)
+        first, counts = distinct_windows(windows, len(vocabulary))
         values, best = _top(net, layer, windows[first], n)
         for f in range(layer.weight.shape[0]):
             found = []
             for value, j in zip(values[f].tolist(), best[f].tolist(), strict=True):
                 text, start = places[first[j]]
-                words, source = _source(texts[text], tokens[text], int(start), k)
+                words, source = window_source(texts[text], tokens[text], int(start), k)
                 found.append(Ngram(words, source, value, int(counts[j])))
             result.append(FilterNgrams(k, len(result), weights[:, len(result)].copy(), tuple(found)))
     return result
-
-
-def _windows(ids: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every window that the net sees [shape=(W, k)], and its (text, first token) [shape=(W, 2)]."""
-    windows, places = [np.empty((0, k), np.int64)], [np.empty((0, 2), np.int64)]
-    for i, row in enumerate(ids):
-        if len(row):
-            view = np.lib.stride_tricks.sliding_window_view(np.pad(row, k - 1, constant_values=PAD), k)
-            windows.append(view)
-            places.append(np.stack([np.full(len(view), i), np.arange(len(view)) - (k - 1)], 1))
-    return np.concatenate(windows), np.concatenate(places)
-
-
-def _distinct(windows: np.ndarray, n_words: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row of the first of each distinct window, and how many there are of it."""
-    key = windows[:, 0]
-    for column in windows.T[1:]:
-        key = np.unique(key * n_words + column, return_inverse=True)[1]
-    return np.unique(key, return_index=True, return_counts=True)[1:]
 
 
 @torch.inference_mode()
@@ -126,9 +108,3 @@ def _top(net: TextCNN, layer: Conv1d, windows: np.ndarray, n: int) -> tuple[torc
         keep = values.topk(min(n, values.shape[1]), 1)
         values, rows = keep.values, rows.gather(1, keep.indices)
     return values, rows
-
-
-def _source(text: str, tokens: Sequence[Token], start: int, k: int) -> tuple[tuple[str, ...], str]:
-    inside = range(max(0, start), min(len(tokens), start + k))
-    words = tuple(tokens[j].word if j in inside else "<pad>" for j in range(start, start + k))
-    return words, text[tokens[inside[0]].start : tokens[inside[-1]].end]

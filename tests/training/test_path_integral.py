@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from conv1d_kit.audio.path_integral import integrate_gradients
 from conv1d_kit.errors import InputError
+from conv1d_kit.training.path_integral import integrate_gradients
 
 
 def _riemann(f, x, baseline, n=4000):

@@ -1,0 +1,151 @@
+"""Why a text got its label: exact where the net is a sum over n-grams, by integrated gradients elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, InputTypeError
+from .contributions import Parts, decompose, why_not_exact
+from .explanation import TextExplanation
+from .gradients import WordGradients
+from .scoring import logits as net_logits
+from .tokens import tokenize
+
+__all__ = ["METHODS", "GradientCheck", "check_gradients", "explain_text", "explain_texts"]
+
+METHODS = ("auto", "exact", "gradients")
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """How exact shares of words and integrated gradients compare in one text.
+
+    Attributes
+    ----------
+    correlation : float
+        Spearman's rank correlation of the two rows of word scores; NaN for fewer than three words, or where
+        all scores of a row are equal.
+    change, gap : float
+        What integrated gradients share out, and how far their sum is from it.
+    n_steps : int
+    scores : array [shape=(L,)]
+        Integrated gradients of the words.
+    """
+
+    correlation: float
+    change: float
+    gap: float
+    n_steps: int
+    scores: np.ndarray
+
+
+def explain_text(model: Any, text: str, *, method: str = "auto") -> TextExplanation:
+    """Every logit of a text as a sum over its n-grams, and over its words.
+
+    Parameters
+    ----------
+    model : TextClassifier, fitted
+    text : str
+    method : "exact", "gradients" or "auto"
+        "exact" takes the net apart (max, k-max and mean pooling); "gradients" are integrated gradients, one
+        n-gram a word, for any net; "auto" is exact where it can be.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If the method is unknown, or "exact" for a net that is no sum over n-grams.
+
+    Examples
+    --------
+    >>> from .classifier import TextClassifier
+    >>> texts, labels = ["good film", "very good", "bad film", "so bad"] * 5, [1, 1, 0, 0] * 5
+    >>> model = TextClassifier(epochs=8, seed=1).fit(texts, labels)
+    >>> found = explain_text(model, "A good film")
+    >>> found.label, found.tokens[int(found.word_scores().argmax())].word
+    (1, 'good')
+    >>> bool(abs(found.bias + found.values.sum(0) - found.logits).max() < 1e-5)
+    True
+    """
+    if not isinstance(text, str):
+        raise InputTypeError(f"text must be a str, got {type(text).__name__}; for several: explain_texts")
+    return explain_texts(model, [text], method=method)[0]
+
+
+def explain_texts(model: Any, texts: Sequence[str], *, method: str = "auto") -> list[TextExplanation]:
+    """`explain_text` of many texts, in batches.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        As `explain_text`; or one text instead of several came.
+    """
+    from scipy.special import softmax
+    from sklearn.utils.validation import check_is_fitted
+
+    if isinstance(texts, str):
+        raise InputTypeError("texts must be a sequence of texts, got one str; try [text]")
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    check_is_fitted(model, "net_")
+    if method == "auto":
+        method = "exact" if why_not_exact(model.net_) is None else "gradients"
+    tokens = [tokenize(text, model.tokenizer) for text in texts]
+    ids = [model.vocabulary_.encode(t.word for t in row) for row in tokens]
+    parts = decompose(model.net_, ids) if method == "exact" else _by_gradients(model.net_, ids)
+    return [
+        TextExplanation(
+            text, tuple(row), np.array([t.word in model.vocabulary_ for t in row], dtype=bool),
+            tuple(model.classes_.tolist()), p.logits, softmax(p.logits), p.starts, p.widths, p.values, p.bias,
+            p.token_values, p.token_bias, method, p.gap,
+        )
+        for text, row, p in zip(texts, tokens, parts, strict=True)
+    ]  # fmt: skip
+
+
+def check_gradients(
+    model: Any, explanation: TextExplanation, label: Any = None, against: Any = None, *, max_steps: int = 1024
+) -> GradientCheck:
+    """Compare the words' scores with integrated gradients, which know nothing of filters and windows.
+
+    They need not agree: exact shares speak of the windows that won, integrated gradients of all that won
+    anywhere between silence and the text. Where they order the words alike, neither misleads.
+
+    Parameters
+    ----------
+    model : the TextClassifier that was explained
+    explanation : TextExplanation
+    label, against : as in TextExplanation.pair
+    max_steps : int
+        Gradients, at most; `gap` says what is left open then.
+    """
+    target, other = explanation.pair(label, against)
+    ids = model.vocabulary_.encode(t.word for t in explanation.tokens)
+    found = WordGradients(model.net_).integrated(ids, target, other, max_steps=max_steps)
+    scores = explanation.token_values[:, target] - explanation.token_values[:, other]
+    return GradientCheck(
+        _rank_correlation(scores, found.values), found.change, found.gap, found.n_steps, found.values
+    )
+
+
+def _by_gradients(net: Any, ids: Sequence[np.ndarray]) -> list[Parts]:
+    gradients, result = WordGradients(net), []
+    for row, true in zip(ids, net_logits(net, ids), strict=True):
+        found = [gradients.integrated(row, c) for c in range(len(true))]
+        values = np.stack([f.values for f in found], 1)
+        bias = np.array([f.baseline for f in found])
+        gap = float(np.abs(bias + values.sum(0) - true).max())
+        starts, widths = np.arange(len(row)), np.ones(len(row), np.int64)
+        result.append(Parts(true, starts, widths, values, bias, values, bias, gap))
+    return result
+
+
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    from scipy.stats import spearmanr
+
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(spearmanr(a, b).statistic)
