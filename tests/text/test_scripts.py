@@ -15,7 +15,7 @@ SPACED_NAMES = ("LATIN", "GREEK", "CYRILLIC", "HEBREW", "ARABIC", "DEVANAGARI", 
 def named(prefixes):
     return [
         c for c in map(chr, range(0x10000))
-        if c.isalpha() and unicodedata.name(c, "").startswith(prefixes) and "HALFWIDTH HANGUL" not in unicodedata.name(c)
+        if c.isalpha() and unicodedata.name(c, "").startswith(prefixes)
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Tokens: their words against published cleaning code, their offsets as a law, the fast way against the slow."""
+"""Tokens: words against published cleaning code, offsets as a law, the fast way against the slow."""
 
 import re
 import sys
@@ -149,7 +149,7 @@ def test_a_word_of_two_million_letters_is_a_word(name, text):
 
 
 def test_an_unknown_tokenizer_is_named_with_the_known_ones():
-    with pytest.raises(InputError, match=r"one of word, kim, space, character, character_space, byte, bpe, got 'x'"):
+    with pytest.raises(InputError, match=r"one of word, kim, space, .*, byte, bpe, got 'x'"):
         tokenize("a", "x")
     with pytest.raises(InputError, match=r"'bpe' is learned from texts; make it with make_tokenizer first"):
         tokenize("a", "bpe")
