@@ -12,6 +12,7 @@ import typer
 
 from ..errors import DataError, InputError
 from .output import JsonFlag, emit, note, progress, table
+from .text_inspect import inspect
 from .text_source import (
     LISTED,
     SHOWN,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "cv", "predict", "train"]
 
 app = typer.Typer(help="Train, predict, cross-validate texts.", no_args_is_help=True)
+app.command()(inspect)
 
 CHUNK = 1024  # rows predicted and written at once
 

@@ -114,6 +114,7 @@ def letters(text: str) -> str:
         kept = _ASCII_REST.sub("", text).lower()
     else:
         kept = _rest().sub("", unicodedata.normalize("NFKC", text).casefold())
+        kept = unicodedata.normalize("NFC", kept)
     return kept or " ".join(text.split())
 
 
