@@ -47,7 +47,7 @@ def inspect(
     multi_label: MultiLabel = False,
     label_separator: LabelSeparator = None,
     tokenizer: Annotated[
-        str, typer.Option("--tokenizer", help="word, kim, space, character, character_space or byte.")
+        str, typer.Option("--tokenizer", help="word, kim, space, character, character_space, byte or bpe.")
     ] = "word",
     near: Annotated[
         float, typer.Option("--near", help="Share of common word 3-grams from which texts are nearly the same.")

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import DataError, InputError
 from .class_files import open_class_files, open_class_folders, polarity_pair
@@ -24,13 +24,14 @@ from .line_formats import read_fasttext, read_jsonl, read_lines, read_plain, rea
 from .parquet import read_parquet
 from .records import PEEK
 from .rows import Columns, LabelledTexts, Row, TextFile, checked
-from .tokens import TOKENIZERS, has_token
+from .tokens import LEARNED, has_token
 
 __all__ = [
     "READERS",
     "LabelledTexts",
     "Row",
     "TextFile",
+    "check_classes",
     "collect_texts",
     "find_format",
     "guess_format",
@@ -120,14 +121,14 @@ def open_texts(
         reader = READERS[kind]
         if reader.takes == "file":
             found = Encoding("utf-8", None)
-            rows = _closing(file, reader.rows(name, file, columns))
+            rows = _closing(file, checked(reader.rows(name, file, columns), columns))
         else:
             found = detect_encoding(file) if encoding is None else named_encoding(file, encoding, source=name)
             ends = "" if reader.any_end else _line_end(file, found.name)
             stream = io.TextIOWrapper(file, found.name, newline=ends)
-            parts = _decoded(name, stream, found.name, blocks=reader.takes == "blocks")
-            rows = _closing(stream, reader.rows(name, parts, columns))
-        result = _started(TextFile(name, kind, found, checked(rows, columns)))
+            parts = iter(lambda: stream.read(_BLOCK), "") if reader.takes == "blocks" else stream
+            rows = _decoding(name, stream, found.name, checked(reader.rows(name, parts, columns), columns))
+        result = _started(TextFile(name, kind, found, rows))
     except (*DAMAGED, OSError) as error:
         file.close()
         raise _damaged(name, error) from error
@@ -157,7 +158,7 @@ def read_texts(
     ----------
     source, format, text_column, label_column, encoding, label_separator, multi_label, name
         As in `open_texts`.
-    tokenizer : a key of TOKENIZERS, optional
+    tokenizer : a key of TOKENIZERS or LEARNED, optional
         With it, a text that gives it no token is a bad row.
 
     Returns
@@ -241,6 +242,7 @@ def collect_texts(
     With `labelled` False, texts without a label are usable too: their label is "" (or no label at all).
     """
     data = LabelledTexts(file.name, encoding=file.encoding.name, format=file.format)
+    checks_tokens = tokenizer is not None and tokenizer not in LEARNED  # those know every text
     blank: list[Row] = []
     for row in file.rows:
         if row.blank:
@@ -249,12 +251,14 @@ def collect_texts(
         if blank:
             data.bad += blank
             blank = []
-        label = row.labels if multi_label else row.label
+        label: Any = row.label
+        if multi_label:
+            label = row.labels if row.labels is not None or label is None else (label,)
         if row.error is not None:
             data.bad.append(row)
         elif labelled and label is None:
             data.bad.append(row._replace(error="no label"))
-        elif tokenizer in TOKENIZERS and not has_token(row.text or "", tokenizer):
+        elif checks_tokens and not has_token(row.text or "", tokenizer or "word"):
             data.bad.append(row._replace(error=f"no token for the tokenizer {tokenizer!r}"))
         else:
             data.texts.append(row.text or "")
@@ -387,24 +391,22 @@ def _line_end(file: BinaryIO, encoding: str) -> str:
     return "\r" if "\r" in text and "\n" not in text else "\n"
 
 
-def _decoded(name: str, stream: io.TextIOWrapper, encoding: str, *, blocks: bool) -> Iterator[str]:
-    try:
-        if blocks:
-            while block := stream.read(_BLOCK):
-                yield block
-        else:
-            yield from stream
-    except UnicodeError as error:
-        file: BinaryIO = stream.buffer  # type: ignore[assignment]
-        place = first_bad_byte(file, encoding)
-        if place is None:
-            raise DataError(f"{name}: is not {encoding}: {error}; name another encoding") from error
-        raise DataError(
-            f"{name}: line {line_at(file, encoding, place[0])}: byte 0x{place[1]:02x} is not {encoding}; "
-            "name another encoding, or none to have it detected"
-        ) from error
-    except (*DAMAGED, OSError) as error:
-        raise _damaged(name, error) from error
+def _decoding(name: str, stream: io.TextIOWrapper, encoding: str, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows; what may go wrong in decoding is said with its line, and the file closed at the end."""
+    with stream:
+        try:
+            yield from rows
+        except UnicodeError as error:
+            file: BinaryIO = stream.buffer  # type: ignore[assignment]
+            place = first_bad_byte(file, encoding)
+            if place is None:
+                raise DataError(f"{name}: is not {encoding}: {error}; name another encoding") from error
+            raise DataError(
+                f"{name}: line {line_at(file, encoding, place[0])}: byte 0x{place[1]:02x} is not {encoding}; "
+                "name another encoding, or none to have it detected"
+            ) from error
+        except (*DAMAGED, OSError) as error:
+            raise _damaged(name, error) from error
 
 
 def _closing(file, rows: Iterator[Row]) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from .class_words import ClassWord, class_words
 from .near_duplicates import near_duplicates
 from .rows import LabelledTexts, Row
 from .text_facts import TextFacts, labels_of, letters, text_facts
-from .tokens import Tokenizer, words_of
+from .tokens import LEARNED, Tokenizer, make_tokenizer, words_of
 
 __all__ = ["PROPERTIES", "Inspection", "Overlap", "inspect_texts"]
 
@@ -97,7 +97,7 @@ def inspect_texts(
     ----------
     train, test : LabelledTexts
         As `collect_texts` gives them, bad rows and all.
-    tokenizer : a key of TOKENIZERS, or a function
+    tokenizer : a key of TOKENIZERS or LEARNED (learned on `train`), or a function
     near : float in (0, 1]
         Overlap of word 3-grams from which two texts are nearly the same.
 
@@ -107,9 +107,12 @@ def inspect_texts(
         If the tokenizer is unknown or `near` out of its range.
     """
     sources = [train] if test is None else [train, test]
+    if tokenizer in LEARNED:
+        tokenizer, _ = make_tokenizer(str(tokenizer), train.texts)
     cut = [[words_of(text, tokenizer) for text in data.texts] for data in sources]
     facts = [text_facts(data, words) for data, words in zip(sources, cut, strict=True)]
-    copies = _Copies(sources, near)
+    plain = cut if tokenizer == "word" else [[words_of(text) for text in data.texts] for data in sources]
+    copies = _Copies(sources, plain, near)
     overlap = None
     if test is not None:
         known = set(chain.from_iterable(cut[0]))
@@ -136,7 +139,7 @@ def inspect_texts(
 class _Copies:
     """Texts that are the same, or nearly, within the training file and across the test file."""
 
-    def __init__(self, sources: Sequence[LabelledTexts], near: float):
+    def __init__(self, sources: Sequence[LabelledTexts], words: Sequence[Sequence[Sequence[str]]], near: float):
         self.sources = sources
         self.several = len(sources) > 1
         self.n_train = len(sources[0])
@@ -147,8 +150,10 @@ class _Copies:
             self.homes.setdefault(letters(text), []).append(i)
         self.heads = [rows[0] for rows in self.homes.values()]  # of copies one stands for all
         self.rows = list(self.homes.values())
-        words = [[w for w in words_of(self.texts[i]) if _says(w)] for i in self.heads]
-        self.pairs, self.n_crowded = near_duplicates(words, threshold=near)
+        cut = [w for part in words for w in part]
+        signs = {w for w in {*chain.from_iterable(cut)} if not any(map(str.isalnum, w))}
+        said = [[w for w in cut[i] if w not in signs] for i in self.heads]
+        self.pairs, self.n_crowded = near_duplicates(said, threshold=near)
         sets = [[i for i in rows if i < self.n_train] for rows in self.rows]
         self.copied = [rows for rows in sets if len(rows) > 1]
         self.n_copies = sum(len(rows) - 1 for rows in self.copied)
@@ -372,10 +377,6 @@ def _sample(n: int) -> list[int]:
     if n <= _SAMPLE:
         return list(range(n))
     return np.sort(np.random.default_rng(0).permutation(n)[:_SAMPLE]).tolist()
-
-
-def _says(word: str) -> bool:
-    return word.isalnum() or any(map(str.isalnum, word))
 
 
 def _kind(row: Row) -> str:

@@ -29,6 +29,7 @@ def test_files_of_one_class_may_be_tables_and_of_two_encodings(tmp_path):
 def test_the_pair_of_a_polarity_set_is_found_by_either_file(tmp_path):
     (tmp_path / "rt.pos").write_text("so fine\nfine film\n")
     (tmp_path / "rt.neg").write_text("so dull\n")
+    assert read_texts(tmp_path / "rt.pos", multi_label=True).labels == [("pos",), ("pos",), ("neg",)]
     for name in ("rt.pos", "rt.neg"):
         data = read_texts(tmp_path / name)
         assert list(zip(data.labels, data.texts, strict=True)) == [

@@ -244,7 +244,10 @@ def test_a_text_without_a_token_is_a_bad_row_for_its_tokenizer(tmp_path):
     data = read_texts(tmp_path / "d.txt", tokenizer="kim")
     assert data.texts == ["bad film", "good"]
     assert [(r.line, r.error) for r in data.bad] == [(2, "no token for the tokenizer 'kim'")]
-    assert read_texts(tmp_path / "d.txt").bad == read_texts(tmp_path / "d.txt", tokenizer="word").bad == []
+    for name in ("word", "bpe"):
+        assert read_texts(tmp_path / "d.txt").bad == read_texts(tmp_path / "d.txt", tokenizer=name).bad == []
+    with pytest.raises(InputError, match="tokenizer must be one of"):
+        read_texts(tmp_path / "d.txt", tokenizer="none")
 
 
 def test_a_column_that_is_there_twice_is_refused(tmp_path):

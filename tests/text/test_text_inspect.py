@@ -105,6 +105,14 @@ def test_texts_without_labels_or_with_several_are_looked_at_too():
     assert inspect_texts(made([], [])).findings == []
 
 
+def test_a_tokenizer_that_learns_does_so_on_the_training_file():
+    pytest.importorskip("tokenizers")
+    train, test = made(["so it goes"] * 9, "aabbaabba", "train"), made(["so it went"], ["a"], "test")
+    found = inspect_texts(train, test, tokenizer="bpe")
+    assert found.train.lengths.max == 3
+    assert found.overlap.unknown_tokens > 0
+
+
 def test_options_are_checked():
     with pytest.raises(InputError, match="tokenizer must be one of"):
         inspect_texts(made(["a"], ["x"]), tokenizer="x")
