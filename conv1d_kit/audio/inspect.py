@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import ConvKitError
 from ..training.clues import Clue, class_clue
+from ..training.findings import SEVERITIES, Finding
 from .clip import Clip
 from .dataset import AudioTable, common_folder, esc_names, make_folds, short_name
 from .facts import FileFacts, measure_file
@@ -18,34 +19,9 @@ from .fingerprint import low_wave, near_duplicates
 
 __all__ = ["PROPERTIES", "SEVERITIES", "Finding", "Inspection", "inspect_audio"]
 
-SEVERITIES = ("error", "warning", "note")
 _MAX_S, _MIN_S = 60.0, 0.064  # what training hears of a clip at most; one window of its front-end
 _CLIPPED, _DC = 1e-3, 0.02  # share of samples; of full scale
 _FEW = 5  # clips of a class, below which not every one of five folds has one
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One kind of flaw: all its cases, what it means and what to do.
-
-    Attributes
-    ----------
-    kind : str
-        "duplicate_across_folds", "clipped"…
-    severity : "error" (figures would be wrong), "warning" (look at it) or "note"
-    files : tuple of tuple of str
-        A case each: one file, or those that belong together. Empty where the whole set is meant.
-    words, cure : str
-    details : tuple of str
-        A few words on each case, as long as `files`, or empty.
-    """
-
-    kind: str
-    severity: str
-    files: tuple[tuple[str, ...], ...]
-    words: str
-    cure: str
-    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from .output import JsonFlag, emit, note, progress, table
 from .text_compare import compare
 from .text_explain import explain
 from .text_filters import filters
+from .text_inspect import inspect
 from .text_options import (
     BatchSize,
     Dim,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "cv", "predict", "train"]
 
 app = typer.Typer(help="Train, predict, cross-validate texts.", no_args_is_help=True)
+app.command()(inspect)
 
 CHUNK = 1024  # rows predicted and written at once
 

@@ -1,4 +1,4 @@
-"""Labelled texts from files: CSV, TSV, JSONL, `label text` lines and plain lines, read in a stream.
+"""Labelled texts from files, pairs and folders of files, pipes and Hugging Face data sets, read in a stream.
 
 Every row comes back, the unusable ones with the reason in `error`; nothing is dropped on the way.
 """
@@ -6,77 +6,54 @@ Every row comes back, the unusable ones with the reason in `error`; nothing is d
 from __future__ import annotations
 
 import codecs
-import csv
-import difflib
 import io
-import json
-import math
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from ..errors import DataError, InputError
+from .class_files import open_class_files, open_class_folders, polarity_pair
+from .compressed import DAMAGED, open_binary, plain_name
+from .delimited import read_csv, read_tsv
 from .encoding import SAMPLE, Encoding, detect_encoding, first_bad_byte, line_at, named_encoding
-from .tokens import tokenize
+from .hub import is_saved_dataset, open_hub
+from .json_array import read_json_array
+from .line_formats import read_fasttext, read_jsonl, read_lines, read_plain, read_tabs, sniff_lines
+from .parquet import read_parquet
+from .records import PEEK
+from .rows import Columns, LabelledTexts, Row, TextFile, checked
+from .tokens import LEARNED, has_token
 
-__all__ = ["READERS", "LabelledTexts", "Row", "TextFile", "guess_format", "open_texts", "read_texts"]
+__all__ = [
+    "READERS",
+    "LabelledTexts",
+    "Row",
+    "TextFile",
+    "check_classes",
+    "collect_texts",
+    "find_format",
+    "guess_format",
+    "open_class_texts",
+    "open_texts",
+    "read_class_files",
+    "read_texts",
+]
 
-_HALF = re.compile("[\ud800-\udfff]")
-PEEK = 100  # rows looked at before a missing key of a JSONL file is called unknown
-_SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: the line it starts on (from 1), its label and text if it has them, and what is wrong with it.
-
-    `blank` says that the line holds nothing at all: at a file's end that is no row to learn from.
-    """
-
-    line: int
-    label: str | None
-    text: str | None
-    error: str | None = None
-    blank: bool = False
-
-
-@dataclass
-class TextFile:
-    """An open file of texts: its name, format and encoding, and its rows, once, in order."""
-
-    name: str
-    format: str
-    encoding: Encoding
-    rows: Iterator[Row]
-
-    @property
-    def note(self) -> str | None:
-        """What the reader should know of the encoding, or None if it is Unicode."""
-        if self.encoding.reason is None:
-            return None
-        return (
-            f"{self.name}: read as {self.encoding.name}: {self.encoding.reason}; another encoding can be named"
-        )
+_BLOCK = 1 << 18  # characters of a JSON file read at once
+_SUFFIXES = {
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
+    ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
 
 
-@dataclass
-class LabelledTexts:
-    """A file's usable rows side by side, and the others with their reasons."""
+class Reader(NamedTuple):
+    """How a format is read: a function (name, what it takes, Columns) → rows."""
 
-    name: str
-    texts: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    bad: list[Row] = field(default_factory=list)
-    note: str | None = None
-    encoding: str = "utf-8"
-
-    def __len__(self) -> int:
-        return len(self.texts)
+    rows: Callable[..., Iterator[Row]]
+    takes: str = "lines"  # decoded "lines", decoded "blocks" of any length, or the binary "file"
+    any_end: bool = False  # lines end at LF, CR or both, even in one file
 
 
 def open_texts(
@@ -86,76 +63,109 @@ def open_texts(
     text_column: str = "text",
     label_column: str | None = "label",
     encoding: str | None = None,
+    label_separator: str | None = None,
+    multi_label: bool = False,
+    name: str | None = None,
 ) -> TextFile:
-    """Open a file of texts and stream its rows: one for every record or line, the empty ones too.
+    """Open a source of texts and stream its rows: one for every record or line, the empty ones too.
 
     Parameters
     ----------
     source : path, or a binary file; a pipe is copied to a temporary file first
+        A file (.gz, .bz2 and .xz are decompressed); a folder with one folder a class and a text a file; one of
+        two files `NAME.pos` and `NAME.neg`; `hf:NAME:SPLIT` or a folder saved by the package datasets.
     format : a key of READERS, optional
-        By default from the name's ending (.csv, .tsv, .jsonl), otherwise "lines".
+        By default as `find_format` has it.
     text_column, label_column : str
-        Column (CSV, TSV: of the header; JSONL: key). With `label_column` None, labels are not looked for.
+        Column (CSV, TSV: of the header; JSON, Parquet: key). With `label_column` None, labels are not read.
     encoding : str, optional
-        By default detected; `TextFile.note` says what was chosen if it is not Unicode.
+        By default, and with "auto", detected; `TextFile.note` says what was chosen if it is not Unicode.
+    label_separator : str, optional
+        Stands between the labels of one cell (and so makes the set a multi-label one).
+    multi_label : bool
+        Whether a row may have any number of labels: then `Row.labels` holds them. JSON and Parquet have lists,
+        fastText several `__label__`. Without it a row of several labels is a bad one.
+    name : str, optional
+        What messages call the source; by default its path.
 
     Raises
     ------
     DataError
-        If the file is missing or empty, or a column is unknown; while reading, if the encoding does not fit.
+        If the source is missing or empty, or a column is unknown; while reading, if the encoding does not fit.
     InputError
-        If the format or the encoding is unknown.
+        If the format or the encoding is unknown, or a package that the format needs is not installed.
     """
-    if format is not None and format not in READERS:
-        raise InputError(f"format must be one of {', '.join(READERS)}, got {format!r}")
+    _check_format(format)
+    if label_separator == "":
+        raise InputError("label_separator must be at least one character, got ''; try ';'")
+    columns = Columns(text_column, label_column, label_separator, multi_label or label_separator is not None)
+    encoding = None if encoding == "auto" else encoding
     if isinstance(source, str | Path):
-        name = str(source)
-        try:
-            file: BinaryIO = open(source, "rb")  # noqa: SIM115  # closed when its rows have been read
-        except IsADirectoryError as error:
-            raise DataError(f"{name} is a folder; name a file of texts in it") from error
-        except OSError as error:
-            raise DataError(f"{name} cannot be opened: {error.strerror}; check the path") from error
+        text = str(source)
+        if text.startswith("hf:"):
+            return _started(open_hub(text, columns))
+        if Path(source).is_dir():
+            if is_saved_dataset(Path(source)):
+                return _started(open_hub(text, columns))
+            return _started(open_class_folders(Path(source), columns, encoding))
+        pair = polarity_pair(Path(source)) if format is None else None
+        if pair is not None:
+            return open_class_texts(pair, encoding=encoding)
+        name = name or text
+        file = _opened(text)
     else:
-        name, file = str(getattr(source, "name", "the input")), source
+        name, file = name or str(getattr(source, "name", "the input")), source
     file = _seekable(file)
     try:
-        found = detect_encoding(file) if encoding is None else named_encoding(file, encoding, source=name)
+        kind = format or _format_of(name, file, encoding)
+        reader = READERS[kind]
+        if reader.takes == "file":
+            found = Encoding("utf-8", None)
+            rows = _closing(file, checked(reader.rows(name, file, columns), columns))
+        else:
+            found = detect_encoding(file) if encoding is None else named_encoding(file, encoding, source=name)
+            ends = "" if reader.any_end else _line_end(file, found.name)
+            stream = io.TextIOWrapper(file, found.name, newline=ends)
+            parts = iter(lambda: stream.read(_BLOCK), "") if reader.takes == "blocks" else stream
+            rows = _decoding(name, stream, found.name, checked(reader.rows(name, parts, columns), columns))
+        result = _started(TextFile(name, kind, found, rows))
+    except (*DAMAGED, OSError) as error:
+        file.close()
+        raise _damaged(name, error) from error
     except (InputError, DataError):
         file.close()
         raise
-    kind = format or guess_format(name)
-    ends = "" if kind in ("csv", "tsv") else _line_end(file, found.name)
-    stream = io.TextIOWrapper(file, found.name, newline=ends)
-    rows = _checked(name, stream, found.name, READERS[kind], text_column, label_column)
-    first = list(islice(rows, 1))
-    if not first:
-        raise _no_rows(name)
-    return TextFile(name, kind, found, chain(first, rows))
+    if kind == "tabs":
+        result.notes.append(f"{name}: each line has a tab: its label stands before the tab")
+    return result
 
 
 def read_texts(
-    path: str | Path,
+    source: str | Path | BinaryIO,
     *,
     format: str | None = None,
     text_column: str = "text",
     label_column: str = "label",
     encoding: str | None = None,
     tokenizer: str | None = None,
+    label_separator: str | None = None,
+    multi_label: bool = False,
+    name: str | None = None,
 ) -> LabelledTexts:
-    """Read a whole file of labelled texts to learn from.
+    """Read a whole source of labelled texts to learn from.
 
     Parameters
     ----------
-    path, format, text_column, label_column, encoding
+    source, format, text_column, label_column, encoding, label_separator, multi_label, name
         As in `open_texts`.
-    tokenizer : a key of TOKENIZERS, optional
+    tokenizer : a key of TOKENIZERS or LEARNED, optional
         With it, a text that gives it no token is a bad row.
 
     Returns
     -------
     LabelledTexts
-        Rows without label or text stand in `bad`; blank lines at the file's end stand nowhere.
+        Rows without label or text stand in `bad`; blank lines at the file's end stand nowhere. With several
+        labels a text, `labels` holds tuples.
 
     Raises
     ------
@@ -163,27 +173,99 @@ def read_texts(
         As `open_texts`; and if no row is usable, there is one class, or nearly every row has one of its own.
     """
     file = open_texts(
-        path, format=format, text_column=text_column, label_column=label_column, encoding=encoding
-    )
-    data = LabelledTexts(file.name, note=file.note, encoding=file.encoding.name)
+        source, format=format, text_column=text_column, label_column=label_column, encoding=encoding,
+        label_separator=label_separator, multi_label=multi_label, name=name,
+    )  # fmt: skip
+    several = multi_label or label_separator is not None
+    data = collect_texts(file, tokenizer=tokenizer, multi_label=several)
+    check_classes(data)
+    return data
+
+
+def open_class_texts(
+    files: Mapping[str, str | Path],
+    *,
+    format: str | None = None,
+    text_column: str = "text",
+    encoding: str | None = None,
+) -> TextFile:
+    """Open files of one class each, such as {"pos": "pos.txt", "neg": "neg.txt"}, as one source.
+
+    Parameters
+    ----------
+    files : mapping from a label to a path
+    format : a key of READERS, optional
+        By default from each name's ending, otherwise "plain": a text a line.
+    text_column, encoding
+        As in `open_texts`.
+
+    Raises
+    ------
+    DataError, InputError
+        As `open_texts`; and if a file is named for two classes.
+    """
+    _check_format(format)
+
+    def open_file(path: str | Path) -> TextFile:
+        kind = format or _SUFFIXES.get(Path(plain_name(str(path))).suffix.lower(), "plain")
+        return open_texts(path, format=kind, text_column=text_column, label_column=None, encoding=encoding)
+
+    return _started(open_class_files(files, open_file))
+
+
+def read_class_files(
+    files: Mapping[str, str | Path],
+    *,
+    format: str | None = None,
+    text_column: str = "text",
+    encoding: str | None = None,
+    tokenizer: str | None = None,
+) -> LabelledTexts:
+    """Read files of one class each to learn from; see `open_class_texts` and `read_texts`.
+
+    Raises
+    ------
+    DataError, InputError
+        As they do.
+    """
+    file = open_class_texts(files, format=format, text_column=text_column, encoding=encoding)
+    data = collect_texts(file, tokenizer=tokenizer)
+    check_classes(data)
+    return data
+
+
+def collect_texts(
+    file: TextFile, *, tokenizer: str | None = None, multi_label: bool = False, labelled: bool = True
+) -> LabelledTexts:
+    """The rows of an open source side by side, the unusable ones apart with their reasons; no check of classes.
+
+    With `labelled` False, texts without a label are usable too: their label is "" (or no label at all).
+    """
+    data = LabelledTexts(file.name, encoding=file.encoding.name, format=file.format)
+    checks_tokens = tokenizer is not None and tokenizer not in LEARNED  # those know every text
     blank: list[Row] = []
     for row in file.rows:
         if row.blank:
             blank.append(row)
             continue
-        data.bad += blank
-        blank = []
+        if blank:
+            data.bad += blank
+            blank = []
+        label: Any = row.label
+        if multi_label:
+            label = row.labels if row.labels is not None or label is None else (label,)
         if row.error is not None:
             data.bad.append(row)
-        elif row.label is None or row.text is None:
-            data.bad.append(replace(row, error="no label"))
-        elif tokenizer is not None and not tokenize(row.text, tokenizer):
-            data.bad.append(replace(row, error=f"no token for the tokenizer {tokenizer!r}"))
+        elif labelled and label is None:
+            data.bad.append(row._replace(error="no label"))
+        elif checks_tokens and not has_token(row.text or "", tokenizer or "word"):
+            data.bad.append(row._replace(error=f"no token for the tokenizer {tokenizer!r}"))
         else:
-            data.texts.append(row.text)
-            data.labels.append(row.label)
+            data.texts.append(row.text or "")
+            data.labels.append(label if label is not None else () if multi_label else "")
             data.lines.append(row.line)
-    _check_classes(data)
+            data.places.append(row.place)
+    data.note, data.notes = file.note, list(file.notes)
     return data
 
 
@@ -192,36 +274,112 @@ def guess_format(name: str) -> str:
 
     Examples
     --------
-    >>> guess_format("reviews.CSV"), guess_format("rt-polarity.all")
-    ('csv', 'lines')
+    >>> guess_format("reviews.CSV"), guess_format("reviews.jsonl.gz"), guess_format("rt-polarity.all")
+    ('csv', 'jsonl', 'lines')
     """
-    return _SUFFIXES.get(Path(name).suffix.lower(), "lines")
+    return _SUFFIXES.get(Path(plain_name(name)).suffix.lower(), "lines")
 
 
-def _no_rows(name: str) -> DataError:
-    return DataError(f"{name} is empty or holds no rows; a row is a text, with its label to train on it")
+def find_format(path: str | Path, encoding: str | None = None) -> str:
+    """Format by the ending of a file's name, or by its first lines: a key of READERS.
+
+    A .json file is a list ("json") or, where it does not begin with [, an object a line ("jsonl"). Files of
+    other endings are "fasttext" if their first lines begin with `__label__`, "tabs" (label, tab, text) if each
+    of them has a tab, otherwise "lines".
+
+    Raises
+    ------
+    DataError
+        If it cannot be opened.
+    """
+    name = str(path)
+    with _opened(name) as file:
+        try:
+            return _format_of(name, file, None if encoding == "auto" else encoding)
+        except (*DAMAGED, OSError) as error:
+            raise _damaged(name, error) from error
 
 
-def _check_classes(data: LabelledTexts) -> None:
+def check_classes(data: LabelledTexts) -> None:
+    """Refuse a set that nothing can be learned from.
+
+    Raises
+    ------
+    DataError
+        If no row is usable, there is one class, or nearly every row has one of its own.
+    """
     if not data.texts and not data.bad:
         raise _no_rows(data.name)
     if not data.texts:
         first = data.bad[0]
         raise DataError(
             f"{data.name}: none of its {len(data.bad)} rows has both a label and a text; "
-            f"line {first.line}: {first.error}"
+            f"{first.where}: {first.error}"
         )
-    counts = Counter(data.labels)
-    if len(counts) == 1:
+    several = isinstance(data.labels[0], tuple)
+    counts = Counter(chain.from_iterable(data.labels) if several else data.labels)
+    if several and not any(0 < n < len(data) for n in counts.values()):
+        raise DataError(
+            f"{data.name} holds no label that some of its {len(data)} rows have and others do not; "
+            "check which column is the label, and what separates labels"
+        )
+    if len(counts) == 1 and not several:
         raise DataError(
             f"{data.name} holds one class only, {next(iter(counts))!r} in {len(data)} rows; two are needed: "
             "add texts of another class, or check which column is the label"
         )
     if len(data) >= 10 and len(counts) > len(data) / 2:
+        first = next(iter(counts))
         raise DataError(
-            f"{data.name} holds {len(counts)} labels in {len(data)} rows, {data.labels[0]!r} the first; "
-            "check which column, or that the first word of each line, is the label"
+            f"{data.name} holds {len(counts)} labels in {len(data)} rows, {first!r} the first; "
+            "check which column, or that the first word of each line, is the label (a label with spaces needs "
+            "a tab behind it, or CSV)"
         )
+
+
+def _no_rows(name: str) -> DataError:
+    return DataError(f"{name} is empty or holds no rows; a row is a text, with its label to train on it")
+
+
+def _check_format(format: str | None) -> None:
+    if format is not None and format not in READERS:
+        raise InputError(f"format must be one of {', '.join(READERS)}, got {format!r}")
+
+
+def _started(file: TextFile) -> TextFile:
+    """The file with its first row read: a source that is empty or lacks a column says so when it is opened."""
+    first = list(islice(file.rows, 1))
+    if not first:
+        raise _no_rows(file.name)
+    file.rows = chain(first, file.rows)
+    return file
+
+
+def _opened(name: str) -> BinaryIO:
+    try:
+        return open_binary(name)
+    except IsADirectoryError as error:
+        raise DataError(f"{name} is a folder; name a file of texts in it") from error
+    except OSError as error:
+        raise DataError(f"{name} cannot be opened: {error.strerror}; check the path") from error
+
+
+def _damaged(name: str, error: BaseException) -> DataError:
+    return DataError(f"{name} cannot be read: {error}; is it damaged or cut short?")
+
+
+def _format_of(name: str, file: BinaryIO, encoding: str | None) -> str:
+    kind = guess_format(name)
+    if kind not in ("lines", "json"):
+        return kind
+    found = detect_encoding(file) if encoding is None else named_encoding(file, encoding, source=name)
+    end = _line_end(file, found.name)
+    head = codecs.getincrementaldecoder(found.name)("replace").decode(file.read(SAMPLE))
+    file.seek(0)
+    if kind == "json":
+        return "json" if head.lstrip().startswith("[") else "jsonl"
+    lines = head.split(end)
+    return sniff_lines(lines[: max(1, min(PEEK, len(lines) - 1))])
 
 
 def _line_end(file: BinaryIO, encoding: str) -> str:
@@ -233,160 +391,28 @@ def _line_end(file: BinaryIO, encoding: str) -> str:
     return "\r" if "\r" in text and "\n" not in text else "\n"
 
 
-def _checked(
-    name: str,
-    stream: io.TextIOWrapper,
-    encoding: str,
-    reader: Callable[..., Iterator[Row]],
-    text_column: str,
-    label_column: str | None,
-) -> Iterator[Row]:
-    """Every row, with what it lacks named; the file is closed at the end."""
+def _decoding(name: str, stream: io.TextIOWrapper, encoding: str, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows; what may go wrong in decoding is said with its line, and the file closed at the end."""
     with stream:
-        for row in reader(name, _decoded(name, stream, encoding), text_column, label_column):
-            text = None if row.text is None or not row.text.strip() else row.text
-            label = None if row.label is None or not row.label.strip() else row.label.strip()
-            error = row.error
-            if error is None and text is None:
-                error = "no text" if label is not None or label_column is None else "no label and no text"
-            for what, value in (("text", text), ("label", label)):
-                half = None if error or value is None or value.isascii() else _HALF.search(value)
-                if half is not None:
-                    error = f"the {what} holds half a character (the lone surrogate U+{ord(half[0]):04X})"
-            yield Row(row.line, label, text, error, row.blank)
-
-
-def _decoded(name: str, stream: io.TextIOWrapper, encoding: str) -> Iterator[str]:
-    try:
-        yield from stream
-    except UnicodeError as error:
-        file: BinaryIO = stream.buffer  # type: ignore[assignment]
-        place = first_bad_byte(file, encoding)
-        if place is None:
-            raise DataError(f"{name}: is not {encoding}: {error}; name another encoding") from error
-        raise DataError(
-            f"{name}: line {line_at(file, encoding, place[0])}: byte 0x{place[1]:02x} is not {encoding}; "
-            "name another encoding, or none to have it detected"
-        ) from error
-
-
-def _read_lines(name: str, lines: Iterator[str], text_column: str, label_column: str | None) -> Iterator[Row]:
-    """`label text`: the first word, up to a space or a tab, is the label."""
-    for number, line in enumerate(lines, start=1):
-        body = line.rstrip("\r\n").lstrip(" \t")
-        cut = min((i for i in (body.find(" "), body.find("\t")) if i >= 0), default=len(body))
-        yield Row(number, body[:cut], body[cut:].strip(" \t"), blank=not line.strip())
-
-
-def _read_plain(name: str, lines: Iterator[str], text_column: str, label_column: str | None) -> Iterator[Row]:
-    """One text a line, no labels."""
-    for number, line in enumerate(lines, start=1):
-        yield Row(number, None, line.rstrip("\r\n"), blank=not line.strip())
-
-
-def _read_csv(name: str, lines: Iterator[str], text_column: str, label_column: str | None) -> Iterator[Row]:
-    """Comma-separated, or by the semicolon or tab that shows the columns asked for in the header."""
-    head = list(islice(lines, 1))
-    wanted = {text_column, label_column}
-    delimiter = max(",;\t", key=lambda d: len(wanted & set(_header(head, d))))  # the first among equals
-    rows = csv.reader(chain(head, lines), delimiter=delimiter, strict=True)
-    return _read_table(name, text_column, label_column, rows)
-
-
-def _header(lines: list[str], delimiter: str) -> list[str]:
-    try:
-        return [cell.strip() for cell in next(csv.reader(lines, delimiter=delimiter, strict=True), [])]
-    except csv.Error:
-        return []
-
-
-def _read_tsv(name: str, lines: Iterator[str], text_column: str, label_column: str | None) -> Iterator[Row]:
-    """Tab-separated as IANA has it: a quotation mark is a character like any other."""
-    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    return _read_table(name, text_column, label_column, rows)
-
-
-def _read_table(name: str, text_column: str, label_column: str | None, rows) -> Iterator[Row]:
-    try:
-        header = next(rows, None)
-    except csv.Error as error:
-        raise DataError(f"{name}: line 1, the header, cannot be read: {error}; mend it") from error
-    if header is None:
-        return
-    places = [_column(name, c, map(str.strip, header)) for c in (text_column, label_column) if c is not None]
-    while True:
-        line = rows.line_num + 1
         try:
-            cells = next(rows, None)
-        except csv.Error as error:
-            reason = f"cannot be read ({error}), to line {rows.line_num}; is a quote left open?"
-            yield Row(line, None, None, reason)
-            continue
-        if cells is None:
-            return
-        if cells and len(cells) != len(header):
-            yield Row(line, None, None, f"{len(cells)} columns where the header has {len(header)}")
-            continue
-        values = [cells[i] if cells else "" for i in places]
-        yield Row(line, values[1] if len(values) > 1 else None, values[0], blank=not cells)
+            yield from rows
+        except UnicodeError as error:
+            file: BinaryIO = stream.buffer  # type: ignore[assignment]
+            place = first_bad_byte(file, encoding)
+            if place is None:
+                raise DataError(f"{name}: is not {encoding}: {error}; name another encoding") from error
+            raise DataError(
+                f"{name}: line {line_at(file, encoding, place[0])}: byte 0x{place[1]:02x} is not {encoding}; "
+                "name another encoding, or none to have it detected"
+            ) from error
+        except (*DAMAGED, OSError) as error:
+            raise _damaged(name, error) from error
 
 
-def _read_jsonl(name: str, lines: Iterator[str], text_column: str, label_column: str | None) -> Iterator[Row]:
-    records = _objects(lines)
-    head = list(islice(records, PEEK))
-    keys = [list(value) for _, value in head if isinstance(value, dict) and value]
-    for column in (text_column, label_column):
-        if column is not None and keys and not any(column in k for k in keys):
-            _column(name, column, keys[0])
-    for number, value in chain(head, records):
-        if not isinstance(value, dict):
-            yield Row(number, None, None, value, blank=value is None)
-            continue
-        text, label = value.get(text_column), value.get(label_column) if label_column is not None else None
-        if text is not None and not isinstance(text, str):
-            yield Row(number, None, None, f"{text_column!r} is no string but a {type(text).__name__}")
-        elif isinstance(label, dict | list) or (isinstance(label, float) and not math.isfinite(label)):
-            kind = label if isinstance(label, float) else f"a {type(label).__name__}"
-            yield Row(number, None, None, f"{label_column!r} is no string or number but {kind}")
-        else:
-            yield Row(number, _label(label), text)
-
-
-def _objects(lines: Iterator[str]) -> Iterator[tuple[int, dict | str | None]]:
-    """Line numbers with a JSON object each, or what is wrong, or None for a blank line."""
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            yield number, None
-            continue
-        try:
-            value = json.loads(line)
-        except RecursionError:
-            yield number, "not JSON that can be read (nested too deeply)"
-        except ValueError as error:
-            yield number, f"not JSON ({error})"
-        else:
-            kind = type(value).__name__
-            yield number, value if isinstance(value, dict) else f"not a JSON object but a {kind}"
-
-
-def _label(value: object) -> str | None:
-    """A label as a string: 1, 1.0 and "1" are one class, as they are in a CSV file."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return None if value is None else str(value)
-
-
-def _column(name: str, column: str, header: Iterable[str]) -> int:
-    names = list(header)
-    if names.count(column) > 1:
-        raise DataError(f"{name}: {names.count(column)} columns are named {column!r}; rename or remove one")
-    if column in names:
-        return names.index(column)
-    near = difflib.get_close_matches(column.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
-    cure = "; name the right one (--text-column, --label-column)"
-    hint = next((f"; did you mean {n!r}?" for n in names if near and n.lower() == near[0]), cure)
-    shown = ", ".join(repr(n) for n in names[:12]) + (", …" if len(names) > 12 else "")
-    raise DataError(f"{name} has no column {column!r}, it has {shown}{hint}")
+def _closing(file, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows; the file is closed at their end."""
+    with file:
+        yield from rows
 
 
 def _seekable(file: BinaryIO) -> BinaryIO:
@@ -401,10 +427,14 @@ def _seekable(file: BinaryIO) -> BinaryIO:
     return copy
 
 
-READERS: dict[str, Callable[..., Iterator[Row]]] = {
-    "lines": _read_lines,
-    "plain": _read_plain,
-    "csv": _read_csv,
-    "tsv": _read_tsv,
-    "jsonl": _read_jsonl,
+READERS: dict[str, Reader] = {
+    "lines": Reader(read_lines),
+    "plain": Reader(read_plain),
+    "csv": Reader(read_csv, any_end=True),
+    "tsv": Reader(read_tsv, any_end=True),
+    "jsonl": Reader(read_jsonl),
+    "tabs": Reader(read_tabs),
+    "fasttext": Reader(read_fasttext),
+    "json": Reader(read_json_array, "blocks"),
+    "parquet": Reader(read_parquet, "file"),
 }

@@ -3,12 +3,15 @@
 import json
 import os
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from conv1d_kit.errors import DataError, InputError
-from conv1d_kit.text.dataset import open_texts, read_texts
+from conv1d_kit.text.dataset import find_format, guess_format, open_texts, read_texts
 
 DATA = Path(__file__).parents[2].parent / "shared/data/text"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the data sets are not at {DATA}")
@@ -241,7 +244,10 @@ def test_a_text_without_a_token_is_a_bad_row_for_its_tokenizer(tmp_path):
     data = read_texts(tmp_path / "d.txt", tokenizer="kim")
     assert data.texts == ["bad film", "good"]
     assert [(r.line, r.error) for r in data.bad] == [(2, "no token for the tokenizer 'kim'")]
-    assert read_texts(tmp_path / "d.txt").bad == read_texts(tmp_path / "d.txt", tokenizer="word").bad == []
+    for name in ("word", "bpe"):
+        assert read_texts(tmp_path / "d.txt").bad == read_texts(tmp_path / "d.txt", tokenizer=name).bad == []
+    with pytest.raises(InputError, match="tokenizer must be one of"):
+        read_texts(tmp_path / "d.txt", tokenizer="none")
 
 
 def test_a_column_that_is_there_twice_is_refused(tmp_path):
@@ -261,6 +267,148 @@ def test_utf_16_without_a_mark_is_read_and_said(tmp_path, codec):
 def test_a_mark_is_no_part_of_the_first_column_when_utf_8_is_named(tmp_path):
     (tmp_path / "d.csv").write_bytes("\ufefftext,label\na,0\nb,1\n".encode())
     assert read_texts(tmp_path / "d.csv", encoding="utf-8").texts == ["a", "b"]
+
+
+BAD_INPUT = {
+    "nul": (b"0 fine\n1 bad\0text\n1 good\n", [(2, "the text holds a NUL character")]),
+    "mark": (b"\xef\xbb\xbf0 fine\n1 good\n", []),
+    "mixed ends": (b"0 fine\r\n1 good\n\n0 dull\r\n", [(3, "no label and no text")]),
+    "emoji": ("0 👨‍👩‍👧 so ❤️\n1 😀\n".encode(), []),
+    "right to left": ("0 סרט טוב\n1 فيلم سيئ\n".encode(), []),
+    "no last line end": (b"0 fine\n1 good", []),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_odd_input_is_read_whole_or_named_with_its_line(tmp_path, case):
+    content, bad = BAD_INPUT[case]
+    (tmp_path / "d.txt").write_bytes(content)
+    data = read_texts(tmp_path / "d.txt")
+    assert [(r.line, r.error.partition(" (")[0]) for r in data.bad] == bad
+    assert len(data) + len(data.bad) == len(content.rstrip(b"\n").split(b"\n"))
+    assert "\ufeff" not in data.labels[0]
+    assert not any("\r" in text for text in data.texts)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=200), name=st.sampled_from(["d.txt", "d.csv", "d.tsv", "d.jsonl"]))
+def test_any_bytes_give_a_row_a_line_or_one_clear_error(tmp_path, content, name):
+    content = content.replace(b"\r", b"\n")
+    head = b"text,label\n" if name == "d.csv" else b"text\tlabel\n" if name == "d.tsv" else b""
+    (tmp_path / name).write_bytes(head + content)
+    try:
+        rows, said = list(open_texts(tmp_path / name, encoding="latin-1").rows), ""
+    except DataError as error:
+        rows, said = [], str(error)
+    if said:
+        assert re.fullmatch(r".*is empty or holds no rows.*|.*has no column.*", said)
+        return
+    n_lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    if name != "d.csv":  # a quoted cell may go on over lines there
+        assert len(rows) == n_lines
+    assert all((r.text is None) <= (r.error is not None) for r in rows)
+
+
+@pytest.mark.parametrize("name", ["d.txt", "d.csv", "d.tsv", "d.jsonl", "d.json"])
+def test_a_line_of_ten_million_characters_is_a_row(tmp_path, name):
+    long = "word " * 2_000_000
+    write(tmp_path / name, [("a", long + "end"), ("b", "short")])
+    if name == "d.json":
+        pairs = [{"label": "a", "text": long + "end"}, {"label": "b", "text": "short"}]
+        (tmp_path / name).write_text(json.dumps(pairs))
+    data = read_texts(tmp_path / name, tokenizer="word")
+    assert [len(t) for t in data.texts] == [len(long) + 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("d.txt", "__label__a so\n__label__b it\n", "fasttext"),
+        ("d.txt", "very good\tso\nvery bad\tit\n", "tabs"),
+        ("d.txt", "a so\nb it\n", "lines"),
+        ("d.json", '[{"text": "so", "label": "a"}, {"text": "it", "label": "b"}]', "json"),
+        ("d.json", '{"text": "so", "label": "a"}\n{"text": "it", "label": "b"}\n', "jsonl"),
+        ("d.ndjson", '{"text": "so", "label": "a"}\n{"text": "it", "label": "b"}\n', "jsonl"),
+    ],
+)
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+def test_the_format_is_found_and_can_be_named(tmp_path, name, content, kind, codec):
+    (tmp_path / name).write_bytes(content.encode(codec))
+    assert find_format(tmp_path / name) == kind
+    data = read_texts(tmp_path / name)
+    assert (data.texts, data.format) == (["so", "it"], kind)
+    assert read_texts(tmp_path / name, format=kind).labels == data.labels
+    assert len({*data.labels}) == 2
+
+
+def test_a_named_format_is_taken_at_its_word(tmp_path):
+    (tmp_path / "d.txt").write_text("very good\tso\nquite bad\tit\n")
+    assert read_texts(tmp_path / "d.txt", format="lines").labels == ["very", "quite"]
+    assert read_texts(tmp_path / "d.txt").labels == ["very good", "quite bad"]
+    assert any("its label stands before the tab" in n for n in read_texts(tmp_path / "d.txt").notes)
+
+
+def test_endings_are_read_behind_those_of_compression():
+    assert [guess_format(n) for n in ("a.csv.gz", "a.TSV.xz", "a.parquet", "a.json.bz2", "a.gz")] == [
+        "csv", "tsv", "parquet", "json", "lines",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("d.csv", "text,label\nso,a;b\nit,b\nno,\n"),
+        ("d.tsv", "text\tlabel\nso\ta;b\nit\tb\nno\t\n"),
+        (
+            "d.jsonl",
+            '{"text": "so", "label": "a;b"}\n{"text": "it", "label": "b"}\n{"text": "no", "label": []}\n',
+        ),
+        ("d.tabs", "a;b\tso\nb\tit\n;\tno\n"),
+    ],
+)
+def test_several_labels_of_a_cell_are_kept(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    data = read_texts(tmp_path / name, label_separator=";")
+    assert (data.texts, data.labels) == (["so", "it", "no"], [("a", "b"), ("b",), ()])
+    row = next(open_texts(tmp_path / name, label_separator=";").rows)
+    assert (row.label, row.labels) == ("a", ("a", "b"))
+
+
+def test_several_labels_are_a_bad_row_where_one_is_wanted(tmp_path):
+    (tmp_path / "d.jsonl").write_text(
+        '{"text": "so", "label": ["a", "b"]}\n{"text": "it", "label": ["b"]}\n{"text": "on", "label": "a"}\n'
+    )
+    data = read_texts(tmp_path / "d.jsonl")
+    assert (data.texts, data.labels) == (["it", "on"], ["b", "a"])
+    assert "2 labels where one is wanted; --multi-label" in data.bad[0].error
+    assert read_texts(tmp_path / "d.jsonl", multi_label=True).labels == [("a", "b"), ("b",), ("a",)]
+
+
+def test_a_multi_label_set_needs_a_label_that_some_rows_lack(tmp_path):
+    (tmp_path / "d.csv").write_text("text,label\nso,a\nit,a\n")
+    with pytest.raises(DataError, match="holds no label that some of its 2 rows have and others do not"):
+        read_texts(tmp_path / "d.csv", multi_label=True)
+    with pytest.raises(InputError, match="label_separator must be at least one character"):
+        read_texts(tmp_path / "d.csv", label_separator="")
+
+
+def test_auto_is_an_encoding_that_is_detected(tmp_path):
+    (tmp_path / "d.txt").write_bytes(b"0 a\n1 b \x97\n")
+    assert read_texts(tmp_path / "d.txt", encoding="auto") == read_texts(tmp_path / "d.txt")
+    assert find_format(tmp_path / "d.txt", "auto") == "lines"
+
+
+def test_millions_of_rows_take_no_memory_for_each(tmp_path):
+    with open(tmp_path / "d.csv", "w") as stream:
+        stream.write("text,label\n")
+        for i in range(30_000):
+            stream.write(f"a text of row {i} with some words in it,{i % 2}\n")
+    tracemalloc.start()
+    n = sum(r.error is None for r in open_texts(tmp_path / "d.csv").rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert n == 30_000
+    assert peak < 3e6, "its rows as Python objects take 9 MB"
 
 
 @needs_data
