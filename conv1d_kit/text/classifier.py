@@ -14,10 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 from ..errors import InputError, InputTypeError, ModelError
 from ..training.loop import Epoch, train, warmup_cosine
 from ..training.model_folder import load_model_folder, save_model_folder
-from .batches import inference_batches, pad, training_batches
+from .batches import EncodedTexts, training_batches
 from .nets import TEXT_NETS, TextCNN
 from .ngrams import FilterNgrams, strongest_ngrams
 from .optimizer import RowAdam
+from .pieces import ids_of_pieces, words_of_pieces
+from .prediction import Predictor
 from .tokens import TOKENIZERS, tokenize
 from .vocabulary import Vocabulary
 
@@ -155,15 +157,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         """Probability of each class, columns in the order of `classes_` [shape=(N, n_classes), float64]."""
         check_is_fitted(self, "net_")
-        ids = [self.vocabulary_.encode(w) for w in self._words(_texts(X))]
-        lengths = np.array([len(row) for row in ids], dtype=np.int64)
-        result = np.empty((len(ids), len(self.classes_)))
-        self.net_.eval()
-        with torch.inference_mode():
-            for rows in inference_batches(lengths, extra=max(self.widths) - 1):
-                logits: torch.Tensor = self.net_(*pad([ids[i] for i in rows]))
-                result[rows] = torch.softmax(logits.double(), 1).numpy()
-        return result
+        return self.predictor()(_texts(X))
+
+    def predictor(self) -> Predictor:
+        """What computes the probabilities, for bulk work; it is kept as long as the net stays as it is."""
+        check_is_fitted(self, "net_")
+        known = getattr(self, "_predictor", None)
+        if known is None or not known.serves(self.net_.eval()):
+            encode = ids_of_pieces(self.tokenizer, self.vocabulary_)
+            self._predictor = known = Predictor(self.net_, encode, extra=max(self.widths) - 1)
+        return known
 
     def filter_ngrams(self, texts: Sequence[str], n: int = 5) -> list[FilterNgrams]:
         """For every filter the `n` strongest distinct n-grams of the texts and its say for each class."""
@@ -268,8 +271,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def _words(self, texts: Sequence[str]) -> list[list[str]]:
-        cut = TOKENIZERS[self.tokenizer]
-        return [[token.word for token in cut(text)] for text in texts]
+        return list(map(words_of_pieces(self.tokenizer), texts))
 
     def _make_net(self, generator: torch.Generator | None) -> TextCNN:
         with torch.random.fork_rng(
@@ -283,12 +285,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             )  # fmt: skip
 
     def _train(self, ids: list[np.ndarray], targets: torch.Tensor, on_epoch):
-        lengths = np.array([len(row) for row in ids], dtype=np.int64)
-        rng, batch_size = np.random.default_rng(int(self.seed)), int(self.batch_size)
+        texts, batch_size = EncodedTexts.of(row.tolist() for row in ids), int(self.batch_size)
 
         def batches(epoch: int) -> Iterator[tuple[tuple, torch.Tensor]]:
-            for rows in training_batches(lengths, batch_size, rng):
-                yield pad([ids[i] for i in rows]), targets[rows]
+            rng = np.random.default_rng((int(self.seed), epoch))  # of the epoch alone: a killed run can go on
+            for rows in training_batches(texts.lengths, batch_size, rng):
+                yield texts.batch(rows), targets[rows]
 
         epochs = self.n_epochs(len(ids))
         return train(
