@@ -110,9 +110,7 @@ def measure(texts: list[str], targets: np.ndarray, n_trained: int, rounds: int, 
         ),
         "prediction from text, each as usual": (lambda: predictor(texts), lambda: predict(twin, plain_ids())),
     }  # fmt: skip
-    found += [
-        {**_race(name, threads, *pair, max(3, rounds // 2)), "same_class": same} for name, pair in tasks.items()
-    ]
+    found += [_race(name, threads, *pair, rounds) | {"same_class": same} for name, pair in tasks.items()]
     return found
 
 

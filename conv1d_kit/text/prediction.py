@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +18,8 @@ __all__ = ["Predictor", "WordResponses"]
 TABLE_BYTES = 1 << 28  # of responses of words that are kept
 CELLS = 1 << 12  # tokens of a batch: what they need stays in the processor's cache
 LONG = 1 << 13  # window positions looked at in one go: a text of ten million words takes no more memory
+T = TypeVar("T")
+
 _BEFORE, _AFTER = 0, 1  # rows of the table that are no word
 
 
@@ -69,6 +73,36 @@ class Predictor:
                 for rows in inference_batches(texts.lengths, extra=border, positions=CELLS):
                     logits[rows] = self._responses.logits(*texts.batch(rows)).double()
             return torch.softmax(logits, 1).numpy()
+
+    def stream(
+        self, chunks: Iterable[Sequence[T]], text: Callable[[T], str]
+    ) -> Iterator[tuple[Sequence[T], np.ndarray, np.ndarray]]:
+        """(chunk, tokens of each text, probabilities) of chunks of anything that holds a text, in order.
+
+        While one chunk is computed, the next is read and cut, and the one before is used by the caller.
+
+        Parameters
+        ----------
+        chunks : iterable of sequences, some thousands long
+        text : function item → str
+
+        Examples
+        --------
+        >>> net = TextCNN(9, 2, dim=4, widths=(1, 2), filters=3).eval()
+        >>> p = Predictor(net, lambda text: [len(word) for word in text.split()])
+        >>> [(c, n.tolist(), q.shape) for c, n, q in p.stream([["it is", ""], ["so"]], str)]
+        [(['it is', ''], [2, 0], (2, 2)), (['so'], [1], (1, 2))]
+        """
+        with ThreadPoolExecutor(1) as pool:
+            before: tuple[Sequence[T], EncodedTexts, Future[np.ndarray]] | None = None
+            for chunk in chunks:
+                encoded = self.encoded([text(item) for item in chunk])
+                future = pool.submit(self.of_encoded, encoded)
+                if before is not None:
+                    yield before[0], before[1].lengths, before[2].result()
+                before = chunk, encoded, future
+            if before is not None:
+                yield before[0], before[1].lengths, before[2].result()
 
     def serves(self, net: torch.nn.Module) -> bool:
         """Whether it was made for this net as it is now."""
