@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["JsonFlag", "emit", "note", "progress", "table", "visible"]
+__all__ = ["JsonFlag", "emit", "facts_table", "note", "progress", "table", "visible"]
 
 _CONTROL = {i: f"\\x{i:02x}" for i in (*range(9), *range(11, 32), 127)}  # all but tab and line feed
 
@@ -64,6 +64,16 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:  # as Text: a label such as [red] is no markup
         t.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else visible(str(cell))) for cell in row))
     return t
+
+
+def facts_table(title: str, result: dict[str, Any]) -> Table:
+    """A verb's result as a table of two columns; rows that were left out are said on standard error instead."""
+    shown = {
+        k: f"{v:.3f}" if isinstance(v, float) else v
+        for k, v in result.items()
+        if v is not None and k not in ("skipped", "errors")
+    }
+    return table(title, ["", " "], [[k, str(v)] for k, v in shown.items()])
 
 
 def _valid(text: str) -> str:

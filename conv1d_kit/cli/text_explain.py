@@ -10,7 +10,8 @@ import typer
 
 from ..errors import InputError
 from .output import JsonFlag, emit, progress, table, visible
-from .text_rows import EncodingName, Format, TextColumn, plain_rows
+from .text_rows import plain_rows
+from .text_source import EncodingName, Format, TextColumn
 
 if TYPE_CHECKING:
     from ..text.explain import GradientCheck

@@ -11,7 +11,8 @@ import typer
 
 from ..errors import InputError
 from .output import JsonFlag, emit, table
-from .text_rows import EncodingName, Format, LabelColumn, TextColumn, labelled_rows
+from .text_rows import labelled_rows
+from .text_source import EncodingName, Format, LabelColumn, TextColumn
 
 __all__ = ["filters"]
 

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from ..errors import DataError
 from .output import note
+from .text_source import SHOWN, open_unlabelled, tell
 
 if TYPE_CHECKING:
     from ..text.dataset import LabelledTexts
 
-__all__ = ["EncodingName", "Format", "LabelColumn", "TextColumn", "labelled_rows", "plain_rows"]
-
-Format = Annotated[
-    str | None, typer.Option("--format", help="As for text train; by default the ending's.", show_default=False)
-]
-TextColumn = Annotated[str, typer.Option("--text-column", help="Column or key of the text.")]
-LabelColumn = Annotated[str, typer.Option("--label-column", help="Column or key of the label.")]
-EncodingName = Annotated[
-    str | None, typer.Option("--encoding", help="By default detected, UTF-8 first.", show_default=False)
-]
-
-_SHOWN = 5  # bad rows named one by one
-_PEEK = 1024  # lines looked at before they are called texts without labels
+__all__ = ["labelled_rows", "plain_rows"]
 
 
 def plain_rows(
@@ -47,14 +33,7 @@ def plain_rows(
     DataError
         If a row that was asked for is not there or holds no text, or more than `most` rows come.
     """
-    from ..text.dataset import guess_format, open_texts
-
-    kind = format or guess_format(str(path))
-    if format is None and kind == "lines" and path.is_file():
-        head = [row.label for row in islice(open_texts(path, format="lines", encoding=encoding).rows, _PEEK)]
-        labels = [label for label in head if label is not None]
-        kind = "lines" if labels and all(label in classes for label in labels) else "plain"
-    file = open_texts(path, format=kind, text_column=text_column, label_column=None, encoding=encoding)
+    file = open_unlabelled(path, classes, format=format, text_column=text_column, encoding=encoding)
     if file.note:
         note(f"{file.note} with --encoding")
     wanted = None if numbers is None else set(numbers)
@@ -69,19 +48,19 @@ def plain_rows(
             continue
         if row.text is None:
             if wanted is not None:
-                raise DataError(f"{path}: row {number} (line {row.line}): {row.error or 'no text'}")
+                raise DataError(f"{path}: row {number} ({row.where}): {row.error or 'no text'}")
             if not row.blank:
-                bad.append(f"{path}: line {row.line}: {row.error}; left out")
+                bad.append(f"{path}: {row.where}: {row.error}; left out")
             continue
         found[number] = row.text
         if len(found) > most:
             raise DataError(f"{path} holds more than {most} rows; choose some with --row N")
     if wanted is not None and set(found) != wanted:
         raise DataError(f"{path} has no row {min(wanted - set(found))}; its rows are 1 to {last}")
-    for reason in bad[:_SHOWN]:
+    for reason in bad[:SHOWN]:
         note(reason)
-    if len(bad) > _SHOWN:
-        note(f"{path}: {len(bad) - _SHOWN} more rows left out, {len(bad)} in all")
+    if len(bad) > SHOWN:
+        note(f"{path}: {len(bad) - SHOWN} more rows left out, {len(bad)} in all")
     return [(n, found[n]) for n in (numbers if numbers is not None else sorted(found))]
 
 
@@ -108,12 +87,7 @@ def labelled_rows(
         path, format=format, text_column=text_column, label_column=label_column, encoding=encoding,
         tokenizer=tokenizer,
     )  # fmt: skip
-    if data.note:
-        note(f"{data.note} with --encoding")
-    for row in data.bad[:_SHOWN]:
-        note(f"{data.name}: line {row.line}: {row.error}; left out")
-    if len(data.bad) > _SHOWN:
-        note(f"{data.name}: {len(data.bad) - _SHOWN} more rows left out, {len(data.bad)} in all")
+    tell(data)
     strange = next((i for i, label in enumerate(data.labels) if label not in classes), None)
     if strange is not None:
         raise DataError(

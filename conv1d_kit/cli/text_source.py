@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,11 +33,14 @@ __all__ = [
     "check_labels",
     "collect_source",
     "open_source",
+    "open_unlabelled",
     "read_source",
+    "tell",
 ]
 
 SHOWN = 5  # bad rows named one by one
 LISTED = 1000  # and in the JSON object
+PEEK = 1024  # lines looked at before they are called texts without labels
 
 _FILE = (
     "CSV, TSV, JSONL, JSON, Parquet by its ending (.gz, .bz2, .xz too); any other: `label text` lines or "
@@ -98,6 +102,12 @@ def read_source(
         tokenizer=tokenizer, class_files=class_files, multi_label=multi_label, label_separator=label_separator,
     )  # fmt: skip
     check_classes(data)
+    tell(data)
+    return data
+
+
+def tell(data: LabelledTexts) -> None:
+    """Say on standard error what a reader should know of the source: encoding, rows left out and why."""
     if data.note:
         note(f"{data.note} with --encoding")
     for words in data.notes:
@@ -106,7 +116,51 @@ def read_source(
         note(f"{data.name}: {row.where}: {row.error}; left out")
     if len(data.bad) > SHOWN:
         note(f"{data.name}: {len(data.bad) - SHOWN} more rows left out, {len(data.bad)} in all")
-    return data
+
+
+def open_unlabelled(
+    file: str | Path,
+    classes: Sequence[str],
+    *,
+    format: str | None = None,
+    text_column: str = "text",
+    label_column: str | None = None,
+    encoding: str | None = None,
+    says: bool = False,
+) -> TextFile:
+    """Texts that need no labels; in a file of lines, those that all begin with one of the classes have one.
+
+    Parameters
+    ----------
+    classes : the model's
+    says : bool
+        Say on standard error how lines were read.
+
+    Raises
+    ------
+    DataError, InputError
+        As `open_source`.
+    """
+    from ..text.dataset import guess_format, open_texts
+
+    name = str(file)
+    if format is None and (name == "-" or (guess_format(name) == "lines" and Path(name).is_file())):
+        format = "plain"
+        if name != "-":
+            head = islice(open_texts(name, format="lines", encoding=encoding).rows, PEEK)
+            labels = [row.label for row in head if row.label is not None]
+            if labels and all(label in classes for label in labels):
+                format = "lines"
+            if says:
+                how = (
+                    "begins with a class of the model: read as `label text`"
+                    if format == "lines"
+                    else "is read as one text"
+                )
+                note(f"{name}: each line {how} (else: --format {'plain' if format == 'lines' else 'lines'})")
+    return open_source(
+        file, format=format, text_column=text_column, label_column=label_column, encoding=encoding
+    )
 
 
 def collect_source(

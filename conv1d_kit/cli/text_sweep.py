@@ -11,6 +11,7 @@ import typer
 
 from ..errors import InputError
 from .output import JsonFlag, emit, note, progress, table
+from .text_source import SHOWN, tell
 
 if TYPE_CHECKING:
     from ..text.dataset import LabelledTexts
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["duration", "sweep"]
 
-SHOWN = 5  # bad rows and failures named one by one
 PAUSE_S = 30.0  # between two lines of progress where there is no terminal
 
 _Sweep = Annotated[
@@ -71,6 +71,7 @@ def sweep(
         if value is not None and value < least:
             raise InputError(f"{option} must be an int >= {least}, got {value}")
     from ..text.sweep_file import read_sweep
+    from ..training.processes import n_cores
 
     found = read_sweep(name)
     if folds is not None:
@@ -85,7 +86,7 @@ def sweep(
         _dry_run(found, texts, out, as_json)
         return
     assert texts is not None
-    _run(found, texts, out, workers or _cores(), max_runs, retry_failed, as_json)
+    _run(found, texts, out, workers or n_cores(), max_runs, retry_failed, as_json)
 
 
 def duration(seconds: float) -> str:
@@ -263,12 +264,7 @@ def _read(file: str, options: dict[str, Any]) -> LabelledTexts:
     from ..text.dataset import read_texts
 
     found = read_texts(file, **options)
-    if found.note:
-        note(f"{found.note} with --encoding")
-    for row in found.bad[:SHOWN]:
-        note(f"{found.name}: line {row.line}: {row.error}; left out")
-    if len(found.bad) > SHOWN:
-        note(f"{found.name}: {len(found.bad) - SHOWN} more rows left out, {len(found.bad)} in all")
+    tell(found)
     return found
 
 
@@ -291,9 +287,3 @@ def _place(record: RunRecord) -> str:
 
 def _words(options: dict[str, Any]) -> str:
     return ", ".join(f"{k} {v}" for k, v in options.items())
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

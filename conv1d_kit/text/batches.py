@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 from .vocabulary import PAD
 
-__all__ = ["inference_batches", "pad", "training_batches"]
+__all__ = ["EncodedTexts", "inference_batches", "pad", "training_batches"]
 
 POSITIONS = 1 << 16  # most cells of a batch in inference: bounds memory whatever the texts' lengths
 BUCKET = 50  # batches that are sorted by length among themselves
+
+
+class EncodedTexts:
+    """Texts as ids, all in one array end to end: a batch of them is one look into it.
+
+    Parameters
+    ----------
+    ids : int array [shape=(total,)]
+    lengths : int array [shape=(N,)], their sum is `total`
+
+    Examples
+    --------
+    >>> texts = EncodedTexts.of([[5, 6], [], [7]])
+    >>> texts.batch([2, 0])
+    (tensor([[7, 0], [5, 6]]), tensor([1, 2]))
+    """
+
+    def __init__(self, ids: np.ndarray, lengths: np.ndarray):
+        self.ids, self.lengths = ids, lengths
+        self.starts = np.cumsum(lengths) - lengths
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[int]]) -> EncodedTexts:
+        """From each text's ids."""
+        flat, lengths = list[int](), list[int]()
+        for row in rows:
+            flat += row
+            lengths.append(len(row))
+        return cls(np.array(flat, dtype=np.int64), np.array(lengths, dtype=np.int64))
+
+    @classmethod
+    def cut(cls, texts: Iterable[str], encode: Callable[[str], Sequence[int]]) -> EncodedTexts:
+        """From texts, by a function text → ids."""
+        return cls.of(map(encode, texts))
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def batch(self, rows: np.ndarray | Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Ids of the rows [shape=(B, L), int64], padded with <pad>, L at least 1, and lengths (B,)."""
+        rows = np.asarray(rows, dtype=np.int64)
+        lengths = self.lengths[rows]
+        steps = np.arange(max(1, int(lengths.max(initial=0))))
+        inside = steps < lengths[:, None]
+        cells = np.full(inside.shape, PAD, dtype=np.int64)
+        cells[inside] = self.ids[(self.starts[rows][:, None] + steps)[inside]]
+        return torch.from_numpy(cells), torch.from_numpy(lengths)
 
 
 def pad(ids: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,12 +87,20 @@ def training_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Genera
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def inference_batches(lengths: np.ndarray, *, extra: int = 0) -> Iterator[np.ndarray]:
-    """Rows sorted by length, each batch of at most POSITIONS cells of (length + extra), or of one row."""
+def inference_batches(
+    lengths: np.ndarray, *, extra: int = 0, positions: int | None = None
+) -> Iterator[np.ndarray]:
+    """Rows sorted by length, each batch of at most `positions` cells of (length + extra), or of one row.
+
+    Default: POSITIONS, which bounds the memory.
+    """
+    most = POSITIONS if positions is None else positions
     order = np.argsort(lengths, kind="stable")
+    cells = np.maximum(1, lengths[order] + extra)
     start = 0
-    for stop in range(1, len(order) + 1):
-        full = stop < len(order) and (stop + 1 - start) * (int(lengths[order[stop]]) + extra) > POSITIONS
-        if full or stop == len(order):
-            yield order[start:stop]
-            start = stop
+    while start < len(order):
+        n = min(len(order) - start, max(1, most // int(cells[start])))
+        while n > 1 and n * int(cells[start + n - 1]) > most:  # the last is the longest
+            n = max(1, most // int(cells[start + n - 1]))
+        yield order[start : start + n]
+        start += n

@@ -33,8 +33,12 @@ class Blend(TextModel):
             members.append(MODELS[name].learn(task, own, on_epoch=on_epoch))
         return cls(names, members)
 
-    def scores(self, texts: Sequence[str]) -> np.ndarray:
-        return np.tensordot(self.shares, [member.scores(texts) for member in self.members], 1)
+    def prepared(self, texts: Sequence[str]) -> list[Any]:
+        return [member.prepared(texts) for member in self.members]
+
+    def scores_of(self, prepared: list[Any]) -> np.ndarray:
+        parts = [member.scores_of(part) for member, part in zip(self.members, prepared, strict=True)]
+        return np.tensordot(self.shares, parts, 1)
 
     @property
     def shares(self) -> list[float]:

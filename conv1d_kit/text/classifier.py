@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,17 +17,20 @@ from ..training.folds import stratified_folds
 from ..training.loop import Epoch, History
 from ..training.losses import balanced_weights
 from ..training.model_folder import load_model_folder, save_model_folder
+from .bulk import stream_scores
 from .linear import check_ngrams
 from .model import TextTask
 from .models import MODELS
 from .net_model import OPTIMIZERS, NetModel, n_epochs, net_options
 from .net_options import EMBEDDING_SCALE
-from .nets import TEXT_NETS, TextCNN
+from .nets import TEXT_NETS, TextCNN, TextNet
 from .ngrams import FilterNgrams, strongest_ngrams
-from .tokens import TOKENIZERS, tokenize
+from .tokens import LEARNED, TOKENIZERS, Tokenizer, make_tokenizer, tokenize
 from .vocabulary import Vocabulary
 
 __all__ = ["TextClassifier"]
+
+T = TypeVar("T")
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
@@ -86,7 +88,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Lengths of the n-grams of a linear model; None: its own.
     C : float > 0 or None
         Inverse strength of a linear model's penalty; None: its own.
-    tokenizer : a key of TOKENIZERS
+    tokenizer : a key of TOKENIZERS or LEARNED
+        A learned one ("bpe") is made from the training texts, for nets.
     min_count : int >= 1
         Words seen less often in training become <unk>; a linear model leaves out n-grams of fewer texts.
     multi_label : bool
@@ -109,7 +112,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Logits are divided by it; 1 without calibration.
     training_ : dict
         Rows, rows of each class, and what else a model card says of the training.
-    vocabulary_, net_, history_ : of a net only
+    tokenizer_ : function text → list of Token
+    net_, vocabulary_, history_ : of a net only
 
     Source: Kim (2014), Convolutional Neural Networks for Sentence Classification; Wang & Manning (2012),
     Baselines and Bigrams: Simple, Good Sentiment and Topic Classification.
@@ -243,7 +247,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             "class_rows": [int(n) for n in counts],
             "weights": int(self.model_.n_weights),
         }
-        self._name_parts()
         return self
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
@@ -265,6 +268,26 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         return self.model_.scores(_texts(X)) / self.temperature_
 
+    def stream_proba(
+        self, chunks: Iterable[Sequence[T]], text: Callable[[T], str]
+    ) -> Iterator[tuple[Sequence[T], np.ndarray]]:
+        """(chunk, probabilities) of chunks of anything that holds a text, in order and in constant memory.
+
+        Parameters
+        ----------
+        chunks : iterable of sequences, some thousands long
+        text : function item → str
+
+        Examples
+        --------
+        >>> model = TextClassifier(model="nb").fit(["so good", "so bad"], ["+", "-"])
+        >>> [(chunk, p.shape) for chunk, p in model.stream_proba([["good", "so"], ["bad"]], str)]
+        [(['good', 'so'], (2, 2)), (['bad'], (1, 2))]
+        """
+        check_is_fitted(self, "model_")
+        for chunk, logits in stream_scores(self.model_, chunks, text):
+            yield chunk, _probabilities(logits / self.temperature_, bool(self.multi_label))
+
     def score(self, X: Sequence[str], y: Sequence, sample_weight=None) -> float:
         """Share of texts whose label (with `multi_label`: whose whole set of labels) is right."""
         if not self.multi_label:
@@ -278,7 +301,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         net = getattr(self, "net_", None)
         if not isinstance(net, TextCNN):
             raise InputError(f"model must be 'cnn' for filters to have n-grams, got {self.model!r}")
-        tokens = [tokenize(t, self.tokenizer) for t in _texts(texts)]
+        tokens = [tokenize(t, self.tokenizer_) for t in _texts(texts)]
         return strongest_ngrams(net, self.vocabulary_, texts, tokens, n)
 
     def n_epochs(self, n_texts: int) -> int:
@@ -337,8 +360,31 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             raise ModelError(
                 f"{path} does not fit this version's TextClassifier: {reason}; train it again"
             ) from error
-        model._name_parts()
         return model
+
+    @property
+    def net_(self) -> TextNet:
+        """The net, in eval mode; only a net has one."""
+        return self._net_model("net_").net
+
+    @property
+    def vocabulary_(self) -> Vocabulary:
+        """A net's words, those of the training texts."""
+        return self._net_model("vocabulary_").vocabulary
+
+    @property
+    def history_(self) -> History:
+        """How a net's training went; a model that was loaded has none."""
+        history = self._net_model("history_").history
+        if history is None:
+            raise AttributeError("history_ is known where the model was trained, it is not saved")
+        return history
+
+    @property
+    def tokenizer_(self) -> Tokenizer:
+        """Function text → list of Token."""
+        check_is_fitted(self, "model_")
+        return self.model_.cut if isinstance(self.model_, NetModel) else make_tokenizer(self.tokenizer)[0]
 
     def check_options(self) -> None:
         """Refuse arguments that cannot be used; `fit` does so too, scikit-learn's way, not `__init__`.
@@ -347,7 +393,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         ------
         InputError
         """
-        for name, table in (("model", MODELS), ("tokenizer", TOKENIZERS), ("optimizer", OPTIMIZERS)):
+        for name, table in (
+            ("model", MODELS),
+            ("tokenizer", {**TOKENIZERS, **LEARNED}),
+            ("optimizer", OPTIMIZERS),
+        ):
             value = getattr(self, name)
             if not isinstance(value, str) or value not in table:
                 raise InputError(f"{name} must be one of {', '.join(table)}, got {value!r}")
@@ -404,6 +454,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def _net_model(self, name: str) -> NetModel:
+        model = self.__dict__.get("model_")
+        if not isinstance(model, NetModel):
+            why = "it is not fitted" if model is None else f"the model {self.model!r} is no net"
+            raise AttributeError(f"there is no {name}: {why}")
+        return model
+
     def _class_weights(self, targets: np.ndarray) -> np.ndarray | None:
         if self.class_weight is None:
             return None
@@ -429,16 +486,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 "take a larger share or None"
             )
         return stratified_folds(targets.tolist(), n_folds, seed=int(self.seed))[0]
-
-    def _name_parts(self) -> None:
-        """A net's own parts by the names that its users look for."""
-        for name in ("net_", "vocabulary_", "history_"):
-            self.__dict__.pop(name, None)
-        if isinstance(self.model_, NetModel):
-            self.net_: torch.nn.Module = self.model_.net
-            self.vocabulary_: Vocabulary = self.model_.vocabulary
-            if self.model_.history is not None:
-                self.history_: History = self.model_.history
 
 
 def _probabilities(logits: np.ndarray, multi_label: bool) -> np.ndarray:

@@ -93,7 +93,7 @@ def explain_texts(model: Any, texts: Sequence[str], *, method: str = "auto") -> 
     check_is_fitted(model, "net_")
     if method == "auto":
         method = "exact" if why_not_exact(model.net_) is None else "gradients"
-    tokens = [tokenize(text, model.tokenizer) for text in texts]
+    tokens = [tokenize(text, model.tokenizer_) for text in texts]
     ids = [model.vocabulary_.encode(t.word for t in row) for row in tokens]
     parts = decompose(model.net_, ids) if method == "exact" else _by_gradients(model.net_, ids)
     return [

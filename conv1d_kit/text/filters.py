@@ -70,7 +70,7 @@ def filter_report(
     texts, truth = _checked(model, texts, labels, n, purity, twin)
     net, classes = model.net_, model.classes_.tolist()
     net.eval()
-    tokens = [tokenize(text, model.tokenizer) for text in texts]
+    tokens = [tokenize(text, model.tokenizer_) for text in texts]
     filters: list[FilterFacts] = []
     pooled: list[np.ndarray] = []
     for layer, weight in zip(net.layers, output_weights(net), strict=True):

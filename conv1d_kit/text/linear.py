@@ -15,6 +15,7 @@ import torch
 from ..errors import InputError
 from .model import TextModel, TextTask
 from .ngram_bag import NgramBag, Ngrams
+from .tokens import LEARNED
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -52,6 +53,10 @@ class LinearModel(TextModel):
     ) -> LinearModel:
         name = options["model"]
         recipe = LINEAR[name]
+        if options["tokenizer"] in LEARNED and recipe.unit == "word":
+            raise InputError(
+                f"tokenizer must be a fixed one for the model {name!r}, got {options['tokenizer']!r}"
+            )
         if task.multi_label and name == "nb_svm":  # what stands between two models has no zero that means "yes"
             raise InputError("model 'nb_svm' cannot learn several labels a text; try 'nb_words'")
         low, high = options.get("ngrams") or (recipe.low, recipe.high)
@@ -69,8 +74,8 @@ class LinearModel(TextModel):
         weights, bias = recipe.learner(x, task, strength)
         return cls(name, bag, weights.astype(np.float32), bias, idf)
 
-    def scores(self, texts: Sequence[str]) -> np.ndarray:
-        parts = [self._scores(texts[i : i + CHUNK]) for i in range(0, len(texts), CHUNK)]
+    def scores_of(self, prepared: Sequence[str]) -> np.ndarray:
+        parts = [self._scores(prepared[i : i + CHUNK]) for i in range(0, len(prepared), CHUNK)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.bias)))
 
     def _scores(self, texts: Sequence[str]) -> np.ndarray:

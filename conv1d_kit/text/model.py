@@ -68,9 +68,17 @@ class TextModel(ABC):
     ) -> TextModel:
         """Learn the task by the classifier's options."""  # fmt: skip
 
+    def prepared(self, texts: Sequence[str]) -> Any:
+        """The texts as `scores_of` takes them: what is Python's work is done, the rest are arrays."""
+        return texts
+
     @abstractmethod
+    def scores_of(self, prepared: Any) -> np.ndarray:
+        """One logit a class [shape=(N, C), float64] of texts that `prepared` gave."""
+
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         """One logit a class [shape=(N, C), float64]."""
+        return self.scores_of(self.prepared(texts))
 
     @abstractmethod
     def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -112,7 +112,7 @@ def negation_test(
     results = []
     for pattern in NEGATION_PATTERNS:
         edited = [edit(text, pattern, antonyms) for text in texts]
-        rows = [i for i, new in enumerate(edited) if new is not None and tokenize(new, model.tokenizer)]
+        rows = [i for i, new in enumerate(edited) if new is not None and tokenize(new, model.tokenizer_)]
         news = [edited[i] or "" for i in rows]
         after = model.predict_proba(news) if news else before[:0]
         first = before[rows].argmax(1)

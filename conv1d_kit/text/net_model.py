@@ -13,11 +13,13 @@ import torch
 from ..training.loop import Epoch, History, train, warmup_cosine
 from ..training.losses import make_loss
 from .adadelta import RowAdadelta
-from .batches import inference_batches, pad, training_batches
+from .batches import EncodedTexts, training_batches
 from .model import TextModel, TextTask
 from .nets import TEXT_NETS, NetOptions, TextNet
 from .optimizer import RowAdam
-from .tokens import TOKENIZERS
+from .pieces import ids_of_pieces, words_of_pieces
+from .prediction import Predictor
+from .tokens import LEARNED, make_tokenizer
 from .vectors import embedding_matrix, load_vectors
 from .vocabulary import Vocabulary
 
@@ -27,50 +29,71 @@ STEPS = 1000  # updates, where the epochs are not given
 
 
 class NetModel(TextModel):
-    """A net of TEXT_NETS with its tokenizer and vocabulary; `history` is None in a model that was loaded."""
+    """A net of TEXT_NETS with its vocabulary and the tokenizer that cuts its words.
 
-    def __init__(self, net: TextNet, vocabulary: Vocabulary, tokenizer: str, history: History | None = None):
+    `state` is what a learned tokenizer was made of, `history` is None in a model that was loaded.
+    """
+
+    def __init__(
+        self,
+        net: TextNet,
+        vocabulary: Vocabulary,
+        tokenizer: str,
+        state: str | None,
+        history: History | None = None,
+    ):
         self.net, self.vocabulary, self.tokenizer, self.history = net, vocabulary, tokenizer, history
+        self.cut, self.tokenizer_state = make_tokenizer(tokenizer, state=state)
+        self._predictor: Predictor | None = None
 
     @classmethod
     def learn(
         cls, task: TextTask, options: Mapping[str, Any], *, on_epoch: Callable[[Epoch], None] | None = None,
         checkpoint: Any = None,
     ) -> NetModel:  # fmt: skip
-        words = _words(task.texts, options["tokenizer"])
+        name = options["tokenizer"]
+        cut, state = make_tokenizer(name, task.texts)
+        words = list(map(words_of_pieces(cut if name in LEARNED else name), task.texts))
         vocabulary = Vocabulary.from_tokens(words, min_count=int(options["min_count"]))
-        ids = [vocabulary.encode(w) for w in words]
+        texts = EncodedTexts.of(vocabulary.encode(w).tolist() for w in words)
         with _threads(options["n_threads"]):
             net = _make_net(options, len(vocabulary), task.n_classes, int(options["seed"]))
             if options["vectors"] is not None:
                 table = load_vectors(options["vectors"], vocabulary.words, dim=int(options["dim"]))
                 net.set_vectors(embedding_matrix(table, seed=int(options["seed"])))
-            history = _train(net, ids, task, options, on_epoch, checkpoint)
-        return cls(net, vocabulary, options["tokenizer"], history)
+            history = _train(net, texts, task, options, on_epoch, checkpoint)
+        return cls(net, vocabulary, name, state, history)
 
-    def scores(self, texts: Sequence[str]) -> np.ndarray:
-        ids = [self.vocabulary.encode(w) for w in _words(texts, self.tokenizer)]
-        lengths = np.array([len(row) for row in ids], dtype=np.int64)
-        result = np.empty((len(ids), self.net.out.out_features))
-        self.net.eval()
-        with torch.inference_mode():
-            for rows in inference_batches(lengths, extra=max(self.net.options.widths) - 1):
-                result[rows] = self.net(*pad([ids[i] for i in rows])).double().numpy()
-        return result
+    def prepared(self, texts: Sequence[str]) -> EncodedTexts:
+        return self._computer().encoded(texts)
+
+    def scores_of(self, prepared: EncodedTexts) -> np.ndarray:
+        return self._computer().of_encoded(prepared)
+
+    def _computer(self) -> Predictor:
+        """What computes the logits, kept as long as the net stays as it is."""
+        if self._predictor is None or not self._predictor.serves(self.net.eval()):
+            cut = self.cut if self.tokenizer in LEARNED else self.tokenizer
+            encode = ids_of_pieces(cut, self.vocabulary)
+            self._predictor = Predictor(self.net, encode, extra=max(self.net.options.widths) - 1)
+        return self._predictor
 
     @property
     def n_weights(self) -> int:
         return sum(p.numel() for p in self.net.parameters())
 
     def state(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-        return {"vocabulary": self.vocabulary.to_json(), "tokenizer": self.tokenizer}, self.net.state_dict()
+        facts = {"vocabulary": self.vocabulary.to_json(), "tokenizer": self.tokenizer}
+        if self.tokenizer_state is not None:
+            facts["tokenizer_state"] = self.tokenizer_state
+        return facts, self.net.state_dict()
 
     @classmethod
     def restore(cls, facts, tensors, options, n_classes) -> NetModel:
         vocabulary = Vocabulary.from_json(facts["vocabulary"])
         net = _make_net(options, len(vocabulary), n_classes, None)
         net.load_state_dict(tensors)
-        return cls(net.eval(), vocabulary, facts["tokenizer"])
+        return cls(net.eval(), vocabulary, facts["tokenizer"], facts.get("tokenizer_state"))
 
 
 def net_options(options: Mapping[str, Any]) -> NetOptions:
@@ -97,28 +120,22 @@ def n_epochs(epochs: int | None, n_texts: int, batch_size: int) -> int:
     return min(50, max(5, round(STEPS * batch_size / max(1, n_texts))))
 
 
-def _words(texts: Sequence[str], tokenizer: str) -> list[list[str]]:
-    cut = TOKENIZERS[tokenizer]
-    return [[token.word for token in cut(text)] for text in texts]
-
-
 def _make_net(options: Mapping[str, Any], n_words: int, n_classes: int, seed: int | None) -> TextNet:
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):  # torch's layers draw from the global generator when they are made
         return TEXT_NETS[options["model"]](n_words, n_classes, net_options(options), generator=generator)
 
 
-def _train(net: TextNet, ids: list[np.ndarray], task: TextTask, options, on_epoch, checkpoint) -> History:
-    lengths = np.array([len(row) for row in ids], dtype=np.int64)
+def _train(net: TextNet, texts: EncodedTexts, task: TextTask, options, on_epoch, checkpoint) -> History:
     batch_size, seed = int(options["batch_size"]), int(options["seed"])
-    rng = np.random.default_rng(seed)
     targets = torch.from_numpy(task.targets)
 
     def batches(epoch: int) -> Iterator[tuple[tuple, torch.Tensor]]:
-        for rows in training_batches(lengths, batch_size, rng):
-            yield pad([ids[i] for i in rows]), targets[rows]
+        rng = np.random.default_rng((seed, epoch))  # of the epoch alone: a killed run can go on
+        for rows in training_batches(texts.lengths, batch_size, rng):
+            yield texts.batch(rows), targets[rows]
 
-    epochs = n_epochs(options["epochs"], len(ids), batch_size)
+    epochs = n_epochs(options["epochs"], len(texts), batch_size)
     make, schedule, lr = OPTIMIZERS[options["optimizer"]]
     return train(
         net,
@@ -130,7 +147,7 @@ def _train(net: TextNet, ids: list[np.ndarray], task: TextTask, options, on_epoc
             label_smoothing=options["label_smoothing"],
         ),
         optimizer=make(net.parameters(), lr=lr if options["lr"] is None else options["lr"]),
-        n_steps=epochs * -(-len(ids) // batch_size),
+        n_steps=epochs * -(-len(texts) // batch_size),
         schedule=schedule,
         average_decay=options["average_decay"],
         after_step=lambda _: net.constrain(),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .tokens import tokenize
+from .tokens import words_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -162,7 +162,7 @@ def _word_code(word: str) -> int:
 
 
 def _words(text: str, tokenizer: str) -> np.ndarray:
-    words = [_word_code(token.word) for token in tokenize(text, tokenizer)]
+    words = map(_word_code, words_of(text, tokenizer))
     return np.array([int(_START), *words, int(_END)], dtype=np.uint64)
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "respond",
     "slide",
     "strongest",
+    "strongest_of_width",
     "tap_responses",
 ]
 
@@ -155,33 +156,47 @@ def strongest(
 
     From what `respond` and `framed` gave; the place is a column of `frame`, the first of equals (int32).
     """
-    n_taps, widest = sum(widths), max(widths)
-    filters = table.shape[1] // n_taps
-    values = table.view(-1, filters)  # a row for every word and tap
-    first_tap = frame * n_taps
-    n_texts, size = len(frame), frame.shape[1] - 2 * (widest - 1)
+    size = frame.shape[1] - 2 * (max(widths) - 1)
     tops, begins, tap = [], [], 0
     for k in widths:
-        steps = torch.arange(tap, tap + k, dtype=torch.int32, device=frame.device)
-        tap += k
-        begin, stop = widest - k, widest + size - 1  # columns where windows begin
-        block = max(1, min(stop - begin, SUMS // max(1, n_texts * filters), 30_000))
-        top = place = None
-        for c in range(begin, stop, block):
-            n = min(block, stop - c)
-            index = first_tap[:, c : c + n + k - 1].unfold(1, k, 1) + steps  # (B, n, K)
-            z = torch.nn.functional.embedding_bag(index.reshape(-1, k), values, mode="sum").view(n_texts, n, -1)
-            high = z.amax(1)
-            at = _first_equal(z, high) + c if where else None
-            if top is None:
-                top, place = high, at
-            else:
-                if at is not None and place is not None:
-                    place = torch.where(high > top, at, place)
-                top = torch.maximum(top, high)
+        span = max(widths) - k, max(widths) + size - 1
+        top, begin = strongest_of_width(table, frame, k, tap, sum(widths), span, where=where)
         tops.append(top)
-        begins.append(place)
+        begins.append(begin)
+        tap += k
     return torch.cat(tops, 1), torch.cat(begins, 1) if where else None  # type: ignore[arg-type]
+
+
+def strongest_of_width(
+    table: torch.Tensor,
+    frame: torch.Tensor,
+    k: int,
+    tap: int,
+    n_taps: int,
+    span: tuple[int, int],
+    *,
+    where: bool,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """`strongest` of one width K, its first tap number `tap`, among windows that begin in columns `span`."""
+    n_texts, filters = len(frame), table.shape[1] // n_taps
+    values = table.view(-1, filters)  # a row for every word and tap
+    steps = torch.arange(tap, tap + k, dtype=torch.int32, device=frame.device)
+    begin, stop = span
+    block = max(1, min(stop - begin, SUMS // max(1, n_texts * filters), 1 << 20))
+    top = place = None
+    for c in range(begin, stop, block):
+        n = min(block, stop - c)
+        index = (frame[:, c : c + n + k - 1] * n_taps).unfold(1, k, 1) + steps  # (B, n, K)
+        z = torch.nn.functional.embedding_bag(index.reshape(-1, k), values, mode="sum").view(n_texts, n, -1)
+        high = z.amax(1)
+        at = _first_equal(z, high) + c if where else None
+        if top is None:
+            top, place = high, at
+            continue
+        if at is not None and place is not None:
+            place = torch.where(high > top, at, place)
+        top = torch.maximum(top, high)
+    return table.new_full((n_texts, filters), -torch.inf) if top is None else top, place
 
 
 def _first_equal(z: torch.Tensor, top: torch.Tensor) -> torch.Tensor:

@@ -62,7 +62,7 @@ def order_test(
     if len(texts) < 2 or len(truth) != len(texts):
         raise InputError(f"texts and labels must be as many, at least two, got {len(texts)} and {len(truth)}")
     rng = np.random.default_rng(seed)
-    ids = [model.vocabulary_.encode(t.word for t in tokenize(text, model.tokenizer)) for text in texts]
+    ids = [model.vocabulary_.encode(t.word for t in tokenize(text, model.tokenizer_)) for text in texts]
     names = np.array([str(c) for c in model.classes_.tolist()])
     own = logits(model.net_, ids).argmax(1)
     mixed = np.stack(

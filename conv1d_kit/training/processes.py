@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from ..errors import ConvKitError
 
-__all__ = ["WorkerPool"]
+__all__ = ["WorkerPool", "n_cores"]
 
 
 class WorkerPool(ProcessPoolExecutor):
@@ -66,6 +66,17 @@ class WorkerPool(ProcessPoolExecutor):
             worker.join(1)
             if worker.is_alive():
                 worker.kill()
+
+
+def n_cores() -> int:
+    """Cores that this process may use.
+
+    Examples
+    --------
+    >>> n_cores() >= 1
+    True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

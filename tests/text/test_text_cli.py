@@ -170,9 +170,9 @@ def test_predict_scores_a_named_label_column(call, model, tmp_path):
 
 
 def test_more_rows_than_a_chunk_keep_their_order(call, model, tmp_path, monkeypatch):
-    from conv1d_kit.cli import text
+    from conv1d_kit.cli import text_predict
 
-    monkeypatch.setattr(text, "CHUNK", 3)
+    monkeypatch.setattr(text_predict, "CHUNK", 3)
     lines = ["fine", "dull", "", "dull", "fine", "fine", "dull"]
     (tmp_path / "plain.txt").write_text("\n".join(lines))
     assert call("predict", model, tmp_path / "plain.txt", "--out", tmp_path / "p.csv")[0] == 0

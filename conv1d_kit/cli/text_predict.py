@@ -1,0 +1,148 @@
+"""`conv1d-kit text predict`: texts of any number → a CSV file of labels, in constant memory."""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import DataError, InputError
+from .output import JsonFlag, emit, facts_table, note
+from .text_source import LISTED, SHOWN, EncodingName, Format, TextColumn, open_unlabelled
+
+if TYPE_CHECKING:
+    from ..text.classifier import TextClassifier
+    from ..text.rows import Row
+
+__all__ = ["predict"]
+
+CHUNK = 4096  # rows predicted and written at once
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model folder.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(help="A file as for train, labels not needed; - for lines on standard input.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")] = Path("predictions.csv"),
+    format: Format = None,
+    text_column: TextColumn = "text",
+    label_column: Annotated[
+        str | None, typer.Option("--label-column", help="Column of true labels, to score against.")
+    ] = None,
+    encoding: EncodingName = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Label the texts of a file: one row each in a CSV file, with an error where a text cannot be labelled."""
+    from ..text.classifier import TextClassifier
+
+    start = time.perf_counter()
+    classifier = TextClassifier.load(model)
+    names = [str(c) for c in classifier.classes_.tolist()]
+    texts = open_unlabelled(
+        file, names, format=format, text_column=text_column, label_column=label_column, encoding=encoding,
+        says=True,
+    )  # fmt: skip
+    name = texts.name
+    if texts.note:
+        note(f"{name}: {texts.note.partition(': ')[2]} with --encoding")
+    tally = _Tally()
+    _write_predictions(out, classifier, names, texts.rows, tally)
+    for where, reason in tally.reasons[:SHOWN]:
+        note(f"{name}: {where}: {reason}")
+    if tally.bad > SHOWN:
+        note(f"{name}: {tally.bad - SHOWN} more rows without a label, {tally.bad} in all; their rows say why")
+    result = {
+        "predictions": str(out),
+        "file": name,
+        "format": texts.format,
+        "encoding": texts.encoding.name,
+        "rows": tally.rows,
+        "bad_rows": tally.bad,
+        "errors": [{"path": name, "line": line, "error": error} for line, error in tally.errors],
+        "labels": tally.labels,
+        "accuracy": tally.right / tally.labelled if tally.labelled else None,
+        "seconds": time.perf_counter() - start,
+    }
+    emit(result, lambda console: console.print(facts_table("predicted", result)), as_json=as_json)
+    if tally.bad == tally.rows:
+        raise typer.Exit(2)
+
+
+class _Tally:
+    """What a prediction run has seen: counts, and the first bad rows."""
+
+    def __init__(self) -> None:
+        self.rows = self.bad = self.right = self.labelled = 0
+        self.labels: dict[str, int] = {}
+        self.reasons: list[tuple[str, str]] = []
+        self.errors: list[tuple[int, str]] = []
+
+
+def _write_predictions(
+    out: Path, classifier: TextClassifier, names: list[str], rows: Iterable[Row], tally: _Tally
+) -> None:
+    """Predict and write in chunks, to a temporary name beside `out` that is moved at the end."""
+    if out.is_dir():
+        raise InputError(f"--out must name a file, {out} is a folder; try {out / 'predictions.csv'}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
+    except OSError as error:
+        raise DataError(f"{out} cannot be written: {error.strerror}") from error
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["row", "label", "score", *(f"p_{n}" for n in names), "error"])
+            for chunk, shares in classifier.stream_proba(_chunks(rows), lambda row: row.text or ""):
+                writer.writerows(_predicted(classifier, names, chunk, shares.tolist(), tally))
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(part, 0o666 & ~mask)
+        os.replace(part, out)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def _predicted(
+    classifier: TextClassifier, names: list[str], chunk: Sequence[Row], shares: list[list[float]], tally: _Tally
+) -> Iterator[list]:
+    from ..text.tokens import has_token
+
+    cut, several = classifier.tokenizer_, bool(classifier.multi_label)
+    for row, share in zip(chunk, shares, strict=True):
+        tally.rows += 1
+        error = row.error
+        if error is None and not has_token(row.text or "", cut):
+            error = f"no token for the tokenizer {classifier.tokenizer!r}"
+        if error is not None:
+            tally.bad += 1
+            if len(tally.reasons) < LISTED:
+                tally.reasons.append((row.where, error))
+                tally.errors.append((row.line, error))
+            yield [tally.rows, "", "", *("" for _ in names), f"{row.where}: {error}"]
+            continue
+        highest = max(share)
+        if several:
+            label = ";".join(n for n, p in zip(names, share, strict=True) if p > 0.5)
+        else:
+            label = names[share.index(highest)]
+        tally.labels[label] = tally.labels.get(label, 0) + 1
+        if row.label is not None:
+            tally.labelled += 1
+            tally.right += row.label == label
+        yield [tally.rows, label, f"{highest:.6f}", *[f"{p:.6f}" for p in share], ""]
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    stream = iter(rows)
+    while chunk := list(islice(stream, CHUNK)):
+        yield chunk
