@@ -152,12 +152,12 @@ def open_unlabelled(
             if labels and all(label in classes for label in labels):
                 format = "lines"
             if says:
-                how = (
-                    "begins with a class of the model: read as `label text`"
-                    if format == "lines"
-                    else "is read as one text"
+                words = (
+                    "each line begins with a class of the model: read as `label text` (else: --format plain)"
                 )
-                note(f"{name}: each line {how} (else: --format {'plain' if format == 'lines' else 'lines'})")
+                note(
+                    f"{name}: {words if format == 'lines' else 'each line is read as one text (else: --format lines)'}"
+                )
     return open_source(
         file, format=format, text_column=text_column, label_column=label_column, encoding=encoding
     )
