@@ -196,20 +196,20 @@ def test_a_pooling_without_a_running_value_does_not_stream(name):
 
 @every_net
 def test_it_learns_an_order_of_words_that_a_bag_of_words_cannot_see(name):
-    train, labels = make_reviews(500, seed=1)
+    train, labels = make_reviews(600, seed=1)
     test, truth = make_reviews(200, seed=2)
     words = [[t.word for t in tokenize(x)] for x in train]
     vocabulary = Vocabulary.from_tokens(words)
     ids = [vocabulary.encode(w) for w in words]
     generator = torch.Generator().manual_seed(0)
     net = TEXT_NETS[name](
-        len(vocabulary), 2, NetOptions(dim=24, filters=16, dropout=0.1), generator=generator
+        len(vocabulary), 2, NetOptions(dim=24, filters=24, dropout=0.1), generator=generator
     ).train()
     optimizer = RowAdam(net.parameters(), lr=0.004)
     rng, targets = np.random.default_rng(0), np.array([label == "positive" for label in labels], int)
     torch.manual_seed(0)
-    for _ in range(9):
-        for rows in np.array_split(rng.permutation(500), 16):
+    for _ in range(10):
+        for rows in np.array_split(rng.permutation(600), 20):
             optimizer.zero_grad()
             logits = net(*pad([ids[i] for i in rows]))
             torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets[rows])).backward()
@@ -218,7 +218,7 @@ def test_it_learns_an_order_of_words_that_a_bag_of_words_cannot_see(name):
     with torch.no_grad():
         logits = net.eval()(*pad([vocabulary.encode(t.word for t in tokenize(x)) for x in test]))
     right = np.mean(logits.argmax(1).numpy() == [label == "positive" for label in truth])
-    assert right > 0.75, right  # a bag of words: 0.5, and 0.75 is seven standard errors above it
+    assert right > 0.85, right  # a bag of words: 0.5
 
 
 @every_net
