@@ -151,13 +151,12 @@ def open_unlabelled(
             labels = [row.label for row in head if row.label is not None]
             if labels and all(label in classes for label in labels):
                 format = "lines"
+            how = {
+                "lines": "begins with a class of the model: read as `label text` (else: --format plain)",
+                "plain": "is read as one text (else: --format lines)",
+            }
             if says:
-                words = (
-                    "each line begins with a class of the model: read as `label text` (else: --format plain)"
-                )
-                note(
-                    f"{name}: {words if format == 'lines' else 'each line is read as one text (else: --format lines)'}"
-                )
+                note(f"{name}: each line {how[format]}")
     return open_source(
         file, format=format, text_column=text_column, label_column=label_column, encoding=encoding
     )
