@@ -87,7 +87,11 @@ def open_texts(
             return _started(open_class_folders(Path(source), columns, encoding))
         pair = polarity_pair(Path(source)) if format is None else None
         if pair is not None:
-            return open_class_texts(pair, encoding=encoding)
+            opened = open_class_texts(pair, encoding=encoding)
+            opened.notes.append(
+                f"{opened.name}: a text a line, its label is the file's ending (else name a format)"
+            )
+            return opened
         name = name or text
         file = open_path(text)
     else:
