@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--data", default="../shared/data/text/rt-polarity.all")
     parser.add_argument("--sentences", type=int, default=1000, help="trained on in a turn")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     a = parser.parse_args()
     told = conditions(f"python -m benchmarks.text_speed --rounds {a.rounds}", LIBRARIES)
@@ -97,18 +97,23 @@ def measure(texts: list[str], targets: np.ndarray, n_trained: int, rounds: int, 
     twin.load_state_dict(kit.eval().state_dict())  # the same answers, but for windows of padding
     predictor = Predictor(kit, ids_of_pieces("word", vocabulary))
     texts = texts[:: max(1, len(texts) // PREDICTED)]  # the file is sorted by class
-    encoded = predictor.encoded(texts)
+    encoded = EncodedTexts.cut(texts, predictor.encode)
     ids = np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1])
-    same = float((predict(twin, ids).argmax(1) == predictor(texts).argmax(1)).mean())
+    same = float((predict(twin, ids).argmax(1) == predictor.logits(texts).argmax(1)).mean())
+    encode = predictor.encode
     tasks: dict[str, tuple[Callable, Callable]] = {
-        "prediction, tokens given": (lambda: predictor.of_encoded(encoded), lambda: predict(twin, ids)),
-        "prediction, from a cold start": (
-            lambda: Predictor(kit, predictor.encode).of_encoded(encoded), lambda: predict(twin, ids),
+        "prediction, tokens given": (
+            lambda: predictor.logits_of(encoded), lambda: predict(twin, ids),
+        ),
+        "prediction, tokens given, an empty table": (
+            lambda: Predictor(kit, encode).logits_of(encoded), lambda: predict(twin, ids),
         ),
         "prediction from text, tokens cut alike": (
-            lambda: predictor(texts), lambda: predict(twin, [np.array(predictor.encode(t)) for t in texts]),
+            lambda: predictor.logits(texts), lambda: predict(twin, [np.array(encode(t)) for t in texts]),
         ),
-        "prediction from text, each as usual": (lambda: predictor(texts), lambda: predict(twin, plain_ids())),
+        "prediction from text, plain torch by the tokenizer alone": (
+            lambda: predictor.logits(texts), lambda: predict(twin, plain_ids()),
+        ),
     }  # fmt: skip
     found += [_race(name, threads, *pair, rounds) | {"same_class": same} for name, pair in tasks.items()]
     return found
