@@ -153,7 +153,7 @@ def page(result: dict) -> str:
     ]  # fmt: skip
     told = result["conditions"]
     return "\n".join([
-        table(head, "|---|" + "---:|" * (len(head) - 1), lines), "",
+        table(" | ".join(head), "|---|" + "---:|" * (len(head) - 1), lines), "",
         f"Sentences of MR a second, {DIM} dimensions, widths {'/'.join(map(str, WIDTHS))} × {FILTERS} filters; "
         f"medians. `{told['command']}` on {told['processor']}, load before {told['load']:.1f}; "
         f"{told['date']}.", "",
