@@ -97,22 +97,22 @@ def measure(texts: list[str], targets: np.ndarray, n_trained: int, rounds: int, 
     twin.load_state_dict(kit.eval().state_dict())  # the same answers, but for windows of padding
     predictor = Predictor(kit, ids_of_pieces("word", vocabulary))
     texts = texts[:: max(1, len(texts) // PREDICTED)]  # the file is sorted by class
-    encoded = EncodedTexts.cut(texts, predictor.encode)
+    encoded = predictor.encoded(texts)
     ids = np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1])
-    same = float((predict(twin, ids).argmax(1) == predictor.logits(texts).argmax(1)).mean())
+    same = float((predict(twin, ids).argmax(1) == predictor(texts).argmax(1)).mean())
     encode = predictor.encode
     tasks: dict[str, tuple[Callable, Callable]] = {
         "prediction, tokens given": (
-            lambda: predictor.logits_of(encoded), lambda: predict(twin, ids),
+            lambda: predictor.of_encoded(encoded), lambda: predict(twin, ids),
         ),
         "prediction, tokens given, an empty table": (
-            lambda: Predictor(kit, encode).logits_of(encoded), lambda: predict(twin, ids),
+            lambda: Predictor(kit, encode).of_encoded(encoded), lambda: predict(twin, ids),
         ),
         "prediction from text, tokens cut alike": (
-            lambda: predictor.logits(texts), lambda: predict(twin, [np.array(encode(t)) for t in texts]),
+            lambda: predictor(texts), lambda: predict(twin, [np.array(encode(t)) for t in texts]),
         ),
         "prediction from text, plain torch by the tokenizer alone": (
-            lambda: predictor.logits(texts), lambda: predict(twin, plain_ids()),
+            lambda: predictor(texts), lambda: predict(twin, plain_ids()),
         ),
     }  # fmt: skip
     found += [_race(name, threads, *pair, rounds) | {"same_class": same} for name, pair in tasks.items()]

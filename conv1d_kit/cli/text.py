@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -267,10 +267,6 @@ def _write_predictions(
     import csv
     import os
     import tempfile
-    from functools import partial
-
-    from ..text.pieces import words_of_pieces
-    from ..text.prediction import overlapped
 
     if out.is_dir():
         raise InputError(f"--out must name a file, {out} is a folder; try {out / 'predictions.csv'}")
@@ -283,9 +279,9 @@ def _write_predictions(
         with open(handle, "w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(["row", "label", "score", *(f"p_{n}" for n in names), "error"])
-            words = words_of_pieces(classifier.tokenizer)
-            for chunk, (errors, shares) in overlapped(_chunks(rows), partial(_answers, classifier, words)):
-                writer.writerows(_predicted(names, chunk, errors, shares, tally))
+            answers = classifier.predictor().stream(_chunks(rows), lambda row: row.text or "")
+            for chunk, lengths, shares in answers:
+                writer.writerows(_predicted(classifier, names, chunk, lengths.tolist(), shares.tolist(), tally))
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(part, 0o666 & ~mask)
@@ -295,32 +291,25 @@ def _write_predictions(
         raise
 
 
-def _answers(
-    classifier: TextClassifier, words: Callable[[str], list], chunk: Sequence[Row]
-) -> tuple[list[str | None], Iterator[list[float]]]:
-    """What is wrong with each row, and the probabilities of those with which nothing is."""
-    nothing = f"no token for the tokenizer {classifier.tokenizer!r}"
-    errors = [row.error or (None if words(row.text or "") else nothing) for row in chunk]
-    good = [row.text or "" for row, error in zip(chunk, errors, strict=True) if error is None]
-    return errors, iter(classifier.predict_proba(good).tolist() if good else [])
-
-
 def _predicted(
+    classifier: TextClassifier,
     names: list[str],
     chunk: Sequence[Row],
-    errors: list[str | None],
-    shares: Iterator[list[float]],
+    lengths: list[int],
+    shares: list[list[float]],
     tally: _Tally,
 ) -> Iterator[list]:
-    for row, error in zip(chunk, errors, strict=True):
+    for row, n_tokens, share in zip(chunk, lengths, shares, strict=True):
         tally.rows += 1
+        error = row.error
+        if error is None and n_tokens == 0:
+            error = f"no token for the tokenizer {classifier.tokenizer!r}"
         if error is not None:
             tally.bad += 1
             if len(tally.reasons) < LISTED:
                 tally.reasons.append((row.line, error))
             yield [tally.rows, "", "", *("" for _ in names), f"line {row.line}: {error}"]
             continue
-        share = next(shares)
         highest = max(share)
         label = names[share.index(highest)]
         tally.labels[label] = tally.labels.get(label, 0) + 1

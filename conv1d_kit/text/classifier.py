@@ -157,10 +157,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         """Probability of each class, columns in the order of `classes_` [shape=(N, n_classes), float64]."""
         check_is_fitted(self, "net_")
-        return torch.softmax(torch.from_numpy(self.predictor().logits(_texts(X))), 1).numpy()
+        return self.predictor()(_texts(X))
 
     def predictor(self) -> Predictor:
-        """What computes the logits, for bulk work; it is kept as long as the net stays as it is."""
+        """What computes the probabilities, for bulk work; it is kept as long as the net stays as it is."""
         check_is_fitted(self, "net_")
         known = getattr(self, "_predictor", None)
         if known is None or not known.serves(self.net_.eval()):

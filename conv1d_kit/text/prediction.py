@@ -1,4 +1,4 @@
-"""Logits of many texts by a fixed net: a word meets the filters once, however often it turns up."""
+"""Probabilities of many texts by a fixed net: a word meets the filters once, however often it turns up."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from .batches import EncodedTexts, inference_batches
 from .nets import TextCNN
 from .projected import framed, fused_taps, strongest_of_width
 
-__all__ = ["Predictor", "WordResponses", "overlapped"]
+__all__ = ["Predictor", "WordResponses"]
 
 TABLE_BYTES = 1 << 28  # of responses of words that are kept
 CELLS = 1 << 12  # tokens of a batch: what they need stays in the processor's cache
 LONG = 1 << 13  # window positions looked at in one go: a text of ten million words takes no more memory
-A = TypeVar("A")
-B = TypeVar("B")
+T = TypeVar("T")
 
 _BEFORE, _AFTER = 0, 1  # rows of the table that are no word
 
 
 class Predictor:
-    """Texts → logits by a net that no longer changes.
+    """Texts → probabilities by a net that no longer changes.
 
     Memory grows with the vocabulary and the longest text, not with the number of texts: give it any number,
     some thousands at a time.
@@ -44,7 +43,7 @@ class Predictor:
     --------
     >>> net = TextCNN(9, 2, dim=4, widths=(1, 2), filters=3).eval()
     >>> p = Predictor(net, lambda text: [len(word) for word in text.split()])
-    >>> p.logits(["it is good", ""]).shape
+    >>> p(["it is good", ""]).shape
     (2, 2)
     """
 
@@ -53,11 +52,15 @@ class Predictor:
         self._seen = _versions(net)
         self._responses = WordResponses(net) if isinstance(net, TextCNN) else None
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """One logit a class [shape=(N, n_classes), float64]."""
-        return self.logits_of(EncodedTexts.cut(texts, self.encode))
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Probability of each class [shape=(N, n_classes), float64]."""
+        return self.of_encoded(self.encoded(texts))
 
-    def logits_of(self, texts: EncodedTexts) -> np.ndarray:
+    def encoded(self, texts: Sequence[str]) -> EncodedTexts:
+        """The texts as ids; its `lengths` tell which of them have no token."""
+        return EncodedTexts.cut(texts, self.encode)
+
+    def of_encoded(self, texts: EncodedTexts) -> np.ndarray:
         """The same for texts that are ids already."""
         out: torch.nn.Linear = self.net.out  # type: ignore[assignment]
         logits = torch.empty(len(texts), out.out_features, dtype=torch.float64)
@@ -69,7 +72,37 @@ class Predictor:
                 border = max(self._responses.widths) - 1
                 for rows in inference_batches(texts.lengths, extra=border, positions=CELLS):
                     logits[rows] = self._responses.logits(*texts.batch(rows)).double()
-        return logits.numpy()
+            return torch.softmax(logits, 1).numpy()
+
+    def stream(
+        self, chunks: Iterable[Sequence[T]], text: Callable[[T], str]
+    ) -> Iterator[tuple[Sequence[T], np.ndarray, np.ndarray]]:
+        """(chunk, tokens of each text, probabilities) of chunks of anything that holds a text, in order.
+
+        While one chunk is computed, the next is read and cut, and the one before is used by the caller.
+
+        Parameters
+        ----------
+        chunks : iterable of sequences, some thousands long
+        text : function item → str
+
+        Examples
+        --------
+        >>> net = TextCNN(9, 2, dim=4, widths=(1, 2), filters=3).eval()
+        >>> p = Predictor(net, lambda text: [len(word) for word in text.split()])
+        >>> [(c, n.tolist(), q.shape) for c, n, q in p.stream([["it is", ""], ["so"]], str)]
+        [(['it is', ''], [2, 0], (2, 2)), (['so'], [1], (1, 2))]
+        """
+        with ThreadPoolExecutor(1) as pool:
+            before: tuple[Sequence[T], EncodedTexts, Future[np.ndarray]] | None = None
+            for chunk in chunks:
+                encoded = self.encoded([text(item) for item in chunk])
+                future = pool.submit(self.of_encoded, encoded)
+                if before is not None:
+                    yield before[0], before[1].lengths, before[2].result()
+                before = chunk, encoded, future
+            if before is not None:
+                yield before[0], before[1].lengths, before[2].result()
 
     def serves(self, net: torch.nn.Module) -> bool:
         """Whether it was made for this net as it is now."""
@@ -80,27 +113,6 @@ class Predictor:
 
     def __setstate__(self, state: dict) -> None:
         self.__init__(state["net"], state["encode"], extra=state["extra"])  # type: ignore[misc]
-
-
-def overlapped(items: Iterable[A], work: Callable[[A], B]) -> Iterator[tuple[A, B]]:
-    """Each item with what `work` makes of it, in order; a thread works while the next item is read.
-
-    What the caller does with a result overlaps too. At most two items are under way.
-
-    Examples
-    --------
-    >>> list(overlapped(["a", "b"], str.upper))
-    [('a', 'A'), ('b', 'B')]
-    """
-    with ThreadPoolExecutor(1) as pool:
-        before: tuple[A, Future[B]] | None = None
-        for item in items:
-            future = pool.submit(work, item)
-            if before is not None:
-                yield before[0], before[1].result()
-            before = item, future
-        if before is not None:
-            yield before[0], before[1].result()
 
 
 class WordResponses:

@@ -12,7 +12,7 @@ from conv1d_kit.text import prediction
 from conv1d_kit.text.batches import EncodedTexts, pad
 from conv1d_kit.text.classifier import TextClassifier
 from conv1d_kit.text.nets import TextCNN
-from conv1d_kit.text.prediction import Predictor, WordResponses, overlapped
+from conv1d_kit.text.prediction import Predictor, WordResponses
 
 N_WORDS = 40
 
@@ -27,10 +27,6 @@ def texts(lengths, seed=0):
     return [rng.integers(1, N_WORDS, n) for n in lengths]
 
 
-def softmax(logits):
-    return torch.softmax(torch.from_numpy(logits), 1).numpy()
-
-
 def expected(net, rows):
     with torch.inference_mode():
         return torch.cat([torch.softmax(net(*pad([row])).double(), 1) for row in rows]).numpy()
@@ -43,18 +39,16 @@ def test_probabilities_are_the_nets_with_any_room_for_words(lengths, room):
     p = Predictor(net, lambda row: row.tolist())
     p._responses = WordResponses(net, table_bytes=room * 8 * 5 * 4)  # 8 taps of 5 filters, 4 bytes each
     for _ in range(2):  # with an empty table, and with a filled one
-        np.testing.assert_allclose(
-            softmax(p.logits(rows)), expected(net, rows) if rows else np.empty((0, 3)), atol=1e-6
-        )
+        np.testing.assert_allclose(p(rows), expected(net, rows) if rows else np.empty((0, 3)), atol=1e-6)
     assert p._responses.kept <= room
 
 
 def test_long_texts_are_looked_at_in_parts(monkeypatch):
     net, rows = make(), texts([50, 3, 0, 17, 1])
-    whole = Predictor(net, lambda row: row.tolist()).logits(rows)
+    whole = Predictor(net, lambda row: row.tolist())(rows)
     for long in (1, 2, 7):
         monkeypatch.setattr(prediction, "LONG", long)
-        np.testing.assert_allclose(Predictor(net, lambda row: row.tolist()).logits(rows), whole, atol=1e-6)
+        np.testing.assert_allclose(Predictor(net, lambda row: row.tolist())(rows), whole, atol=1e-7)
 
 
 def test_a_net_without_such_a_table_predicts_in_batches():
@@ -68,24 +62,16 @@ def test_a_net_without_such_a_table_predicts_in_batches():
         def forward(self, ids, lengths):
             return self.inner(ids, lengths)
 
-    logits = Predictor(Other(), lambda row: row.tolist()).logits(rows)
-    np.testing.assert_allclose(softmax(logits), expected(net, rows), atol=1e-6)
+    np.testing.assert_allclose(
+        Predictor(Other(), lambda row: row.tolist())(rows), expected(net, rows), atol=1e-6
+    )
 
 
-def test_overlapped_work_keeps_the_order_and_raises_where_it_fails():
-    read = []
-
-    def items():
-        for i in range(5):
-            read.append(i)
-            yield i
-
-    assert list(overlapped(items(), lambda i: i * i)) == [(i, i * i) for i in range(5)]
-    with pytest.raises(ZeroDivisionError):
-        list(overlapped([1, 0, 1], lambda i: 1 / i))
-    read.clear()
-    next(overlapped(items(), str))
-    assert read == [0, 1]  # one ahead, no more
+def test_encoded_texts_say_which_have_no_token():
+    p = Predictor(make(), lambda text: [2] * len(text))
+    encoded = p.encoded(["ab", "", "c"])
+    assert encoded.lengths.tolist() == [2, 0, 1]
+    assert np.array_equal(p.of_encoded(encoded), p(["ab", "", "c"]))
 
 
 def test_batches_of_encoded_texts_are_those_of_pad():
