@@ -79,6 +79,7 @@ def train(
 ) -> None:
     """Train a classifier on every clip of a folder or table and write its model folder."""
     from ..audio.dataset import read_dataset
+    from ..training.checkpoint import remove_checkpoints
     from ..training.model_folder import check_model_target
 
     start = time.perf_counter()
@@ -91,7 +92,7 @@ def train(
     total = model.count_epochs(len(data_set))
     checkpoint = out.parent / f".{out.name}.checkpoint"  # after every epoch, until the model is written
     if not resume:
-        _remove_checkpoint(checkpoint)
+        remove_checkpoints(checkpoint)
     with progress() as bar:
         task = bar.add_task("training", total=total)
 
@@ -100,7 +101,7 @@ def train(
 
         model.fit(list(data_set.paths), list(data_set.labels), on_epoch=on_epoch, checkpoint=checkpoint)
     model.save(out)
-    _remove_checkpoint(checkpoint)
+    remove_checkpoints(checkpoint)
     skipped = [*data_set.left_out, *model.skipped_]
     if model.choices_ is not None:
         asked = {"sample_rate": sample_rate, "n_mels": n_mels, "epochs": epochs}
@@ -365,12 +366,6 @@ def _estimator(
     return AudioClassifier(
         net=net, frontend=frontend, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels
     )
-
-
-def _remove_checkpoint(path: Path) -> None:
-    """The checkpoint of a training and those of an ensemble's members."""
-    for file in [path, *(path.with_name(f"{path.name}.{i}") for i in range(1, 10))]:
-        file.unlink(missing_ok=True)
 
 
 def _predictions(data_set, found: Sequence[Any], seeds: Sequence[int]):

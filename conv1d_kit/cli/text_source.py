@@ -141,22 +141,21 @@ def open_unlabelled(
     DataError, InputError
         As `open_source`.
     """
-    from ..text.dataset import guess_format, open_texts
+    from ..text.dataset import find_format, open_texts
 
     name = str(file)
-    if format is None and (name == "-" or (guess_format(name) == "lines" and Path(name).is_file())):
+    if format is None and name == "-":
         format = "plain"
-        if name != "-":
-            head = islice(open_texts(name, format="lines", encoding=encoding).rows, PEEK)
+    if format is None and Path(name).is_file():
+        format = find_format(name, encoding)
+        if format in ("lines", "tabs"):
+            head = islice(open_texts(name, format=format, encoding=encoding).rows, PEEK)
             labels = [row.label for row in head if row.label is not None]
-            if labels and all(label in classes for label in labels):
-                format = "lines"
-            how = {
-                "lines": "begins with a class of the model: read as `label text` (else: --format plain)",
-                "plain": "is read as one text (else: --format lines)",
-            }
+            how = "begins with a class of the model: read as `label text` (else: --format plain)"
+            if not labels or not all(label in classes for label in labels):
+                format, how = "plain", "is read as one text (else: --format lines)"
             if says:
-                note(f"{name}: each line {how[format]}")
+                note(f"{name}: each line {how}")
     return open_source(
         file, format=format, text_column=text_column, label_column=label_column, encoding=encoding
     )

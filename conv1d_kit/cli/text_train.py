@@ -63,9 +63,13 @@ def train(
     min_count: MinCount = None,
     seed: Seed = 0,
     settings: Set = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training that was killed, to the same weights.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Train on a file of labelled texts and write a model folder."""
+    from ..training.checkpoint import remove_checkpoints
     from ..training.model_folder import check_model_target
 
     check_model_target(out)
@@ -82,12 +86,23 @@ def train(
         options["multi_label"] = True
     from ..text.classifier import TextClassifier
 
+    checkpoint = out.parent / f".{out.name}.checkpoint"  # after every epoch, until the model is written
+    if not resume:
+        remove_checkpoints(checkpoint)
     start = time.perf_counter()
     classifier = TextClassifier(**options)
     with progress() as bar:
         task = bar.add_task("training", total=classifier.n_epochs(len(data)))
-        classifier.fit(data.texts, data.labels, on_epoch=lambda epoch: bar.advance(task))
+        classifier.fit(data.texts, data.labels, on_epoch=lambda epoch: bar.advance(task), checkpoint=checkpoint)
+    classifier.training_ |= {
+        "file": Path(data.name).name,
+        "encoding": data.encoding,
+        "bad_rows": len(data.bad),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
     classifier.save(out)
+    remove_checkpoints(checkpoint)
     last = classifier.history_.epochs[-1] if hasattr(classifier, "history_") else None
     result = {
         "model": str(out),

@@ -30,7 +30,8 @@ class Blend(TextModel):
         names, members = tuple(options["members"]), []
         for number, name in enumerate(names):
             own = {**options, "model": name, "seed": (int(options["seed"]) + number) % 2**32}
-            members.append(MODELS[name].learn(task, own, on_epoch=on_epoch))
+            place = None if checkpoint is None else f"{checkpoint}.{number}"
+            members.append(MODELS[name].learn(task, own, on_epoch=on_epoch, checkpoint=place))
         return cls(names, members)
 
     def prepared(self, texts: Sequence[str]) -> list[Any]:

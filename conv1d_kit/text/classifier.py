@@ -211,7 +211,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         on_epoch : function(Epoch), optional
             For nets.
         checkpoint : path, optional
-            File that keeps a net's training after every epoch; where it stands, training goes on from it.
+            File that keeps a net's training after every epoch (of a blend's members PATH.0 …); where it
+            stands, training goes on from it. Linear models begin anew.
 
         Raises
         ------
@@ -223,10 +224,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, targets = _targets(y, len(texts), bool(self.multi_label))
         options = self.get_params()
         kind = MODELS[self.model]
-        if checkpoint is not None and kind is not NetModel:
-            raise InputError(
-                f"checkpoint must be None for the model {self.model!r}: only one net's training is kept"
-            )
         weights = self._class_weights(targets)
 
         def task(rows: np.ndarray | None = None) -> TextTask:

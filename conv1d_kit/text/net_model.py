@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -154,7 +155,16 @@ def _train(net: TextNet, texts: EncodedTexts, task: TextTask, options, on_epoch,
         on_epoch=on_epoch,
         seed=seed,
         checkpoint=checkpoint,
+        run_id="" if checkpoint is None else _run_id(texts, task, options),
     )
+
+
+def _run_id(texts: EncodedTexts, task: TextTask, options: Mapping[str, Any]) -> str:
+    """What decides a training beside the seed and the epochs: the ids, the targets and all options."""
+    digest = sha256(repr(sorted((k, str(v)) for k, v in options.items())).encode())
+    for values in (texts.ids, texts.lengths, task.targets):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import torch
 
 from ..errors import DataError, InputError, one_line
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
+__all__ = ["read_checkpoint", "remove_checkpoints", "write_checkpoint"]
 
 _FORMAT = 1  # raised when an older reader could no longer understand the file
 _PLAIN = (bool, int, float, str, type(None))
@@ -111,6 +111,15 @@ def read_checkpoint(path: str | os.PathLike, run: dict) -> dict | None:
             there = f"{one_line(document['run'].get(name))} there, {one_line(here.get(name))} here"
             raise DataError(f"the checkpoint {path} is of another run ({name}: {there}); {cure}")
     return _unpacked(document["state"], tensors)
+
+
+def remove_checkpoints(path: Path) -> None:
+    """Remove the checkpoint of a training and those of an ensemble's members, PATH.0, PATH.1 …
+
+    Those that are not there are no fault.
+    """
+    for file in [path, *(path.with_name(f"{path.name}.{i}") for i in range(100))]:
+        file.unlink(missing_ok=True)
 
 
 def _packed(value: Any, at: tuple[str, ...], tensors: dict[str, torch.Tensor]) -> Any:

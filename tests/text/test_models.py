@@ -7,7 +7,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from conv1d_kit.errors import InputError, InputTypeError
+from conv1d_kit.errors import DataError, InputError, InputTypeError
 from conv1d_kit.text.classifier import TextClassifier
 from conv1d_kit.text.grammar import make_reviews
 from conv1d_kit.text.models import MODELS
@@ -123,9 +123,17 @@ def test_it_stands_in_pipelines_and_cross_validation():
     assert copy.get_params()["members"] == ("nb", "cnn")
 
 
-def test_only_one_nets_training_is_kept(tmp_path):
-    with pytest.raises(InputError, match="checkpoint must be None for the model 'nb'"):
-        TextClassifier(model="nb").fit(TRAIN, LABELS, checkpoint=tmp_path / "c")
+def test_a_blend_goes_on_from_its_members_checkpoints(tmp_path):
+    options = {**SMALL, "epochs": 3, "members": ("nb_words", "cnn", "cnn")}
+    whole = TextClassifier(model="blend", **options).fit(TRAIN, LABELS, checkpoint=tmp_path / "c")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.1", "c.2"]
+    seen = []
+    again = TextClassifier(model="blend", **options)
+    again.fit(TRAIN, LABELS, checkpoint=tmp_path / "c", on_epoch=seen.append)
+    assert seen == []  # all epochs came from the files
+    np.testing.assert_array_equal(again.predict_proba(TEST), whole.predict_proba(TEST))
+    with pytest.raises(DataError, match="checkpoint"):
+        TextClassifier(model="blend", **options).fit(TRAIN[::-1], LABELS[::-1], checkpoint=tmp_path / "c")
 
 
 def test_the_optimizer_of_kim_learns_the_order_of_words():

@@ -174,7 +174,7 @@ def test_unusable_input_is_refused(X, y, error, message):
         {"calibration_share": 0.6},
         {"class_weight": "heavy"},
         {"multi_label": "yes"},
-        {"tokenizer": "bpe"},
+        {"tokenizer": "spacy"},
         {"epochs": 0},
         {"batch_size": 2.5},
         {"n_threads": 0},

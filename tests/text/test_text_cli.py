@@ -271,7 +271,7 @@ def test_the_fallback_encoding_is_said_on_standard_error_only(call, tmp_path):
             ["--widths", "3;4"],
             "--widths must be ints >= 1 with commas between, got '3;4'",
         ),
-        ("e.txt", b"0 a\n1 b\n", ["--tokenizer", "bpe"], "--tokenizer must be one of word, kim"),
+        ("e.txt", b"0 a\n1 b\n", ["--tokenizer", "spacy"], "--tokenizer must be one of word, kim"),
         ("e.txt", b"0 a\n1 b\n", ["--seed", "-1"], "--seed must be an int from 0 to 4294967295, got -1"),
         ("e.txt", b"0 a\n1 b\n", ["--seed", "9" * 23], "--seed must be an int from 0"),
         ("e.txt", b"0 a\n1 b\n", ["--lr", "inf"], "--lr must be a finite number > 0 or None, got inf"),
