@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, InputTypeError
+from .blend import Blend
 from .contributions import Parts, decompose, why_not_exact
 from .explanation import TextExplanation
 from .gradients import WordGradients
+from .linear import LinearModel
+from .linear_shares import linear_parts, units_of, word_parts
+from .net_model import NetModel
 from .scoring import logits as net_logits
-from .tokens import tokenize
+from .tokens import Token, tokenize
 
 __all__ = ["METHODS", "GradientCheck", "check_gradients", "explain_text", "explain_texts"]
 
 METHODS = ("auto", "exact", "gradients")
+_Found = tuple[Sequence[Token], np.ndarray, Parts]  # tokens, which of them are known, and the shares
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,8 @@ def explain_text(model: Any, text: str, *, method: str = "auto") -> TextExplanat
     text : str
     method : "exact", "gradients" or "auto"
         "exact" takes the net apart (max, k-max and mean pooling); "gradients" are integrated gradients, one
-        n-gram a word, for any net; "auto" is exact where it can be.
+        n-gram a word, for any net; "auto" is exact where it can be. Linear models are always exact, in words or
+        characters; a blend is told word by word.
 
     Raises
     ------
@@ -83,27 +89,40 @@ def explain_texts(model: Any, texts: Sequence[str], *, method: str = "auto") -> 
     InputError, InputTypeError
         As `explain_text`; or one text instead of several came.
     """
-    from scipy.special import softmax
     from sklearn.utils.validation import check_is_fitted
 
     if isinstance(texts, str):
         raise InputTypeError("texts must be a sequence of texts, got one str; try [text]")
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    check_is_fitted(model, "net_")
-    if method == "auto":
-        method = "exact" if why_not_exact(model.net_) is None else "gradients"
-    tokens = [tokenize(text, model.tokenizer_) for text in texts]
-    ids = [model.vocabulary_.encode(t.word for t in row) for row in tokens]
-    parts = decompose(model.net_, ids) if method == "exact" else _by_gradients(model.net_, ids)
+    check_is_fitted(model, "model_")
+    fitted = model.model_
+    if isinstance(fitted, NetModel):
+        if method == "auto":
+            method = "exact" if why_not_exact(model.net_) is None else "gradients"
+        found = _of_net(fitted, texts, method)
+    elif method == "gradients":
+        raise InputError(f"method must be 'exact' or 'auto' for the model {model.model!r}: it is no net")
+    elif isinstance(fitted, LinearModel):
+        method = "linear"
+        found = [_of_linear(fitted, text) for text in texts]
+    else:
+        found = _of_blend(fitted, texts, model.tokenizer)
     return [
         TextExplanation(
-            text, tuple(row), np.array([t.word in model.vocabulary_ for t in row], dtype=bool),
-            tuple(model.classes_.tolist()), p.logits, softmax(p.logits), p.starts, p.widths, p.values, p.bias,
-            p.token_values, p.token_bias, method, p.gap,
+            text, tuple(tokens), known, tuple(model.classes_.tolist()), p.logits, chances(p.logits, model),
+            p.starts, p.widths, p.values, p.bias, p.token_values, p.token_bias, method, p.gap,
         )
-        for text, row, p in zip(texts, tokens, parts, strict=True)
+        for text, (tokens, known, p) in zip(texts, found, strict=True)
     ]  # fmt: skip
+
+
+def chances(logits: np.ndarray, model: Any) -> np.ndarray:
+    """Probabilities of the classes from logits [shape=(C,)], as the classifier gives them."""
+    from scipy.special import expit, softmax
+
+    calibrated = logits / model.temperature_
+    return expit(calibrated) if model.multi_label else softmax(calibrated)
 
 
 def check_gradients(
@@ -129,6 +148,45 @@ def check_gradients(
     return GradientCheck(
         _rank_correlation(scores, found.values), found.change, found.gap, found.n_steps, found.values
     )
+
+
+def _of_net(model: NetModel, texts: Sequence[str], method: str) -> list[_Found]:
+    tokens = [tokenize(text, model.cut) for text in texts]
+    ids = [model.vocabulary.encode(t.word for t in row) for row in tokens]
+    parts = _by_gradients(model.net, ids) if method == "gradients" else decompose(model.net, ids)
+    known = [np.array([t.word in model.vocabulary for t in row], dtype=bool) for row in tokens]
+    return list(zip(tokens, known, parts, strict=True))
+
+
+def _of_linear(model: LinearModel, text: str) -> _Found:
+    units = units_of(model, text)
+    return units, np.ones(len(units), dtype=bool), linear_parts(model, text, len(units))
+
+
+def _of_blend(blend: Blend, texts: Sequence[str], tokenizer: str) -> list[_Found]:
+    """Word by word, since members cut a text differently: each word has the mean of what it has in each."""
+    result: list[_Found] = []
+    members: list[list[_Found]] = []
+    for member in blend.members:
+        if isinstance(member, NetModel):
+            exact = why_not_exact(member.net) is None
+            members.append(_of_net(member, texts, "exact" if exact else "gradients"))
+        else:
+            assert isinstance(member, LinearModel)
+            members.append([_of_linear(member, text) for text in texts])
+    for i, text in enumerate(texts):
+        words = tokenize(text, tokenizer)
+        logits = np.tensordot(blend.shares, [found[i][2].logits for found in members], 1)
+        values, bias = np.zeros((len(words), len(logits))), np.zeros(len(logits))
+        for share, found in zip(blend.shares, members, strict=True):
+            units, _, parts = found[i]
+            own, rest = word_parts(list(units), parts, words)
+            values, bias = values + share * own, bias + share * rest
+        gap = float(np.abs(bias + values.sum(0) - logits).max())
+        starts, widths = np.arange(len(words)), np.ones(len(words), np.int64)
+        parts = Parts(logits, starts, widths, values, bias, values, bias, gap)
+        result.append((words, np.ones(len(words), dtype=bool), parts))
+    return result
 
 
 def _by_gradients(net: Any, ids: Sequence[np.ndarray]) -> list[Parts]:

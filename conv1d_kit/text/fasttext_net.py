@@ -34,6 +34,7 @@ class AveragingNet(TextNet):
     )
     published: ClassVar[NetOptions | None] = NetOptions(dim=10)
     dense_up_to: ClassVar[int] = 0
+    by_embedding: ClassVar[bool] = False
 
     def build(self, n_classes: int) -> None:
         self.pairs = torch.nn.Embedding(BUCKETS, self.options.dim, padding_idx=PAD, sparse=True)

@@ -79,8 +79,11 @@ class LinearModel(TextModel):
         return np.concatenate(parts) if parts else np.empty((0, len(self.bias)))
 
     def _scores(self, texts: Sequence[str]) -> np.ndarray:
-        x = _valued(self.bag.rows(texts), LINEAR[self.name].values, self.idf)
-        return np.asarray(x @ self.weights.T, dtype=np.float64) + self.bias
+        return np.asarray(self.valued(texts) @ self.weights.T, dtype=np.float64) + self.bias
+
+    def valued(self, texts: Sequence[str]) -> csr_matrix:
+        """What each known n-gram counts in each text [shape=(N, V)]."""
+        return _valued(self.bag.rows(texts), LINEAR[self.name].values, self.idf)
 
     @property
     def n_weights(self) -> int:
@@ -155,7 +158,8 @@ def _naive_bayes(x: csr_matrix, task: TextTask, C: float) -> tuple[np.ndarray, n
     if task.multi_label:
         return np.stack([_log_ratio(x, yes, task.row_weights) for yes in task.problems.T]), bias
     counts = np.stack([1 + x.T @ (task.row_weights * (task.targets == c)) for c in range(task.n_classes)])
-    return np.log(counts / counts.sum(1, keepdims=True)), bias
+    weights = np.log(counts / counts.sum(1, keepdims=True))
+    return weights - weights.mean(0), bias  # what adds to all classes alike decides nothing
 
 
 def _one_by_one(solve: Callable) -> Callable[[csr_matrix, TextTask, float], tuple[np.ndarray, np.ndarray]]:

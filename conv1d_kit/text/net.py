@@ -43,6 +43,8 @@ class TextNet(torch.nn.Module):
         What `options.depth` may be; the first is the net's own.
     published : NetOptions or None
         The paper's sizes, where it has them for whole texts.
+    by_embedding : bool
+        Whether the embeddings of a text's words are all that it looks at.
     dense_up_to : int
         Vocabularies of at most so many ids have dense gradients, which cost less there.
 
@@ -57,6 +59,7 @@ class TextNet(torch.nn.Module):
     depths: ClassVar[tuple[int, ...]] = (1,)
     published: ClassVar[NetOptions | None] = None
     dense_up_to: ClassVar[int] = 1024
+    by_embedding: ClassVar[bool] = True
     out: torch.nn.Linear
 
     def __init__(

@@ -167,7 +167,9 @@ def _words(text: str, tokenizer: str) -> np.ndarray:
 
 
 def _characters(text: str, tokenizer: str) -> np.ndarray:
-    spaced = f" {' '.join(text.lower().split())} "
+    # one by one beyond ASCII: how a capital sigma is lowered depends on what stands around it
+    lowered = text.lower() if text.isascii() else "".join(map(str.lower, text))
+    spaced = f" {' '.join(lowered.split())} "
     return np.frombuffer(spaced.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
 
 
