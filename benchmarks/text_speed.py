@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--data", default="../shared/data/text/rt-polarity.all")
     parser.add_argument("--sentences", type=int, default=1000, help="trained on in a turn")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     a = parser.parse_args()
     told = conditions(f"python -m benchmarks.text_speed --rounds {a.rounds}", LIBRARIES)
@@ -100,15 +100,20 @@ def measure(texts: list[str], targets: np.ndarray, n_trained: int, rounds: int, 
     encoded = predictor.encoded(texts)
     ids = np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1])
     same = float((predict(twin, ids).argmax(1) == predictor(texts).argmax(1)).mean())
+    encode = predictor.encode
     tasks: dict[str, tuple[Callable, Callable]] = {
-        "prediction, tokens given": (lambda: predictor.of_encoded(encoded), lambda: predict(twin, ids)),
-        "prediction, from a cold start": (
-            lambda: Predictor(kit, predictor.encode).of_encoded(encoded), lambda: predict(twin, ids),
+        "prediction, tokens given": (
+            lambda: predictor.of_encoded(encoded), lambda: predict(twin, ids),
+        ),
+        "prediction, tokens given, an empty table": (
+            lambda: Predictor(kit, encode).of_encoded(encoded), lambda: predict(twin, ids),
         ),
         "prediction from text, tokens cut alike": (
-            lambda: predictor(texts), lambda: predict(twin, [np.array(predictor.encode(t)) for t in texts]),
+            lambda: predictor(texts), lambda: predict(twin, [np.array(encode(t)) for t in texts]),
         ),
-        "prediction from text, each as usual": (lambda: predictor(texts), lambda: predict(twin, plain_ids())),
+        "prediction from text, plain torch by the tokenizer alone": (
+            lambda: predictor(texts), lambda: predict(twin, plain_ids()),
+        ),
     }  # fmt: skip
     found += [_race(name, threads, *pair, rounds) | {"same_class": same} for name, pair in tasks.items()]
     return found
@@ -148,7 +153,7 @@ def page(result: dict) -> str:
     ]  # fmt: skip
     told = result["conditions"]
     return "\n".join([
-        table(head, "|---|" + "---:|" * (len(head) - 1), lines), "",
+        table(" | ".join(head), "|---|" + "---:|" * (len(head) - 1), lines), "",
         f"Sentences of MR a second, {DIM} dimensions, widths {'/'.join(map(str, WIDTHS))} × {FILTERS} filters; "
         f"medians. `{told['command']}` on {told['processor']}, load before {told['load']:.1f}; "
         f"{told['date']}.", "",

@@ -132,14 +132,14 @@ def test_weights_of_different_numbers_of_filters_are_refused():
         best_windows(rows, [*weights, weights[0][:2]], places, sizes)
 
 
-@given(ids=st.lists(st.integers(0, 30), min_size=0, max_size=20))
+@given(ids=st.lists(st.integers(0, 30), min_size=0, max_size=20), n_words=st.sampled_from([31, 10_000]))
 @settings(max_examples=40, deadline=None)
-def test_distinct_is_unique(ids):
+def test_distinct_is_unique_in_small_and_large_vocabularies(ids, n_words):
     t = torch.tensor(ids, dtype=torch.int64)
-    used, places = distinct(t, 31)
+    used, places = distinct(t, n_words)
     expected, inverse = t.unique(return_inverse=True)
     assert torch.equal(used, expected)
-    assert torch.equal(places.long(), inverse)
+    assert torch.equal(places, inverse.int())
 
 
 def test_sliding_sums_are_a_convolution():
