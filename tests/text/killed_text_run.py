@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from conv1d_kit.text.batches import EncodedTexts, training_batches
-from conv1d_kit.text.nets import TextCNN
+from conv1d_kit.text.nets import NetOptions, TextCNN
 from conv1d_kit.text.optimizer import RowAdam
 from conv1d_kit.training.loop import train, warmup_cosine
 
@@ -22,10 +22,8 @@ def run(*, checkpoint=None, kill_at_step: int | None = None):
     rng = np.random.default_rng(0)
     texts = EncodedTexts.of(rng.integers(1, 30, n).tolist() for n in rng.integers(0, 12, 56))
     targets = torch.from_numpy(rng.integers(0, 2, len(texts)))
-    net = TextCNN(
-        30, 2, dim=6, widths=(2, 3), filters=4, word_dropout=0.1, embedding_dropout=0.1,
-        generator=torch.Generator().manual_seed(SEED),
-    )  # fmt: skip
+    options = NetOptions(dim=6, widths=(2, 3), filters=4, word_dropout=0.1, embedding_dropout=0.1)
+    net = TextCNN(30, 2, options, generator=torch.Generator().manual_seed(SEED))
     optimizer, steps = RowAdam(net.parameters(), lr=0.02), 0
 
     def batches(epoch: int):
