@@ -33,6 +33,7 @@ from .text_source import (
     OptionalFile,
     TextColumn,
     bad_rows,
+    check_folds,
     check_labels,
     read_source,
 )

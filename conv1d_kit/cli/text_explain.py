@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .output import JsonFlag, emit, progress, table, visible
+from .output import JsonFlag, emit, note, progress, table, visible
 from .text_rows import plain_rows
 from .text_source import EncodingName, Format, TextColumn
 
@@ -80,7 +80,11 @@ def explain(
             raise InputError(f"{name} must be one of {', '.join(classes)}, got {value!r}")
     found = explain_texts(classifier, [text for _, text in chosen], method=method)
     checks: list[GradientCheck] | None = None
-    if check:
+    if check and any(e.method == "gradients" for e in found):
+        note(
+            "note: --check left out: the scores are integrated gradients themselves, nothing is left to compare"
+        )
+    elif check:
         checks = []
         with progress() as bar:
             task = bar.add_task("integrating gradients", total=len(found))
@@ -138,13 +142,13 @@ def _show(console, e: TextExplanation, label, against, check: GradientCheck | No
     scores = e.word_scores(label, against)
     colours = bool(console.is_terminal and console.color_system and not console.no_color)
     best = float(e.probabilities.max())
-    console.print(visible(f"{e.label} ({best:.3f}); blue or + for {name}, orange or − for {other_name}"),
-                  markup=False, soft_wrap=True)  # fmt: skip
+    how = "integrated gradients" if e.method == "gradients" else "exact"
+    line = f"{e.label} ({best:.3f}); blue or + for {name}, orange or − for {other_name}; {how}"
+    console.print(visible(line), markup=False, soft_wrap=True)
     console.print(terminal_text(e, scores, colours=colours), soft_wrap=True)
     first, last = e.strongest(_N, label, against)
     rows = [[g.source, g.size, f"{g.value:+.3f}".replace("-", "−")] for g in (*first, *reversed(last))]
-    how = "exact" if e.method == "exact" else "integrated gradients"
-    console.print(table(f"n-grams for {name} and against ({how})", ["n-gram", "words", "score"], rows))
+    console.print(table("n-grams", ["n-gram", "words", "score"], rows))
     bias = float(e.token_bias[target] - e.token_bias[other])
     total = float(e.logits[target] - e.logits[other])
     line = f"words {float(scores.sum()):+.3f}, bias {bias:+.3f}: logit difference {total:+.3f}"

@@ -152,6 +152,11 @@ def _show(console, result: dict) -> None:
             f"probabilities differ by at most {said['largest_difference']:.4f}",
             soft_wrap=True,
         )
+        plain, small = result["files"]
+        if small["n_correct"] < plain["n_correct"]:
+            console.print(f"int8 loses {plain['n_correct'] - small['n_correct']} right answers here")
+        if small["texts_per_second"] < plain["texts_per_second"]:
+            console.print("int8 is slower than float on this processor")
     console.print(f"largest difference from torch: {result['largest_difference_from_torch']:.1e}")
     for f in result["files"]:
         words = f" ({f['made']})" if f["made"] else ""

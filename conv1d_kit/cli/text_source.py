@@ -151,13 +151,12 @@ def open_unlabelled(
             labels = [row.label for row in head if row.label is not None]
             if labels and all(label in classes for label in labels):
                 format = "lines"
+            how = {
+                "lines": "begins with a class of the model: read as `label text` (else: --format plain)",
+                "plain": "is read as one text (else: --format lines)",
+            }
             if says:
-                how = (
-                    "begins with a class of the model: read as `label text`"
-                    if format == "lines"
-                    else "is read as one text"
-                )
-                note(f"{name}: each line {how} (else: --format {'plain' if format == 'lines' else 'lines'})")
+                note(f"{name}: each line {how[format]}")
     return open_source(
         file, format=format, text_column=text_column, label_column=label_column, encoding=encoding
     )

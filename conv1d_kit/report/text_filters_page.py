@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from ..text.filter_facts import FilterFacts, FilterReport
-from .page import Block, Card, Details, Page, Picture, Section, Table, Text
+from .page import Block, Card, Details, Grid, Page, Picture, Section, Table, Text
 from .plots import to_svg
 from .text_colours import INK, printable, shade
 from .text_plots import filter_map
@@ -79,7 +79,9 @@ def filters_page(report: FilterReport, *, most: int = _MOST) -> Page:
         Text(_dead(report)),
     ]
     sections = [_reading(report)]
-    sections.append(Section("The filters that inform most", [_filter(f) for f in order[:most]]))
+    sections.append(
+        Section("The filters that inform most", [Grid([_filter(f) for f in order[:most]], columns=1)])
+    )
     if len(order) > most:
         sections.append(Section("All filters", [Details(f"{len(order)} filters", [_table(order)])]))
     if report.twins:
@@ -96,7 +98,7 @@ def _reading(report: FilterReport) -> Section:
         "A response is the sum of what each word gives at its slot, and a bias. Blue raises it, orange and "
         "dotted lowers it. The ceiling is the response if every slot held its best word: seldom do real "
         "n-grams come near.",
-        "A negative n-gram stays below the threshold by the word in brackets: with another one it is above.",
+        "A negative n-gram stays below the threshold by the word in ‹ ›: with another one it is above.",
     ]
     return Section("How to read this page", [Text(line) for line in lines])
 
@@ -164,8 +166,8 @@ def _word(word: str, value: float, largest: float) -> str:
         f"-webkit-print-color-adjust:exact;print-color-adjust:exact{under}"
     )
     shown = f'<span style="{style}" title="{number}"><bdi>{escape(printable(word))}</bdi></span>'
-    return f"{shown} <small>{number}</small>"
+    return f"<span>{shown} <small>{number}</small></span>"  # one cell where a narrow screen makes td a grid
 
 
 def _marked(words: Sequence[str], slot: int) -> str:
-    return " ".join(f"[{printable(w)}]" if a == slot else printable(w) for a, w in enumerate(words))
+    return " ".join(f"‹{printable(w)}›" if a == slot else printable(w) for a, w in enumerate(words))

@@ -80,7 +80,8 @@ def decompose(net: Any, ids: Sequence[np.ndarray]) -> list[Parts]:
     InputError
         If the net's logits are no such sum (attention pooling, deep nets).
 
-    Source: Jacovi, Sar Shalom & Goldberg (2018), sections 3 and 5.1 (slot activations and what they explain).
+    Source: Jacovi, Sar Shalom & Goldberg (2018), Understanding Convolutional Neural Networks for Text
+    Classification (slot activations).
 
     Examples
     --------

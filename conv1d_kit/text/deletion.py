@@ -68,8 +68,8 @@ def deletion_test(model: Any, texts: Sequence[str], *, n_random: int = 5, seed: 
     InputError
         If fewer than two texts hold a token, or an option cannot be used.
 
-    Source: Samek et al. (2017), Evaluating the Visualization of What a Deep Neural Network Has Learned, eq. 12
-    (area over the perturbation curve), with words for pixels.
+    Source: Samek et al. (2017), Evaluating the Visualization of What a Deep Neural Network Has Learned (area
+    over the perturbation curve), with words for pixels.
 
     Examples
     --------

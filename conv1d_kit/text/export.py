@@ -101,10 +101,11 @@ def export_onnx(model: Any, path) -> float:
             f"only a net of its own ({', '.join(TEXT_NETS)}) can be exported, not a baseline or blend"
         )
     multi_label = bool(getattr(model, "multi_label", False))
-    words = json.dumps(
-        {"kind": "words", "tokenizer": model.tokenizer, "vocabulary": model.vocabulary_.to_json()},
-        ensure_ascii=True, indent=0,
-    ).encode()  # fmt: skip
+    facts = {"kind": "words", "tokenizer": model.tokenizer, "vocabulary": model.vocabulary_.to_json()}
+    state = getattr(getattr(model, "model_", None), "tokenizer_state", None)
+    if state is not None:
+        facts["tokenizer_state"] = state  # of one that was learned
+    words = json.dumps(facts, ensure_ascii=True, indent=0).encode()
     said = TextDescription(
         np.asarray(model.classes_).tolist(), words_path(path).name, hashlib.sha256(words).hexdigest(),
         multi_label,

@@ -117,7 +117,8 @@ def purity_threshold(activations: Any, right: Any, purity: float) -> tuple[float
     -------
     threshold, share : (None, NaN) where there is no such threshold
 
-    Source: Jacovi, Sar Shalom & Goldberg (2018), section 4 (purity).
+    Source: Jacovi, Sar Shalom & Goldberg (2018), Understanding Convolutional Neural Networks for Text
+    Classification (purity).
 
     Examples
     --------

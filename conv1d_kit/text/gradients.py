@@ -97,7 +97,7 @@ class WordGradients:
         tolerance, max_steps
             As in `integrate_gradients`.
 
-        Source: Sundararajan, Taly & Yan (2017), eq. 1, section 6.3 (zero embeddings as the baseline of a text).
+        Source: Sundararajan, Taly & Yan (2017), eq. 1; zero embeddings are their baseline of a text.
         """
         if len(ids) == 0:
             with torch.no_grad():
@@ -116,7 +116,7 @@ class WordGradients:
     def times_input(self, ids: np.ndarray, target: int, against: int | None = None) -> np.ndarray:
         """Gradient × input of each word [shape=(L,)]: ⟨∂logit/∂embedding, embedding⟩.
 
-        Source: Shrikumar et al. (2016), Not Just a Black Box, section 2.
+        Source: Shrikumar et al. (2016), Not Just a Black Box.
         """
         if len(ids) == 0:
             return np.zeros(0)

@@ -75,7 +75,8 @@ def negative_ngrams(
         At most.
     shown : function(window) → words, source
 
-    Source: Jacovi, Sar Shalom & Goldberg (2018), section 5 (negative n-grams, at a Hamming distance of 1).
+    Source: Jacovi, Sar Shalom & Goldberg (2018), Understanding Convolutional Neural Networks for Text
+    Classification (negative n-grams, here at a Hamming distance of 1 from any n-gram that informs).
     """
     found: dict[int, tuple[float, int, int]] = {}
     floor = threshold * (1 - _ROUNDING)

@@ -15,7 +15,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError, InputTypeError, ModelError
 from ..training.onnx_file import open_session
-from .tokens import TOKENIZERS
+from .tokens import LEARNED, TOKENIZERS, Tokenizer, make_tokenizer, words_of
 from .vocabulary import PAD, Vocabulary
 
 __all__ = ["OnnxTextClassifier", "TextDescription", "read_words"]
@@ -112,7 +112,7 @@ class OnnxTextClassifier:
     classes_ : array
         Columns of the probabilities.
     vocabulary_ : Vocabulary
-    tokenizer : a key of TOKENIZERS
+    tokenizer : a key of TOKENIZERS or LEARNED
     description_ : TextDescription
         All that the file says of itself.
 
@@ -133,7 +133,7 @@ class OnnxTextClassifier:
         name = os.fspath(path)
         self.description_ = TextDescription.read(self.session.get_modelmeta().custom_metadata_map, name)
         self.classes_ = np.asarray(self.description_.classes)
-        self.tokenizer, self.vocabulary_ = read_words(
+        self.tokenizer, self._cut, self.vocabulary_ = read_words(
             Path(name).parent / Path(self.description_.words).name, self.description_.words_hash
         )
 
@@ -157,11 +157,11 @@ class OnnxTextClassifier:
         """
         if isinstance(X, str | bytes):
             raise InputTypeError(f"X must be a sequence of texts, got one {type(X).__name__}; try [X]")
-        cut, rows = TOKENIZERS[self.tokenizer], []
+        rows = []
         for i, text in enumerate(X):
             if not isinstance(text, str):
                 raise InputTypeError(f"X must hold str only, got {type(text).__name__} in X[{i}]")
-            rows.append(self.vocabulary_.encode(token.word for token in cut(text)))
+            rows.append(self.vocabulary_.encode(words_of(text, self._cut)))
         lengths = np.array([len(row) for row in rows], dtype=np.int64)
         result = np.zeros((len(rows), len(self.classes_)), np.float32)
         for batch in _batches(lengths):
@@ -185,13 +185,15 @@ class OnnxTextClassifier:
         return self.session.run(["probabilities"], given)[0]
 
 
-def read_words(path, words_hash: str | None = None) -> tuple[str, Vocabulary]:
-    """Tokenizer and vocabulary of the JSON file beside an exported model.
+def read_words(path, words_hash: str | None = None) -> tuple[str, Tokenizer, Vocabulary]:
+    """Tokenizer (its name, and as a function) and vocabulary of the JSON file beside an exported model.
 
     Raises
     ------
     ModelError
         If it is missing, damaged, or not the one of that hash.
+    InputError
+        If its tokenizer needs a package that is not installed.
     """
     try:
         content = Path(path).read_bytes()
@@ -206,9 +208,11 @@ def read_words(path, words_hash: str | None = None) -> tuple[str, Vocabulary]:
         tokenizer, words = said["tokenizer"], said["vocabulary"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} must say a tokenizer and a vocabulary; export the model again") from error
-    if tokenizer not in TOKENIZERS:
-        raise ModelError(f"{path} asks for the tokenizer {tokenizer!r}, known are {', '.join(TOKENIZERS)}")
-    return tokenizer, Vocabulary.from_json(words)
+    known = [*TOKENIZERS, *LEARNED]
+    if tokenizer not in known or (tokenizer in LEARNED and said.get("tokenizer_state") is None):
+        raise ModelError(f"{path} asks for the tokenizer {tokenizer!r}, known are {', '.join(known)}")
+    cut, _ = make_tokenizer(tokenizer, state=said.get("tokenizer_state"))
+    return tokenizer, cut, Vocabulary.from_json(words)
 
 
 def _batches(lengths: np.ndarray) -> Iterator[np.ndarray]:

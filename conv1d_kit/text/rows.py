@@ -1,15 +1,15 @@
-"""A row of labelled text as a reader gives it, what is wrong with it, and rows gathered to learn from."""
+"""A row of labelled text as a reader gives it, and what is wrong with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .encoding import Encoding
 
-__all__ = ["Columns", "LabelledTexts", "Row", "TextFile", "checked", "make_row"]
+__all__ = ["Columns", "Row", "TextFile", "checked", "make_row"]
 
 
 class Row(NamedTuple):
@@ -77,32 +77,6 @@ class TextFile:
         return (
             f"{self.name}: read as {self.encoding.name}: {self.encoding.reason}; another encoding can be named"
         )
-
-
-@dataclass
-class LabelledTexts:
-    """A source's usable rows side by side, and the others with their reasons.
-
-    `labels` holds a str a text, or a tuple of str where several were asked for.
-    """
-
-    name: str
-    texts: list[str] = field(default_factory=list)
-    labels: list[Any] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    bad: list[Row] = field(default_factory=list)
-    note: str | None = None
-    encoding: str = "utf-8"
-    places: list[str] = field(default_factory=list)
-    format: str = "lines"
-    notes: list[str] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def where(self, i: int) -> str:
-        """Where text `i` stands, for a message."""
-        return self.places[i] or f"line {self.lines[i]}"
 
 
 def checked(rows: Iterator[Row], columns: Columns) -> Iterator[Row]:

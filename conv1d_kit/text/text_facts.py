@@ -12,7 +12,7 @@ from itertools import chain
 
 import numpy as np
 
-from .rows import LabelledTexts
+from .labelled import LabelledTexts
 from .scripts import characters
 
 __all__ = ["Lengths", "TextFacts", "labels_of", "letters", "text_facts"]

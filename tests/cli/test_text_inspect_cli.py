@@ -9,7 +9,7 @@ import pytest
 from conv1d_kit.cli.main import main
 from conv1d_kit.cli.text_source import bad_rows, check_folds, check_labels, read_source
 from conv1d_kit.errors import DataError, InputError
-from conv1d_kit.text.rows import LabelledTexts
+from conv1d_kit.text.labelled import LabelledTexts
 
 ROWS = "".join(
     f"{'good' if i % 2 else 'bad'} {'fine' if i % 2 else 'dull'} film number {i}\n" for i in range(24)

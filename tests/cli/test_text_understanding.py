@@ -77,6 +77,13 @@ def test_explain_as_json_adds_up(call, model):
     assert result["mean_rank_correlation"] == first["check"]["rank_correlation"]
 
 
+def test_gradients_are_not_compared_with_themselves(call, model):
+    code, out, err = call("explain", model, "good", "--method", "gradients", "--check", "--json")
+    result = json.loads(out)
+    assert (code, result["texts"][0]["check"], result["texts"][0]["method"]) == (0, None, "gradients")
+    assert "--check left out" in err
+
+
 def test_rows_of_a_file_are_those_of_its_lines(call, model, data):
     lines = data.read_text().splitlines()
     result = json.loads(call("explain", model, "--file", data, "--row", 3, "--row", 1, "--json")[1])

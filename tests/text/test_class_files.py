@@ -35,6 +35,7 @@ def test_the_pair_of_a_polarity_set_is_found_by_either_file(tmp_path):
         assert list(zip(data.labels, data.texts, strict=True)) == [
             ("pos", "so fine"), ("pos", "fine film"), ("neg", "so dull"),
         ]  # fmt: skip
+        assert any("its label is the file's ending" in n for n in data.notes)
     assert len(list(open_texts(tmp_path / "rt.pos", format="plain").rows)) == 2
     (tmp_path / "rt.neg").unlink()
     assert open_texts(tmp_path / "rt.pos").format == "lines"

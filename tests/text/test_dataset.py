@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conv1d_kit.errors import DataError, InputError
-from conv1d_kit.text.dataset import find_format, guess_format, open_texts, read_texts
+from conv1d_kit.text.dataset import open_texts, read_texts
 
 DATA = Path(__file__).parents[2].parent / "shared/data/text"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the data sets are not at {DATA}")
@@ -320,38 +320,11 @@ def test_a_line_of_ten_million_characters_is_a_row(tmp_path, name):
     assert [len(t) for t in data.texts] == [len(long) + 3, 5]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "kind"),
-    [
-        ("d.txt", "__label__a so\n__label__b it\n", "fasttext"),
-        ("d.txt", "very good\tso\nvery bad\tit\n", "tabs"),
-        ("d.txt", "a so\nb it\n", "lines"),
-        ("d.json", '[{"text": "so", "label": "a"}, {"text": "it", "label": "b"}]', "json"),
-        ("d.json", '{"text": "so", "label": "a"}\n{"text": "it", "label": "b"}\n', "jsonl"),
-        ("d.ndjson", '{"text": "so", "label": "a"}\n{"text": "it", "label": "b"}\n', "jsonl"),
-    ],
-)
-@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
-def test_the_format_is_found_and_can_be_named(tmp_path, name, content, kind, codec):
-    (tmp_path / name).write_bytes(content.encode(codec))
-    assert find_format(tmp_path / name) == kind
-    data = read_texts(tmp_path / name)
-    assert (data.texts, data.format) == (["so", "it"], kind)
-    assert read_texts(tmp_path / name, format=kind).labels == data.labels
-    assert len({*data.labels}) == 2
-
-
 def test_a_named_format_is_taken_at_its_word(tmp_path):
     (tmp_path / "d.txt").write_text("very good\tso\nquite bad\tit\n")
     assert read_texts(tmp_path / "d.txt", format="lines").labels == ["very", "quite"]
     assert read_texts(tmp_path / "d.txt").labels == ["very good", "quite bad"]
     assert any("its label stands before the tab" in n for n in read_texts(tmp_path / "d.txt").notes)
-
-
-def test_endings_are_read_behind_those_of_compression():
-    assert [guess_format(n) for n in ("a.csv.gz", "a.TSV.xz", "a.parquet", "a.json.bz2", "a.gz")] == [
-        "csv", "tsv", "parquet", "json", "lines",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -395,7 +368,6 @@ def test_a_multi_label_set_needs_a_label_that_some_rows_lack(tmp_path):
 def test_auto_is_an_encoding_that_is_detected(tmp_path):
     (tmp_path / "d.txt").write_bytes(b"0 a\n1 b \x97\n")
     assert read_texts(tmp_path / "d.txt", encoding="auto") == read_texts(tmp_path / "d.txt")
-    assert find_format(tmp_path / "d.txt", "auto") == "lines"
 
 
 def test_millions_of_rows_take_no_memory_for_each(tmp_path):

@@ -14,7 +14,7 @@ from conv1d_kit.text.nets import TEXT_NETS
 @pytest.fixture(params=sorted(TEXT_NETS))
 def net(request):
     texts = ["not so bad", "good", "bad , a bore", "so good"] * 3
-    model = TextClassifier(net=request.param, dim=6, filters=4, epochs=1, seed=2)
+    model = TextClassifier(model=request.param, dim=6, filters=4, epochs=1, seed=2)
     return model.fit(texts, [1, 1, 0, 1] * 3).net_.eval()
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conv1d_kit.text.rows import Columns, LabelledTexts, Row, checked, make_row
+from conv1d_kit.text.rows import Columns, Row, checked, make_row
 
 WORDS = st.one_of(st.none(), st.text(st.sampled_from("ab \t\n\0é\ud800\u00a0\x1c"), max_size=4))
 
@@ -59,7 +59,6 @@ def test_one_label_in_a_list_is_a_label_and_several_are_a_bad_row():
 
 
 def test_a_row_knows_where_it_stands():
-    data = LabelledTexts("d", ["a", "b"], ["x", "y"], [4, 1], places=["", "pos/1.txt"])
-    assert [data.where(i) for i in range(2)] == ["line 4", "pos/1.txt"]
+    assert [Row(4, "a", "b").where, Row(1, "a", "b", place="pos/1.txt").where] == ["line 4", "pos/1.txt"]
     assert make_row((1, None, None, None, False, None, "")) == Row(1, None, None)
     assert isinstance(make_row((1, None, None, None, False, None, "")), Row)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from conv1d_kit.errors import DataError, InputError, InputTypeError, ModelError
 from conv1d_kit.text.classifier import TextClassifier
 from conv1d_kit.text.grammar import make_reviews
 from conv1d_kit.text.nets import TEXT_NETS, NetOptions
+from conv1d_kit.text.tokens import make_tokenizer, words_of
 from conv1d_kit.text.vocabulary import Vocabulary
 
 onnx = pytest.importorskip("onnx")
@@ -227,6 +229,23 @@ def test_of_several_labels_all_above_one_half_are_given(place, monkeypatch):
     runner.description_ = replace(runner.description_, multi_label=True)
     monkeypatch.setattr(runner, "run", lambda ids, n: np.array([[0.7, 0.6], [0.1, 0.9], [0.2, 0.5]], "f4"))
     assert runner.predict(["a", "b", "c"]).tolist() == [("negative", "positive"), ("positive",), ()]
+
+
+def test_a_learned_tokenizer_goes_along(trained, place, tmp_path, monkeypatch):
+    pytest.importorskip("tokenizers")
+    texts, _ = make_reviews(50, seed=5)
+    cut, state = make_tokenizer("bpe", texts)
+    vocabulary = Vocabulary.from_tokens([words_of(t, cut) for t in texts])
+    net = TEXT_NETS["cnn"](len(vocabulary), 2, NetOptions(dim=8, filters=4)).eval()
+    model = SimpleNamespace(
+        classes_=np.array(["a", "b"]), tokenizer="bpe", vocabulary_=vocabulary, net_=net,
+        model_=SimpleNamespace(tokenizer_state=state),
+    )  # fmt: skip
+    assert export_onnx(model, tmp_path / "m.onnx") < 1e-5
+    ids = torch.from_numpy(vocabulary.encode(words_of(texts[0], cut)))[None]
+    expected = net(ids, torch.tensor([ids.shape[1]])).softmax(1).detach().numpy()
+    got = OnnxTextClassifier(tmp_path / "m.onnx").predict_proba(texts[:1])
+    np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 def test_a_model_that_is_no_net_says_so(tmp_path):

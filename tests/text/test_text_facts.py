@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conv1d_kit.text.rows import LabelledTexts, Row
+from conv1d_kit.text.labelled import LabelledTexts
+from conv1d_kit.text.rows import Row
 from conv1d_kit.text.text_facts import Lengths, letters, text_facts
 
 

@@ -9,7 +9,7 @@ from conv1d_kit.errors import InputError
 from conv1d_kit.text.dataset import collect_texts, open_texts
 from conv1d_kit.text.grammar import make_reviews
 from conv1d_kit.text.inspect import inspect_texts
-from conv1d_kit.text.rows import LabelledTexts
+from conv1d_kit.text.labelled import LabelledTexts
 from conv1d_kit.text.tokens import words_of
 
 DATA = Path(__file__).parents[2].parent / "shared/data/text"
