@@ -20,7 +20,7 @@ import torch
 
 from conv1d_kit.text.batches import EncodedTexts, training_batches
 from conv1d_kit.text.dataset import read_texts
-from conv1d_kit.text.nets import TextCNN
+from conv1d_kit.text.nets import NetOptions, TextCNN
 from conv1d_kit.text.optimizer import RowAdam
 from conv1d_kit.text.pieces import ids_of_pieces, words_of_pieces
 from conv1d_kit.text.prediction import Predictor
@@ -71,7 +71,8 @@ def measure(texts: list[str], targets: np.ndarray, n_trained: int, rounds: int, 
     ids = np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1])
     y, order = torch.from_numpy(targets.astype(np.int64)), np.random.default_rng(0)
     sizes = {"dim": DIM, "widths": WIDTHS, "filters": FILTERS}
-    kit, plain = TextCNN(len(vocabulary), 2, **sizes), PlainCNN(len(vocabulary), 2, **sizes)  # type: ignore[arg-type]
+    kit = TextCNN(len(vocabulary), 2, NetOptions(**sizes))  # type: ignore[arg-type]
+    plain = PlainCNN(len(vocabulary), 2, **sizes)  # type: ignore[arg-type]
     rows_adam = RowAdam(kit.parameters(), lr=2e-3)
     dense = torch.optim.Adadelta(plain.parameters(), lr=1.0, rho=0.95)
     twin = PlainCNN(len(vocabulary), 2, **sizes)  # type: ignore[arg-type]

@@ -41,9 +41,12 @@ def predict(
     as_json: JsonFlag = False,
 ) -> None:
     """Label the texts of a file: one row each in a CSV file, with an error where a text cannot be labelled."""
+    import torch
+
     from ..text.classifier import TextClassifier
 
     start = time.perf_counter()
+    torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core reads, cuts and writes beside the net
     classifier = TextClassifier.load(model)
     names = [str(c) for c in classifier.classes_.tolist()]
     texts = open_unlabelled(

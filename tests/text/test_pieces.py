@@ -27,9 +27,10 @@ def test_words_are_those_of_the_whole_text(tokenizer, text):
 @pytest.mark.parametrize("tokenizer", sorted(APART & TOKENIZERS.keys()))
 def test_no_character_beside_a_space_changes_that(tokenizer):
     cut = words_of_pieces(tokenizer)
-    for first in range(0, sys.maxunicode + 1, 256):
-        some = [chr(c) for c in range(first, first + 256) if not 0xD800 <= c < 0xE000]
-        text = "n't " + " ".join(f"a{c} {c}b" for c in some)
+    every = [chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
+    some = [c for i, c in enumerate(every) if i < 0x3100 or i % 61 == 0 or c.isspace()]
+    for first in range(0, len(some), 256):
+        text = "n't " + " ".join(f"a{c} {c}b" for c in some[first : first + 256])
         assert cut(text) == [t.word for t in tokenize(text, tokenizer)]
 
 
