@@ -35,8 +35,8 @@ def units_of(model: LinearModel, text: str) -> list[Token]:
 def linear_parts(model: LinearModel, text: str, n_units: int) -> Parts:
     """The logits of a text as a sum over the known n-grams of its units.
 
-    An n-gram that stands several times in the text counts once to the model: its share is spread evenly over its
-    places, and over the units of each place. What stands between the borders alone goes to the bias.
+    An n-gram that stands several times in the text counts once to the model: its share is spread evenly over
+    its places, and over the units of each place. What stands between the borders alone goes to the bias.
 
     Parameters
     ----------
