@@ -31,10 +31,12 @@ def nets(
     published: _Published = False,
     json: JsonFlag = False,
 ) -> None:
-    """Show what each net costs and how far it hears: weights, multiply-adds, receptive field, paper."""
+    """Show the models: what each net costs and how far it hears, which n-grams each baseline weighs."""
     if published and (dim is not None or filters is not None):
         raise InputError("--published brings its own sizes; leave out --dim and --filters")
+    from ..text.classifier import TextClassifier
     from ..text.describe import describe_nets
+    from ..text.linear import LINEAR
     from ..text.net_options import NetOptions
 
     own = NetOptions()
@@ -42,7 +44,16 @@ def nets(
         dim=own.dim if dim is None else dim, filters=own.filters if filters is None else filters
     )
     rows = describe_nets(None if published else options, n_classes=classes, n_tokens=tokens)
-    result = {"n_classes": classes, "n_tokens": tokens, "nets": [asdict(row) for row in rows]}
+    baselines = [
+        {"name": name, "unit": row.unit, "low": row.low, "high": row.high, "values": row.values, "C": row.C,
+         "source": row.source}
+        for name, row in LINEAR.items()
+    ]  # fmt: skip
+    members = list(TextClassifier().members)
+    result = {
+        "n_classes": classes, "n_tokens": tokens, "nets": [asdict(row) for row in rows], "baselines": baselines,
+        "blend": members,
+    }  # fmt: skip
 
     def show(console) -> None:
         cells = [
@@ -54,7 +65,17 @@ def nets(
         console.print(table(f"{classes} classes, a sentence of {tokens} tokens", columns, cells))
         console.print(
             "weights: without the embeddings; multiply-adds: millions, of one sentence\n"
-            "hears: tokens that a place before the pooling depends on"
+            "hears: tokens that a place before the pooling depends on\n"
         )
+        lines = [
+            (
+                b["name"],
+                f"{b['low']} to {b['high']} {b['unit']}s" if b["name"] != "majority" else "none",
+                b["source"],
+            )
+            for b in baselines
+        ]
+        lines.append(("blend", "of its members", ", ".join(members)))
+        console.print(table("models without a net, and the blend", ["model", "n-grams", "what it is"], lines))
 
     emit(result, show, as_json=json)
