@@ -84,6 +84,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         Ends on a moving average of the weights.
     label_smoothing : float in [0, 1)
         This share of each target is spread over the classes.
+    adversarial : float >= 0
+        Each step also learns from embeddings moved by this length to where they mislead the net most; 0: not.
+        It doubles the work of a step.
     ngrams : (low, high) or None
         Lengths of the n-grams of a linear model; None: its own.
     C : float > 0 or None
@@ -152,6 +155,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         lr: float | None = None,
         average_decay: float | None = None,
         label_smoothing: float = 0.0,
+        adversarial: float = 0.0,
         ngrams: tuple[int, int] | None = None,
         C: float | None = None,
         tokenizer: str = "word",
@@ -183,6 +187,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.lr = lr
         self.average_decay = average_decay
         self.label_smoothing = label_smoothing
+        self.adversarial = adversarial
         self.ngrams = ngrams
         self.C = C
         self.tokenizer = tokenizer
@@ -428,6 +433,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and 0 < value < math.inf):
                 raise InputError(f"{name} must be a finite number > 0 or None, got {value!r}; {cure}")
+        if not _is_number(self.adversarial) or not 0 <= self.adversarial < math.inf:
+            raise InputError(f"adversarial must be a finite number >= 0, got {self.adversarial!r}; try 1")
         check_ngrams(self.ngrams)
         if not isinstance(self.multi_label, bool | np.bool_):
             raise InputError(f"multi_label must be True or False, got {self.multi_label!r}")

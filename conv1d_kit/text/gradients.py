@@ -53,8 +53,8 @@ class WordGradients:
     def __init__(self, net: Any):
         if not getattr(net, "by_embedding", True):
             raise InputError(
-                "model must look at nothing but the embeddings of words for integrated gradients, and fasttext has "
-                "a table of pairs; explain a cnn or a linear model"
+                "model must look at the embeddings of words alone for integrated gradients, and fasttext has a "
+                "table of pairs; explain a cnn or a linear model"
             )
         self._net = copy.copy(net)  # whose embedding alone is another, and gives dense gradients
         self._net._modules = {**net._modules, "embedding": copy.deepcopy(net.embedding)}

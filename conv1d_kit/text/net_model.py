@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from ..training.loop import Epoch, History, train, warmup_cosine
 from ..training.losses import make_loss
 from .adadelta import RowAdadelta
+from .adversarial import misled
 from .batches import EncodedTexts, training_batches
 from .model import TextModel, TextTask
 from .nets import TEXT_NETS, NetOptions, TextNet
@@ -155,6 +157,7 @@ def _train(net: TextNet, texts: EncodedTexts, task: TextTask, options, on_epoch,
         on_epoch=on_epoch,
         seed=seed,
         checkpoint=checkpoint,
+        perturb=partial(misled, size=options["adversarial"]) if options["adversarial"] else None,
         run_id="" if checkpoint is None else _run_id(texts, task, options),
     )
 

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,7 @@ def train(
     validate: Callable[[torch.nn.Module], float] | None = None,
     patience: int | None = None,
     clip_norm: float | None = None,
+    perturb: Callable[[torch.nn.Module], AbstractContextManager] | None = None,
     accelerator: Accelerator | None = None,
 ) -> History:
     """Train `net` for `epochs` passes and leave it in eval mode with the last (or averaged, or best) weights.
@@ -108,6 +109,9 @@ def train(
         part.
     patience : int >= 1, optional
         Stop after this many epochs without a better score.
+    perturb : function(net) → context manager, optional
+        Each step takes a second gradient of the same batch inside it, where the net is another than it is (its
+        embeddings are moved, say); the step is made on the sum. The figures told are those of the first.
     clip_norm : float > 0, optional
         Longer gradients (the norm of all together) are scaled down to it.
     accelerator : from `open_accelerator`, optional
@@ -163,6 +167,9 @@ def train(
                 logits = forward(*inputs)
                 value = loss(logits, targets)
                 value.backward()
+                if perturb is not None:
+                    with perturb(net):
+                        loss(forward(*inputs), targets).backward()
                 if clip_norm is not None:
                     torch.nn.utils.clip_grad_norm_(net.parameters(), clip_norm)
                 optimizer.step()

@@ -171,6 +171,7 @@ def test_unusable_input_is_refused(X, y, error, message):
         {"ngrams": 2},
         {"C": 0},
         {"label_smoothing": 1},
+        {"adversarial": -1},
         {"calibration_share": 0.6},
         {"class_weight": "heavy"},
         {"multi_label": "yes"},
