@@ -82,7 +82,7 @@ def _budget(curves: list[BudgetCurve], metric: str) -> list[Block]:
     picture = Picture(
         to_svg(budget_curve(curves, metric)), f"Expected best {name} against configurations tried"
     )
-    return [Text(words), Grid([Stack([picture]), Stack([Table(columns, rows)])], columns=2)]
+    return [Text(words), picture, Table(columns, rows)]
 
 
 def _percent(value: float | None) -> str:

@@ -58,7 +58,17 @@ def _reading(explanations: Sequence[TextExplanation]) -> Section:
         "class it is compared with; their sum and the bias are that difference. Blue speaks for the class, "
         "orange and dotted for the other one. Point at a word for its score.",
     ]
-    if any(e.method != "gradients" for e in explanations):
+    if any(e.method == "linear" for e in explanations):
+        lines.append(
+            "The model weighs every n-gram that stands in the text, of words or of characters, so nothing is "
+            "estimated. An n-gram's weight is spread evenly over what it is made of."
+        )
+    if any(e.method == "blend" for e in explanations):
+        lines.append(
+            "The model is the mean of several: a word's score is the mean of its scores in each, and what stands "
+            "between words goes to the bias."
+        )
+    if any(e.method == "exact" for e in explanations):
         lines.append(
             "The model is a sum over n-grams, so nothing is estimated. A word's score is its own part in all "
             "n-grams that it stands in; it depends on the window that won, and would change with the text."
@@ -68,7 +78,7 @@ def _reading(explanations: Sequence[TextExplanation]) -> Section:
             "This net is no sum over n-grams; integrated gradients share out its rise over a text of zero "
             "embeddings, to within the gap that is given."
         )
-    lines.append("It says what the net used, not whether that is right.")
+    lines.append("It says what the model used, not whether that is right.")
     return Section("How to read this page", [Text(line) for line in lines])
 
 
@@ -109,7 +119,7 @@ def _section(number: int, e: TextExplanation, label, against, check: GradientChe
 
 def _ngrams(shares: Sequence[NgramShare], title: str) -> Table:
     rows = [(printable(s.source), s.size, abs(s.value)) for s in shares]
-    return Table(("N-gram", "Words", "Score"), rows or [("none", "", 0.0)], title)
+    return Table(("N-gram", "Width", "Score"), rows or [("none", "", 0.0)], title)
 
 
 def _checked(e: TextExplanation, check: GradientCheck, name: str, other: str) -> list[Block]:

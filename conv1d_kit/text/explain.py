@@ -107,6 +107,7 @@ def explain_texts(model: Any, texts: Sequence[str], *, method: str = "auto") -> 
         method = "linear"
         found = [_of_linear(fitted, text) for text in texts]
     else:
+        method = "blend"
         found = _of_blend(fitted, texts, model.tokenizer)
     return [
         TextExplanation(

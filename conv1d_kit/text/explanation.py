@@ -65,7 +65,7 @@ class TextExplanation:
         What each word adds to each logit, in all n-grams that it stands in.
     token_bias : array [shape=(C,)]
         What no word adds: `bias` and the biases of the filters that answered.
-    method : "exact", "gradients" or "linear"
+    method : "exact", "gradients", "linear" or "blend" (its members' means, word by word)
     gap : float
         Largest |sum − logit| over the classes and both sums.
     """
