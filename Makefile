@@ -2,7 +2,7 @@
 #   make demo    train both classifiers on made-up data and write report.html
 #   make test    the tests, two at a time
 #   make check   formatting, lint, types
-#   make bench   side by side with other libraries, a quarter of an hour (bench-quick: two minutes; bench-gpu: on a GPU)
+#   make bench   side by side with other libraries, twenty minutes (bench-quick: two minutes; bench-gpu: on a GPU)
 # Another interpreter: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -37,6 +37,7 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.text_speed
 
 bench-quick: $(STAMP)
 	$(BIN)/python -m benchmarks.run --quick

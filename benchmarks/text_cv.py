@@ -1,42 +1,75 @@
-"""Accuracy of the text classifier's defaults on MR, SST-2 and TREC, by the command line: writes text_cv.json.
+"""Accuracy of the blend and of CNN-rand on MR, SST-2 and TREC: runs in text_runs.jsonl, figures in text_cv.json.
 
-Run from the repository's root: `python benchmarks/text_cv.py`. The recipe was chosen on inner folds of SST-2's
-train + dev and of TREC's training part; no test part and no fold of MR had a say in it.
+Run from the repository's root: `python -m benchmarks.text_cv`; what stands in text_runs.jsonl is not run again,
+and `--judge` runs nothing. The recipe of the blend was chosen on inner folds of SST-2's train + dev and of TREC's
+training part; no test part and no fold of MR had a say in it. CNN-rand has the settings of its paper.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-DATA = "../shared/data/text"
-RUNS = {
-    "MR": ["rt-polarity.all"],
-    "SST-2": ["stsa.binary.train", "--test", "stsa.binary.test"],
-    "TREC": ["TREC.train.all", "--test", "TREC.test.all"],
+from conv1d_kit.text.comparison import compare_runs
+from conv1d_kit.text.dataset import read_texts
+from conv1d_kit.text.runs import RunRecord, read_runs
+from conv1d_kit.text.sweep import SweepTexts, run_sweep
+from conv1d_kit.text.sweep_file import read_sweep
+from conv1d_kit.training.processes import n_cores
+
+HERE = Path(__file__).parent
+DATA = Path("../shared/data/text")
+RUNS, JUDGED = HERE / "text_runs.jsonl", HERE / "text_cv.json"
+SETS = {
+    "TREC": ("TREC.train.all", "TREC.test.all"),
+    "SST-2": ("stsa.binary.train", "stsa.binary.test"),
+    "MR": ("rt-polarity.all", None),
 }
+SWEEPS = {"blend": "text_blend.toml", "CNN-rand": "text_cnn_rand.toml"}
 
 
 def main() -> None:
-    results = {}
-    for name, words in RUNS.items():
-        arguments = [w if w.startswith("--") else f"{DATA}/{w}" for w in words]
-        command = ["text", "cv", *arguments, "--json"]
-        code = f"from conv1d_kit.cli.main import main\nif __name__ == '__main__': main({command!r})"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            stdout=subprocess.PIPE,
-            check=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        results[name] = {"command": " ".join(["conv1d-kit", *command]), **json.loads(done.stdout)}
-        print(f"{name}: {results[name]['accuracy']:.4f}")
-    Path(__file__).with_suffix(".json").write_text(
-        json.dumps(results, indent=2, ensure_ascii=False) + "\n", "utf-8"
-    )
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--judge", action="store_true", help="judge the kept runs, run nothing")
+    parser.add_argument("--workers", type=int, default=n_cores())
+    a = parser.parse_args()
+    if not a.judge:
+        for train, test in SETS.values():
+            texts = SweepTexts.of(read_texts(DATA / train), None if test is None else read_texts(DATA / test))
+            for name in SWEEPS.values():
+                run_sweep(read_sweep(HERE / name), texts, RUNS, workers=a.workers)
+    runs, _ = read_runs([RUNS])
+    found = {}
+    for data, (train, test) in SETS.items():
+        for model, sweep in SWEEPS.items():
+            chosen = [r for r in runs if r.name == model and r.data_name.split(" → ")[0] == train]
+            if chosen:
+                found[data if model == "blend" else f"{data}/{model}"] = judged(chosen, train, test, sweep)
+    JUDGED.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    for name, record in found.items():
+        score, low, high = (f"{100 * v:.2f}" for v in (record["accuracy"], *record["interval"]))
+        print(f"{name}: {score} % ({low} to {high}), {record['runs']} runs")
+
+
+def judged(runs: list[RunRecord], train: str, test: str | None, sweep: str) -> dict:
+    """Mean and interval of one configuration's runs on one data set, and how they came about."""
+    found = compare_runs(runs)
+    row = found.rows[0]
+    fixed = "" if test is None else f" --test {DATA / test}"
+    return {
+        "command": f"conv1d-kit text sweep benchmarks/{sweep} --data {DATA / train}{fixed} --out runs.jsonl",
+        "accuracy": row.score,
+        "interval": [row.low, row.high],
+        "interval_kind": found.interval_kind,
+        "runs": row.n_runs,
+        "planned": row.n_runs + row.n_missing,
+        "repeats": 1 + max(r.repeat for r in runs),
+        "seconds_a_run": row.seconds,
+        "cpu_seconds_a_run": row.cpu_seconds,
+        "weights": row.weights,
+        "folds": [r.accuracy for r in sorted(runs, key=lambda r: r.place)],
+    }
 
 
 if __name__ == "__main__":

@@ -51,6 +51,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     a = parser.parse_args()
+    if not Path(a.data).is_file():
+        print(f"text_speed: skipped, the sentences are not at {a.data}")
+        return
     told = conditions(f"python -m benchmarks.text_speed --rounds {a.rounds}", LIBRARIES)
     data = read_texts(a.data)
     rows = []

@@ -65,7 +65,7 @@ def _reading(explanations: Sequence[TextExplanation]) -> Section:
         )
     if any(e.method == "blend" for e in explanations):
         lines.append(
-            "The model is the mean of several: a word's score is the mean of its scores in each, and what stands "
+            "The model is the mean of several: a word's score is the mean of its scores in each, what stands "
             "between words goes to the bias."
         )
     if any(e.method == "exact" for e in explanations):

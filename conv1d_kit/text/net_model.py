@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -181,10 +181,15 @@ def _threads(n: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-# how it is made, how its rate moves, and the rate where none is given
-OPTIMIZERS: dict[
-    str, tuple[Callable[..., torch.optim.Optimizer], Callable[[int, int], float] | None, float]
-] = {
-    "adam": (RowAdam, warmup_cosine, 2e-3),
-    "adadelta": (RowAdadelta, None, 1.0),
+class OptimizerRow(NamedTuple):
+    """How an optimizer is made, how its rate moves (None: not at all), and the rate where none is given."""
+
+    make: Callable[..., torch.optim.Optimizer]
+    schedule: Callable[[int, int], float] | None
+    lr: float
+
+
+OPTIMIZERS: dict[str, OptimizerRow] = {
+    "adam": OptimizerRow(RowAdam, warmup_cosine, 2e-3),
+    "adadelta": OptimizerRow(RowAdadelta, None, 1.0),
 }
