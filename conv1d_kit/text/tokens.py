@@ -296,7 +296,7 @@ def _unicode_word() -> re.Pattern[str]:
     emoji = f"[{marks}\U0001f3fb-\U0001f3ff]|\u200d[^\\w\\s]"  # skin colours, and the joiner of families
     joiner = f"[\u200c\u200d](?=[{spaced}])"  # in words of Persian and Indic scripts
     return re.compile(
-        f"{_CLITIC}|(?:(?=\\w)[{spaced}]|{rare})(?:[{spaced}]+{_RUN_END}|{_JOINED}|{joiner}|{rare})*"
+        f"{_CLITIC}|(?:(?=\\w)[{spaced}]|{rare})(?:[{spaced}{marks}]+{_RUN_END}|{_JOINED}|{joiner}|{rare})*"
         f"|(?=\\w)[{UNSPACED}][{marks}]*|[\U0001f1e6-\U0001f1ff]{{2}}|[^\\w\\s](?:{emoji})*|\\w"
     )
 

@@ -115,7 +115,7 @@ def test_ready_sweeps_are_those_of_the_papers():
     [
         ({"grids": {}}, "the file has no 'grids'; did you mean 'grid'?"),
         ({"grid": {"filter": [1]}}, "[grid] has no 'filter'; did you mean 'filters'?"),
-        ({"base": {"zzz": 1}}, "[base] has no 'zzz'; there is C, activation, average_decay, batch_size"),
+        ({"base": {"zzz": 1}}, "[base] has no 'zzz'; there is C, activation, adversarial, average_decay"),
         ({"base": {"seed": 1}}, "[base] seed: seeds stand in [study]"),
         ({"grid": {"filters": 5}}, "[grid] filters must be a list of values, got 5; try filters = [5]"),
         ({"grid": {"filters": []}}, "[grid] filters must be a list of values, got []"),
