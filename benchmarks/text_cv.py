@@ -1,7 +1,7 @@
-"""Accuracy of the blend and of CNN-rand on MR, SST-2 and TREC: runs in text_runs.jsonl, figures in text_cv.json.
+"""Accuracy of the blend and of CNN-rand on MR, SST-2, TREC: runs in text_runs.jsonl, figures in text_cv.json.
 
-Run from the repository's root: `python -m benchmarks.text_cv`; what stands in text_runs.jsonl is not run again,
-and `--judge` runs nothing. The recipe of the blend was chosen on inner folds of SST-2's train + dev and of TREC's
+Run from the repository's root: `python -m benchmarks.text_cv`; what text_runs.jsonl holds is not run again, and
+`--judge` runs nothing. The recipe of the blend was chosen on inner folds of SST-2's train + dev and of TREC's
 training part; no test part and no fold of MR had a say in it. CNN-rand has the settings of its paper.
 """
 

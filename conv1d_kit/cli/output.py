@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -13,7 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["JsonFlag", "emit", "facts_table", "note", "progress", "table", "visible"]
+from ..errors import InputError
+
+__all__ = ["JsonFlag", "check_apart", "emit", "facts_table", "note", "progress", "table", "visible"]
 
 _CONTROL = {i: f"\\x{i:02x}" for i in (*range(9), *range(11, 32), 127)}  # all but tab and line feed
 
@@ -64,6 +67,20 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:  # as Text: a label such as [red] is no markup
         t.add_row(*(Text(f"{cell:.3f}" if isinstance(cell, float) else visible(str(cell))) for cell in row))
     return t
+
+
+def check_apart(option: str, target: str | os.PathLike | None, *sources: str | os.PathLike | None) -> None:
+    """Refuse to write over what is read.
+
+    Raises
+    ------
+    InputError
+    """
+    if target is None or not os.path.exists(target):
+        return
+    for source in sources:
+        if source is not None and os.path.exists(source) and os.path.samefile(target, source):
+            raise InputError(f"{option} must not be what is read, got {target} for both; choose another name")
 
 
 def facts_table(title: str, result: dict[str, Any]) -> Table:

@@ -83,6 +83,8 @@ def cv(
         model=model, members=members, tokenizer=tokenizer, widths=widths, filters=filters, dim=dim,
         epochs=epochs, batch_size=batch_size, lr=lr, min_count=min_count, seed=seed, settings=settings,
     )  # fmt: skip
+    if options.get("multi_label"):
+        raise InputError("--set multi_label must be false for cv: it judges one label a text; see text train")
     tokenizer = options.get("tokenizer", "word")
     data = read_source(
         file, format, text_column, label_column, encoding, tokenizer=tokenizer, class_files=class_files

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .output import JsonFlag, emit, note, progress, table, visible
+from .output import JsonFlag, check_apart, emit, note, progress, table, visible
 from .text_rows import plain_rows
 from .text_source import EncodingName, Format, TextColumn
 
@@ -58,6 +58,7 @@ def explain(
     if html is not None:
         from ..report.page import check_target
 
+        check_apart("--html", html, file)
         check_target(html, "explain.html", "choose another place with --html")
     if bool(texts) == (file is not None):
         raise InputError("give texts, or --file FILE, one of the two")

@@ -51,11 +51,15 @@ def export(
     from ..text.onnx_compare import compare
     from ..text.onnx_runner import OnnxTextClassifier
 
+    if target.parent.resolve() == model.resolve():
+        raise InputError(f"--out must not be in the model's folder, got {out}; choose a place beside it")
     check_export_target(target)
     if int8:
         check_onnx_target(small)
     classifier = TextClassifier.load(model)
     texts = None
+    if check is not None and classifier.multi_label:
+        raise InputError("--check must be left out for a model of several labels a text: it judges one")
     if check is not None:
         texts = read_texts(
             check, format=format, text_column=text_column, label_column=label_column, encoding=encoding,

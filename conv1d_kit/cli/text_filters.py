@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from .output import JsonFlag, emit, table
+from .output import JsonFlag, check_apart, emit, table
 from .text_rows import labelled_rows
 from .text_source import EncodingName, Format, LabelColumn, TextColumn
 
@@ -43,6 +43,7 @@ def filters(
     if html is not None:
         from ..report.page import check_target
 
+        check_apart("--html", html, file)
         check_target(html, "filters.html", "choose another place with --html")
     if n < 1:
         raise InputError(f"-n must be an int >= 1, got {n}")

@@ -24,7 +24,10 @@ Model = Annotated[
 Members = Annotated[
     str | None, typer.Option("--members", help="Models that blend averages, such as nb_words,cnn,cnn.")
 ]
-Tokenizer = Annotated[str | None, typer.Option("--tokenizer", help="word, kim, space or character.")]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option("--tokenizer", help="word, kim, space, character, character_space, byte or bpe (learned)."),
+]
 Widths = Annotated[str | None, typer.Option("--widths", help="Filter widths in tokens, such as 3,4,5.")]
 Filters = Annotated[int | None, typer.Option("--filters", help="Filters of each width.")]
 Dim = Annotated[int | None, typer.Option("--dim", help="Length of an embedding.")]
@@ -68,6 +71,8 @@ def classifier_options(
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; allowed are {', '.join(known)}"
             raise InputError(f"--set must name an option of TextClassifier, got {name!r}{hint}")
+        if name == "seed":
+            raise InputError("--set must not name seed: it has an option of its own, --seed N")
         if name in options:
             raise InputError(
                 f"--set {name}=… must not stand beside --{name.replace('_', '-')} or itself; give one"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DataError, InputError
-from .output import JsonFlag, emit, facts_table, note
+from .output import JsonFlag, check_apart, emit, facts_table, note
 from .text_source import LISTED, SHOWN, EncodingName, Format, TextColumn, open_unlabelled
 
 if TYPE_CHECKING:
@@ -45,18 +45,19 @@ def predict(
 
     from ..text.classifier import TextClassifier
 
+    check_apart("--out", out, file)
     start = time.perf_counter()
     torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core reads, cuts and writes beside the net
     classifier = TextClassifier.load(model)
     names = [str(c) for c in classifier.classes_.tolist()]
     texts = open_unlabelled(
         file, names, format=format, text_column=text_column, label_column=label_column, encoding=encoding,
-        says=True,
+        multi_label=bool(classifier.multi_label), says=True,
     )  # fmt: skip
     name = texts.name
     if texts.note:
         note(f"{name}: {texts.note.partition(': ')[2]} with --encoding")
-    tally = _Tally()
+    tally = _Tally(has_labels=label_column is not None)
     _write_predictions(out, classifier, names, texts.rows, tally)
     for where, reason in tally.reasons[:SHOWN]:
         note(f"{name}: {where}: {reason}")
@@ -82,7 +83,8 @@ def predict(
 class _Tally:
     """What a prediction run has seen: counts, and the first bad rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_labels: bool) -> None:
+        self.has_labels = has_labels
         self.rows = self.bad = self.right = self.labelled = 0
         self.labels: dict[str, int] = {}
         self.reasons: list[tuple[str, str]] = []
@@ -139,7 +141,10 @@ def _predicted(
         else:
             label = names[share.index(highest)]
         tally.labels[label] = tally.labels.get(label, 0) + 1
-        if row.label is not None:
+        if several and row.labels is not None and tally.has_labels:
+            tally.labelled += 1
+            tally.right += set(row.labels) == set(filter(None, label.split(";")))
+        elif not several and row.label is not None:
             tally.labelled += 1
             tally.right += row.label == label
         yield [tally.rows, label, f"{highest:.6f}", *[f"{p:.6f}" for p in share], ""]

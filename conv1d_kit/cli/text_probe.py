@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .output import JsonFlag, emit, table
+from .output import JsonFlag, check_apart, emit, table
 from .text_rows import labelled_rows
 from .text_source import EncodingName, Format, LabelColumn, TextColumn
 
@@ -55,6 +55,7 @@ def probe(
     if html is not None:
         from ..report.page import check_target
 
+        check_apart("--html", html, file)
         check_target(html, "probe.html", "choose another place with --html")
     classifier = TextClassifier.load(model)
     if not hasattr(classifier, "net_"):

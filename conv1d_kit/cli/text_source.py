@@ -126,6 +126,7 @@ def open_unlabelled(
     text_column: str = "text",
     label_column: str | None = None,
     encoding: str | None = None,
+    multi_label: bool = False,
     says: bool = False,
 ) -> TextFile:
     """Texts that need no labels; in a file of lines, those that all begin with one of the classes have one.
@@ -157,8 +158,9 @@ def open_unlabelled(
             if says:
                 note(f"{name}: each line {how}")
     return open_source(
-        file, format=format, text_column=text_column, label_column=label_column, encoding=encoding
-    )
+        file, format=format, text_column=text_column, label_column=label_column, encoding=encoding,
+        multi_label=multi_label, label_separator=";" if multi_label else None,
+    )  # fmt: skip
 
 
 def collect_source(

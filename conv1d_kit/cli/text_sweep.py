@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InputError
 from .output import JsonFlag, emit, note, progress, table
-from .text_source import SHOWN, tell
+from .text_source import SHOWN, check_folds, tell
 
 if TYPE_CHECKING:
     from ..text.dataset import LabelledTexts
@@ -81,7 +81,7 @@ def sweep(
     source |= {k: str(v) for k, v in (("file", data), ("test", test)) if v is not None}
     if "file" not in source and not dry_run:
         raise InputError(f"the sweep {found.name!r} names no file of texts; add --data FILE")
-    texts = _texts(source) if "file" in source else None
+    texts = _texts(source, found.study.folds) if "file" in source else None
     if dry_run:
         _dry_run(found, texts, out, as_json)
         return
@@ -251,11 +251,13 @@ def _show(name: str, as_json: bool) -> None:
     )
 
 
-def _texts(source: dict[str, Any]) -> SweepTexts:
+def _texts(source: dict[str, Any], folds: int | None) -> SweepTexts:
     from ..text.sweep import SweepTexts
 
     options = {key: value for key, value in source.items() if key not in ("file", "test")}
     train = _read(source["file"], options)
+    if folds is not None and "test" not in source:
+        check_folds(train, folds)
     return SweepTexts.of(train, _read(source["test"], options) if "test" in source else None)
 
 

@@ -263,10 +263,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         """Probability of each class, columns in the order of `classes_` [shape=(N, n_classes), float64]."""
-        return _probabilities(self.decision_function(X), bool(self.multi_label))
+        return _probabilities(self.logits(X), bool(self.multi_label))
 
     def decision_function(self, X: Sequence[str]) -> np.ndarray:
-        """The calibrated logit of each class [shape=(N, n_classes), float64]; two classes have two columns."""
+        """`logits`; of two classes the second's less the first's [shape=(N,)], as scikit-learn has it."""
+        z = self.logits(X)
+        return z if self.multi_label or len(self.classes_) != 2 else z[:, 1] - z[:, 0]
+
+    def logits(self, X: Sequence[str]) -> np.ndarray:
+        """The calibrated logit of each class [shape=(N, n_classes), float64], columns as `classes_`."""
         check_is_fitted(self, "model_")
         return self.model_.scores(_texts(X)) / self.temperature_
 
@@ -353,11 +358,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             model.check_options()
             model.classes_ = np.asarray(config["classes"])
             model.temperature_, model.training_ = float(config["temperature"]), dict(config["training"])
+            if not 0 < model.temperature_ < math.inf:
+                raise ValueError(f"its temperature is {model.temperature_}")
             options = model.get_params()
             model.model_ = MODELS[model.model].restore(config["model"], tensors, options, len(model.classes_))
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split()) or repr(error)
             raise ModelError(
                 f"{path} does not fit this version's TextClassifier: {reason}; train it again"
@@ -415,6 +422,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 TEXT_NETS[name].check(chosen)
         if not isinstance(self.vectors, str | os.PathLike | None):
             raise InputError(f"vectors must be a path or None, got {self.vectors!r}")
+        if self.vectors is not None and not any(name in TEXT_NETS for name in self._kinds()):
+            raise InputError(f"vectors must be None for the model {self.model!r}, which has no embeddings")
         for name in ("min_count", "batch_size", "epochs", "n_threads"):
             value = getattr(self, name)
             if value is None and name in ("epochs", "n_threads"):
@@ -458,6 +467,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def _kinds(self) -> tuple[str, ...]:
+        """The models that are trained."""
+        return tuple(self.members) if self.model == "blend" else (self.model,)
+
     def _net_model(self, name: str) -> NetModel:
         model = self.__dict__.get("model_")
         if not isinstance(model, NetModel):
@@ -483,11 +496,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def _calibration_rows(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows to train on and rows to fit the temperature on: one stratified fold of the share asked for."""
         n_folds = max(2, round(1 / float(self.calibration_share)))  # type: ignore[arg-type]
-        if np.bincount(targets).min() < n_folds:
+        counts = np.bincount(targets)
+        if counts.min() < n_folds:
             raise InputError(
                 f"calibration_share must leave a row of each class, got {self.calibration_share!r} with "
-                f"{np.bincount(targets).min()} rows of class {self.classes_[np.bincount(targets).argmin()]!r}; "
-                "take a larger share or None"
+                f"{counts.min()} rows of class {str(self.classes_[counts.argmin()])!r}; take a larger share"
             )
         return stratified_folds(targets.tolist(), n_folds, seed=int(self.seed))[0]
 
@@ -515,12 +528,26 @@ def _targets(y: Sequence, n_texts: int, multi_label: bool) -> tuple[np.ndarray, 
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != n_texts:
         raise InputError(f"y must hold one label a text ({n_texts}), got shape {labels.shape}")
+    _check_labels(list(y))
     if n_texts == 0:
         raise InputError("X must hold at least one text a class, got no texts")
     classes, targets = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise InputError(f"y must hold at least two classes, got only {classes.tolist()[0]!r}")
     return classes, targets.astype(np.int64)
+
+
+def _check_labels(labels: Sequence) -> None:
+    """Refuse missing labels, and words beside numbers, which NumPy would make one kind without a word."""
+    for i, label in enumerate(labels):
+        if label is None or label != label:  # NaN is no equal of itself
+            raise InputError(f"y must hold a label for each text, got {label!r} in y[{i}]; leave that text out")
+    words = [isinstance(label, str) for label in labels]
+    if any(words) and not all(words):
+        i = words.index(not words[0])
+        raise InputTypeError(
+            f"y must hold labels of one kind, got {labels[0]!r} and {labels[i]!r} in y[{i}]; make all str"
+        )
 
 
 def _plain(options: dict) -> dict:

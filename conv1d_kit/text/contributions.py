@@ -20,6 +20,7 @@ import torch
 from ..errors import InputError
 from ..layers import Conv1d
 from .batches import inference_batches
+from .fasttext_net import AveragingNet
 from .nets import TextCNN
 from .scoring import logits as net_logits
 from .windows import LayerResponses, layer_responses
@@ -54,6 +55,8 @@ def why_not_exact(net: Any) -> str | None:
     >>> why_not_exact(torch.nn.Linear(2, 2))
     'Linear passes its convolutions through further layers'
     """
+    if isinstance(net, AveragingNet):
+        return None
     if not isinstance(net, TextCNN):
         return f"{type(net).__name__} passes its convolutions through further layers"
     if _pooling(net) not in ("max", "k-max", "mean"):

@@ -12,9 +12,10 @@ from ..errors import InputError, InputTypeError
 from .blend import Blend
 from .contributions import Parts, decompose, why_not_exact
 from .explanation import TextExplanation
+from .fasttext_net import AveragingNet
 from .gradients import WordGradients
 from .linear import LinearModel
-from .linear_shares import linear_parts, units_of, word_parts
+from .linear_shares import averaging_parts, linear_parts, units_of, word_parts
 from .net_model import NetModel
 from .scoring import logits as net_logits
 from .tokens import Token, tokenize
@@ -107,7 +108,8 @@ def explain_texts(model: Any, texts: Sequence[str], *, method: str = "auto") -> 
         method = "linear"
         found = [_of_linear(fitted, text) for text in texts]
     else:
-        method = "blend"
+        estimated = [m for m in fitted.members if isinstance(m, NetModel) and why_not_exact(m.net) is not None]
+        method = "gradients" if estimated else "blend"
         found = _of_blend(fitted, texts, model.tokenizer)
     return [
         TextExplanation(
@@ -154,7 +156,10 @@ def check_gradients(
 def _of_net(model: NetModel, texts: Sequence[str], method: str) -> list[_Found]:
     tokens = [tokenize(text, model.cut) for text in texts]
     ids = [model.vocabulary.encode(t.word for t in row) for row in tokens]
-    parts = _by_gradients(model.net, ids) if method == "gradients" else decompose(model.net, ids)
+    if isinstance(model.net, AveragingNet) and method == "exact":
+        parts = [averaging_parts(model.net, row) for row in ids]
+    else:
+        parts = _by_gradients(model.net, ids) if method == "gradients" else decompose(model.net, ids)
     known = [np.array([t.word in model.vocabulary for t in row], dtype=bool) for row in tokens]
     return list(zip(tokens, known, parts, strict=True))
 

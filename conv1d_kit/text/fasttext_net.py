@@ -35,6 +35,7 @@ class AveragingNet(TextNet):
     published: ClassVar[NetOptions | None] = NetOptions(dim=10)
     dense_up_to: ClassVar[int] = 0
     by_embedding: ClassVar[bool] = False
+    pairs: torch.nn.Embedding
 
     def build(self, n_classes: int) -> None:
         self.pairs = torch.nn.Embedding(BUCKETS, self.options.dim, padding_idx=PAD, sparse=True)
@@ -42,14 +43,17 @@ class AveragingNet(TextNet):
 
     def features(self, ids: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         ids = self.tokens(ids, lengths)
-        left, right = ids[:, :-1], ids[:, 1:]
-        both = (left != PAD) & (right != PAD)
-        hashed = (left * _FACTOR ^ right * 31) % (BUCKETS - 1) + 1
-        x = self.embedding_dropout(self.embedding(ids)).sum(1) + self.pairs(torch.where(both, hashed, PAD)).sum(
-            1
-        )
-        count = (ids != PAD).sum(1) + both.sum(1)
+        rows = self.pair_rows(ids)
+        x = self.embedding_dropout(self.embedding(ids)).sum(1) + self.pairs(rows).sum(1)
+        count = (ids != PAD).sum(1) + (rows != PAD).sum(1)
         return x / count.clamp(min=1)[:, None]
+
+    @staticmethod
+    def pair_rows(ids: torch.Tensor) -> torch.Tensor:
+        """Rows of the table of pairs [shape=(B, L − 1)] for ids [shape=(B, L)]; 0 where there is no pair."""
+        left, right = ids[:, :-1], ids[:, 1:]
+        hashed = (left * _FACTOR ^ right * 31) % (BUCKETS - 1) + 1
+        return torch.where((left != PAD) & (right != PAD), hashed, PAD)
 
     def streamable(self) -> torch.nn.Module:
         raise InputError(

@@ -72,6 +72,13 @@ def collect_texts(
             data.lines.append(row.line)
             data.places.append(row.place)
     data.note, data.notes = file.note, list(file.notes)
+    if file.format in ("lines", "tabs", "fasttext"):
+        mixed = [i for i, text in enumerate(data.texts) if "\r" in text]
+        if mixed:
+            data.notes.append(
+                f"{data.name}: {data.where(mixed[0])}: a carriage return stands within the line, as in "
+                f"{len(mixed)} in all; if it ends a line there, make all line ends alike"
+            )
     return data
 
 

@@ -79,7 +79,7 @@ class LinearModel(TextModel):
         return np.concatenate(parts) if parts else np.empty((0, len(self.bias)))
 
     def _scores(self, texts: Sequence[str]) -> np.ndarray:
-        return np.asarray(self.valued(texts) @ self.weights.T, dtype=np.float64) + self.bias
+        return self.valued(texts).astype(np.float64) @ self.weights.T + self.bias
 
     def valued(self, texts: Sequence[str]) -> csr_matrix:
         """What each known n-gram counts in each text [shape=(N, V)]."""

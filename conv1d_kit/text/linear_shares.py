@@ -1,14 +1,16 @@
-"""What each n-gram of a text adds to the logits of a linear model, and of a blend word by word."""
+"""What each n-gram adds to the logits of a linear model or fastText's net, and of a blend word by word."""
 
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from .contributions import Parts
+from .fasttext_net import AveragingNet
 from .linear import LinearModel
 from .tokens import Token, tokenize
 
-__all__ = ["linear_parts", "units_of", "word_parts"]
+__all__ = ["averaging_parts", "linear_parts", "units_of", "word_parts"]
 
 
 def units_of(model: LinearModel, text: str) -> list[Token]:
@@ -69,6 +71,28 @@ def linear_parts(model: LinearModel, text: str, n_units: int) -> Parts:
     token_values = steps.cumsum(0)[:n_units]
     gap = max(float(np.abs(bias + v.sum(0) - logits).max()) for v in (values, token_values))
     return Parts(logits, starts, widths, values, bias, token_values, bias, gap)
+
+
+@torch.no_grad()
+def averaging_parts(net: AveragingNet, ids: np.ndarray) -> Parts:
+    """The logits of fastText's net as a sum over words and pairs; a pair's share is half its words' each."""
+    n = len(ids)
+    row = torch.as_tensor(ids, dtype=torch.int64)[None]
+    weights, bias = net.out.weight.double(), net.out.bias.double().numpy()
+    pairs = net.pair_rows(row)[0] if n else torch.empty(0, dtype=torch.int64)
+    count = max(1, n + int((pairs != 0).sum()))
+    words = (net.embedding(row)[0].double() @ weights.T / count).numpy()
+    both = (net.pairs(pairs).double() @ weights.T / count).numpy()
+    values = np.concatenate([words, both])
+    starts = np.concatenate([np.arange(n), np.arange(len(both))])
+    widths = np.concatenate([np.full(n, 1), np.full(len(both), 2)])
+    order = np.lexsort((widths, starts))
+    token_values = words.copy()
+    token_values[:-1] += both / 2
+    token_values[1:] += both / 2
+    logits = net(row, torch.tensor([n]))[0].double().numpy() if n else bias.copy()
+    gap = max(float(np.abs(bias + v.sum(0) - logits).max()) for v in (values, token_values))
+    return Parts(logits, starts[order], widths[order], values[order], bias, token_values, bias, gap)
 
 
 def word_parts(units: list[Token], parts: Parts, words: list[Token]) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ..errors import InputError
 from ..training.loop import Epoch, History, train, warmup_cosine
 from ..training.losses import make_loss
 from .adadelta import RowAdadelta
@@ -60,7 +61,15 @@ class NetModel(TextModel):
         vocabulary = Vocabulary.from_tokens(words, min_count=int(options["min_count"]))
         texts = EncodedTexts.of(vocabulary.encode(w).tolist() for w in words)
         with _threads(options["n_threads"]):
-            net = _make_net(options, len(vocabulary), task.n_classes, int(options["seed"]))
+            try:
+                net = _make_net(options, len(vocabulary), task.n_classes, int(options["seed"]))
+            except (MemoryError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and "alloc" not in str(error):
+                    raise
+                raise InputError(
+                    f"dim must fit the memory with widths and filters, got {options['dim']}, "
+                    f"{options['widths']} and {options['filters']} for {len(vocabulary)} words; take smaller"
+                ) from error
             if options["vectors"] is not None:
                 table = load_vectors(options["vectors"], vocabulary.words, dim=int(options["dim"]))
                 net.set_vectors(embedding_matrix(table, seed=int(options["seed"])))

@@ -231,6 +231,8 @@ def _checked(found: list[Configuration]) -> list[Configuration]:
     for configuration in found:
         try:
             TextClassifier(**configuration.options).check_options()
+            if configuration.options.get("multi_label"):
+                raise InputError("multi_label must be False: runs are judged by one label a text")
         except ConvKitError as error:
             raise InputError(f"configuration {configuration.name!r}: {error}") from error
         other = kept.setdefault(configuration.name, configuration)

@@ -97,3 +97,19 @@ def test_gradients_are_refused_for_what_is_no_net():
 def test_the_page_shows_them(key):
     page = render(explain_page(explain_texts(made[key], [TEXTS[0], ODD[3]])))
     assert "NOT" in page
+
+
+def test_the_averaging_net_is_a_sum_over_words_and_pairs():
+    model = TextClassifier(model="fasttext", dim=8, epochs=3).fit(TEXTS, LABELS)
+    for text in [*ODD, *TEXTS[:3]]:
+        found = check(model, text)
+        assert found.method == "exact"
+        n = len(found.tokens)
+        assert sorted(found.widths.tolist()) == [1] * n + [2] * max(0, n - 1)
+
+
+def test_a_blend_with_a_deep_net_does_not_call_itself_exact():
+    options = {**SMALL, "members": ("nb", "dilated")}
+    model = TextClassifier(model="blend", **options).fit(TEXTS, LABELS)
+    assert explain_text(model, TEXTS[0]).method == "gradients"
+    assert explain_text(made["blend", 2], TEXTS[0]).method == "blend"

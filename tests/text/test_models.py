@@ -22,9 +22,9 @@ def test_a_blend_gives_the_mean_over_kinds_of_the_mean_over_seeds():
     names = ("nb_words", "cnn", "cnn")
     blend = TextClassifier(model="blend", members=names, **SMALL).fit(TRAIN, LABELS)
     alone = [TextClassifier(model=n, seed=i, **SMALL).fit(TRAIN, LABELS) for i, n in enumerate(names)]
-    words, one, two = (m.decision_function(TEST) for m in alone)
+    words, one, two = (m.logits(TEST) for m in alone)
     expected = (words + (one + two) / 2) / 2
-    np.testing.assert_allclose(blend.decision_function(TEST), expected, atol=1e-6)
+    np.testing.assert_allclose(blend.logits(TEST), expected, atol=1e-6)
     assert blend.training_["weights"] == sum(m.training_["weights"] for m in alone)
 
 

@@ -248,3 +248,46 @@ def test_an_unfitted_model_says_so():
 def test_texts_without_any_token_train_and_predict():
     model = TextClassifier(**{**SMALL, "epochs": 1}).fit(["", "word", ""], [0, 1, 0])
     assert np.isfinite(model.predict_proba(["", "word"])).all()
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (["0", "1", None, "1"], InputError, r"y must hold a label for each text, got None in y\[2\]"),
+        ([0.0, 1.0, math.nan, 1.0], InputError, r"got nan in y\[2\]"),
+        (["0", 1, "0", 1], InputTypeError, r"labels of one kind, got '0' and 1 in y\[1\]"),
+    ],
+)
+def test_missing_and_mixed_labels_are_refused(y, error, message):
+    with pytest.raises(error, match=message):
+        TextClassifier(model="nb").fit(["a", "b", "c", "d"], y)
+
+
+def test_scorers_of_scikit_learn_rank_by_the_decision_function():
+    from sklearn.metrics import get_scorer
+
+    texts, labels = corpus(40)
+    model = TextClassifier(model="nb").fit(texts, labels)
+    z = model.decision_function(texts)
+    assert z.shape == (len(texts),)
+    np.testing.assert_allclose(z, np.diff(model.logits(texts))[:, 0])
+    assert 0.5 < get_scorer("roc_auc")(model, texts, labels) <= 1
+
+
+def test_sizes_beyond_the_memory_are_one_clear_line():
+    with pytest.raises(InputError, match="dim must fit the memory"):
+        TextClassifier(dim=10**12, epochs=1).fit(*corpus(8))
+
+
+@pytest.mark.parametrize(("key", "value"), [("options", [1]), ("temperature", 0), ("training", 3)])
+def test_a_damaged_config_is_a_model_error(tmp_path, fitted, key, value):
+    fitted.save(tmp_path / "m")
+    path = tmp_path / "m/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(ModelError, match="train it again"):
+        TextClassifier.load(tmp_path / "m")
+
+
+def test_vectors_are_refused_where_there_are_no_embeddings():
+    with pytest.raises(InputError, match="vectors must be None for the model 'nb'"):
+        TextClassifier(model="nb", vectors="v.txt").fit(*corpus(8))
