@@ -1,4 +1,4 @@
-"""What a stranger ran into: outputs over inputs, several labels, mixed ends of lines, lone classes in sweeps."""
+"""What a stranger ran into: outputs over inputs, several labels, mixed ends of lines, lone classes."""
 
 import json
 import os
