@@ -274,6 +274,13 @@ class _Job(NamedTuple):
         return need
 
 
+def _blocked(outputs: int, channels: int) -> int:
+    """Numbers of an output in oneDNN's own layout; with 512-bit registers its channels go by sixteens."""
+    if not channels or torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return outputs
+    return outputs // channels * (-(-channels // 16) * 16)
+
+
 def method_bytes(
     method: str,
     width: int,
@@ -292,8 +299,9 @@ def method_bytes(
         if not (dtype.is_floating_point or dtype.is_complex):  # shifted copies
             return width * (3 * padded + 5 * outputs + 2 * weights)
         windows = min(window_bytes(x_shape, w_shape, g, dtype) * width // dtype.itemsize, WINDOWS)
-        copies = 3 if windows else 2  # by oneDNN in its own layout
-        return width * (padded + copies * outputs + 2 * weights) + 2 * windows
+        if windows:
+            return width * (padded + 3 * outputs + 2 * weights) + 2 * windows
+        return width * (padded + outputs + _blocked(outputs, w_shape[0]) + 2 * weights)
     real = max(width, 4) if dtype.is_floating_point or dtype.is_complex else 8
     n_fft = fft_points(method, g, x_shape, w_shape, real)
     converted = 2 * (padded + outputs) if real != width else padded
