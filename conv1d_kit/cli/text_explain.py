@@ -147,7 +147,7 @@ def _show(console, e: TextExplanation, label, against, check: GradientCheck | No
     console.print(terminal_text(e, scores, colours=colours), soft_wrap=True)
     first, last = e.strongest(_N, label, against)
     rows = [[g.source, g.size, f"{g.value:+.3f}".replace("-", "−")] for g in (*first, *reversed(last))]
-    console.print(table("n-grams", ["n-gram", "words", "score"], rows))
+    console.print(table("n-grams", ["n-gram", "width", "score"], rows))
     bias = float(e.token_bias[target] - e.token_bias[other])
     total = float(e.logits[target] - e.logits[other])
     line = f"words {float(scores.sum()):+.3f}, bias {bias:+.3f}: logit difference {total:+.3f}"
