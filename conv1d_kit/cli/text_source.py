@@ -244,20 +244,9 @@ def check_labels(train: LabelledTexts, test: LabelledTexts) -> None:
     ------
     DataError
     """
-    from ..text.text_facts import labels_of
+    from ..text.text_facts import check_test_labels
 
-    known = {label for labels in labels_of(train) for label in labels}
-    strange: dict[str, int] = {}
-    for i, labels in enumerate(labels_of(test)):
-        for label in labels:
-            if label not in known:
-                strange.setdefault(label, i)
-    if strange:
-        first = min(strange)
-        raise DataError(
-            f"{test.name}: {test.where(strange[first])}: the label {first!r} does not stand in {train.name}; "
-            "test files must use the labels trained on"
-        )
+    check_test_labels(train, test)
 
 
 def check_folds(data: LabelledTexts, folds: int) -> None:

@@ -36,8 +36,8 @@ class LabelledTexts:
         return len(self.texts)
 
     def where(self, i: int) -> str:
-        """Where text `i` stands, for a message."""
-        return self.places[i] or f"line {self.lines[i]}"
+        """Where text `i` stands, for a message; without places it is the line."""
+        return (self.places[i] if self.places else "") or f"line {self.lines[i]}"
 
 
 def collect_texts(

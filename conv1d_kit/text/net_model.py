@@ -23,7 +23,7 @@ from .nets import TEXT_NETS, NetOptions, TextNet
 from .optimizer import RowAdam
 from .pieces import ids_of_pieces, words_of_pieces
 from .prediction import Predictor
-from .tokens import LEARNED, make_tokenizer
+from .tokens import make_tokenizer
 from .vectors import embedding_matrix, load_vectors
 from .vocabulary import Vocabulary
 
@@ -57,7 +57,7 @@ class NetModel(TextModel):
     ) -> NetModel:  # fmt: skip
         name = options["tokenizer"]
         cut, state = make_tokenizer(name, task.texts)
-        words = list(map(words_of_pieces(cut if name in LEARNED else name), task.texts))
+        words = list(map(words_of_pieces(cut), task.texts))
         vocabulary = Vocabulary.from_tokens(words, min_count=int(options["min_count"]))
         texts = EncodedTexts.of(vocabulary.encode(w).tolist() for w in words)
         with _threads(options["n_threads"]):
@@ -85,8 +85,7 @@ class NetModel(TextModel):
     def _computer(self) -> Predictor:
         """What computes the logits, kept as long as the net stays as it is."""
         if self._predictor is None or not self._predictor.serves(self.net.eval()):
-            cut = self.cut if self.tokenizer in LEARNED else self.tokenizer
-            encode = ids_of_pieces(cut, self.vocabulary)
+            encode = ids_of_pieces(self.cut, self.vocabulary)
             self._predictor = Predictor(self.net, encode, extra=max(self.net.options.widths) - 1)
         return self._predictor
 

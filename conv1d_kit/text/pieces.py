@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import chain
 
-from .tokens import Tokenizer, words_of
+from .tokens import TOKENIZERS, Tokenizer, words_of
 from .vocabulary import Vocabulary
 
 __all__ = ["APART", "Pieces", "ids_of_pieces", "words_of_pieces"]
@@ -65,7 +65,7 @@ class _Known(dict):
 
 def words_of_pieces(tokenizer: str | Tokenizer) -> Pieces:
     """The tokenizer's words, without their places."""
-    return Pieces(_Words(tokenizer), apart=tokenizer in APART)
+    return Pieces(_Words(tokenizer), apart=_is_apart(tokenizer))
 
 
 def ids_of_pieces(tokenizer: str | Tokenizer, vocabulary: Vocabulary) -> Pieces:
@@ -76,7 +76,11 @@ def ids_of_pieces(tokenizer: str | Tokenizer, vocabulary: Vocabulary) -> Pieces:
     >>> ids_of_pieces("word", Vocabulary(["a", "film"]))("A film, a bore")
     [2, 3, 1, 2, 1]
     """
-    return Pieces(_Ids(tokenizer, vocabulary), apart=tokenizer in APART)
+    return Pieces(_Ids(tokenizer, vocabulary), apart=_is_apart(tokenizer))
+
+
+def _is_apart(tokenizer: str | Tokenizer) -> bool:
+    return any(tokenizer in (name, TOKENIZERS[name]) for name in APART)
 
 
 class _Words:  # classes, since functions made on the way cannot be pickled

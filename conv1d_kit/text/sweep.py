@@ -18,6 +18,7 @@ from .dataset import LabelledTexts
 from .experiments import Job, RunResult, run_jobs
 from .runs import RunRecord, digest, pack_labels, parse_runs
 from .sweep_file import Configuration, Study, SweepFile
+from .text_facts import check_test_labels
 
 __all__ = ["Outcome", "PlannedRun", "SweepTexts", "plan_runs", "remaining_seconds", "run_sweep"]
 
@@ -42,13 +43,7 @@ class SweepTexts:
         """
         if test is None:
             return cls(os.path.basename(train.name), train.texts, train.labels)
-        strange = sorted(set(test.labels) - set(train.labels))
-        if strange:
-            line = test.lines[test.labels.index(strange[0])]
-            raise DataError(
-                f"{test.name}: line {line}: the label {strange[0]!r} does not stand in {train.name}; "
-                "test files must use the labels trained on"
-            )
+        check_test_labels(train, test)
         name = f"{os.path.basename(train.name)} → {os.path.basename(test.name)}"
         return cls(name, train.texts + test.texts, train.labels + test.labels, len(test))
 

@@ -12,10 +12,11 @@ from itertools import chain
 
 import numpy as np
 
+from ..errors import DataError
 from .labelled import LabelledTexts
 from .scripts import characters
 
-__all__ = ["Lengths", "TextFacts", "labels_of", "letters", "text_facts"]
+__all__ = ["Lengths", "TextFacts", "check_test_labels", "labels_of", "letters", "text_facts"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,27 @@ def text_facts(data: LabelledTexts, words: Sequence[Sequence[str]]) -> TextFacts
 def labels_of(data: LabelledTexts) -> list[tuple[str, ...]]:
     """The labels of each text, in order of the alphabet; none where it has no label."""
     return [tuple(sorted(y)) if isinstance(y, tuple) else (y,) if y else () for y in data.labels]
+
+
+def check_test_labels(train: LabelledTexts, test: LabelledTexts) -> None:
+    """Refuse a test set with a label that was never trained on.
+
+    Raises
+    ------
+    DataError
+    """
+    known = {label for labels in labels_of(train) for label in labels}
+    strange: dict[str, int] = {}
+    for i, labels in enumerate(labels_of(test)):
+        for label in labels:
+            if label not in known:
+                strange.setdefault(label, i)
+    if strange:
+        first = min(strange)
+        raise DataError(
+            f"{test.name}: {test.where(strange[first])}: the label {first!r} does not stand in {train.name}; "
+            "test files must use the labels trained on"
+        )
 
 
 def letters(text: str) -> str:
