@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,35 +14,41 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..errors import DataError, InputError, ModelError
-from ..training.loop import Epoch, History, train, warmup_cosine
-from ..training.losses import balanced_weights, make_loss
+from ..training.calibration import fit_temperature, tempered
+from ..training.devices import open_accelerator
+from ..training.folds import held_out
+from ..training.loop import Epoch, History
 from ..training.model_folder import load_model_folder, save_model_folder
-from .augment import augment, check_augments
-from .batch import Batch, kind_of
+from ..training.rate_finder import RateSearch
+from ..training.rejection import Threshold, surest_threshold
+from ..training.targets import class_targets, label_sets
+from .augment import check_augments
+from .batch import kind_of
 from .choices import Choices, choose_for, epochs_for
-from .clip import Clip, as_items, check_rate, pieces
+from .classifier_options import MAX_SEED, check_options
+from .clip import as_items, check_rate
 from .composite_nets import Ensemble, HeardNet
 from .dataset import load_waves
+from .feature_store import FeatureStore, clip_key, opened_store
 from .frontends import FRONTENDS, Frontend, Raw
+from .hearing import Heard, Hearing, features_of, flaws_of, name_of
+from .net import AudioNet
+from .net_training import CROP_S, NetTraining, logits_of, plain
 from .nets import AUDIO_NETS
 
-__all__ = ["NETS", "AudioClassifier", "Prediction", "split_flaws"]
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
-_CROP_S, _PIECE_S = 10.0, 30.0  # longest stretch heard at once in training and in prediction
-_BATCH_S, _WINDOW_S, _WINDOW_ITEMS = (
-    80.0,
-    240.0,
-    64,
-)  # in one pass of the net; between two yields of predictions
-_MAX_SEED = 2**32 - 1  # scikit-learn's folds take no larger one
-_MEMBERS = {
-    "ensemble": (("residual", "log_mel"), ("spectrogram", "log_mel")),
-    "two_view": (("residual", "log_mel"), ("wave", "raw")),
+__all__ = ["MEMBERS", "NETS", "AudioClassifier", "Prediction", "split_flaws"]
+
+_LEAST_ANSWERED = 0.1  # share of the held-out clips that a threshold must answer: fewer would be luck
+# an ensemble's members: what each has of its own, beside a seed
+MEMBERS: dict[str, tuple[dict[str, Any], ...]] = {
+    "ensemble": ({"net": "residual", "frontend": "log_mel"}, {"net": "spectrogram", "frontend": "log_mel"}),
+    "two_view": ({"net": "residual", "frontend": "log_mel"}, {"net": "wave", "frontend": "raw"}),
 }
-NETS = (
-    *AUDIO_NETS,
-    *_MEMBERS,
-)  # what `net` may be: one of the table, or an ensemble of rows with their front-ends
+# what `net` may be: one of the table, or an ensemble of rows with their front-ends
+NETS = (*AUDIO_NETS, *MEMBERS)
 _PLAIN_AUGMENTS: dict[str, tuple[str, ...]] = {
     "waveform": ("speed", "roll", "gain", "mix"), "log_mel": ("speed", "roll", "gain", "mix"),
     "log_power": ("roll", "gain", "mix"), "other": ("roll", "masks"),
@@ -59,7 +59,9 @@ _PLAIN_AUGMENTS: dict[str, tuple[str, ...]] = {
 class Prediction:
     """What `predict_each` says of one item: label, score and probabilities, or the error that prevents them.
 
-    `note` says what makes an answer doubtful: "silent", "shorter than one window of 64 ms".
+    `label` is None where the model has a threshold and no class reaches it; of several labels a clip it is the
+    tuple of those above one half. `score` is the largest probability. `note` says what makes an answer doubtful
+    or why there is none: "silent", "shorter than one window of 64 ms", "none of these (below 0.71)".
     """
 
     path: str
@@ -98,6 +100,22 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         Share of the target that is spread over all classes.
     class_weight : "balanced" or None
         "balanced": every class counts alike, however many clips it has.
+    multi_label : bool
+        Any number of labels a clip: y holds a collection of labels each, every class has a probability of its
+        own, and a label is said where it is above one half.
+    patience : int >= 1, optional
+        Early stopping: a share of the training clips is held out, training ends after this many epochs in
+        which their loss did not fall, and the weights of the best epoch are kept.
+    validation_share : float in (0, 0.5]
+        Of the clips, held out for `patience`.
+    calibration_share : float in (0, 0.5], optional
+        With it the model is trained twice: first without this share of the clips, on which a temperature is
+        fitted (and the threshold found), then on all. The temperature goes into the weights.
+    min_accuracy : float in (0, 1], optional
+        "None of these": the score below which no label is said, the lowest that keeps this accuracy on the
+        clips of `calibration_share`, which it needs.
+    precision : "float32" or "bfloat16"
+        Of the forward pass in training; bfloat16 (through accelerate) pays where the processor has it.
     average_decay : float in [0, 1)
         Of the average of weights the model ends on.
     n_threads : int
@@ -112,6 +130,10 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     net_, frontend_ : torch.nn.Module
         `net_(frontend_(x), frontend_.lengths(n))` for samples x (B, T) of lengths n gives logits.
     sample_rate_, epochs_ : int
+    temperature_ : float
+        What the logits were divided by; 1 without `calibration_share`.
+    threshold_ : training.rejection.Threshold or None
+        Below its value a clip is none of these; its coverage and accuracy are those of the clips held out.
     choices_ : audio.choices.Choices or None
         What was chosen from the clips, and why; None after `load`.
     frames_ : dict
@@ -155,6 +177,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         augment: Sequence | None = None,
         label_smoothing: float = 0.0,
         class_weight: str | None = None,
+        multi_label: bool = False,
+        patience: int | None = None,
+        validation_share: float = 0.2,
+        calibration_share: float | None = None,
+        min_accuracy: float | None = None,
+        precision: str = "float32",
         average_decay: float = 0.99,
         n_threads: int = 2,
         seed: int = 0,
@@ -173,17 +201,47 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.augment = augment
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
+        self.multi_label = multi_label
+        self.patience = patience
+        self.validation_share = validation_share
+        self.calibration_share = calibration_share
+        self.min_accuracy = min_accuracy
+        self.precision = precision
         self.average_decay = average_decay
         self.n_threads = n_threads
         self.seed = seed
 
     # --- scikit-learn's verbs ---
 
-    def fit(self, X, y, *, on_epoch: Callable[[Epoch], None] | None = None, checkpoint=None) -> AudioClassifier:
+    def fit(
+        self,
+        X,
+        y,
+        *,
+        groups: Sequence | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+        checkpoint=None,
+        cache=None,
+        accelerator: Accelerator | None = None,
+    ) -> AudioClassifier:
         """Train on Clips or paths X and their labels y; a file that cannot be read is left out and told.
 
-        `checkpoint`: a file that keeps the run after every epoch; where it stands, training goes on from it to
-        the same weights (an ensemble's members have files beside it). It is left there when all is done.
+        Parameters
+        ----------
+        X : sequence of Clips or paths, length N
+        y : sequence of length N
+            A label each, or with `multi_label` a collection of labels.
+        groups : sequence of length N, optional
+            Source recording, speaker, site…: clips of one group are held out together, where any are.
+        on_epoch : function(Epoch), optional
+        checkpoint : path, optional
+            A file that keeps the run after every epoch; where it stands, training goes on from it to the same
+            weights (an ensemble's members have files beside it). It is left there when all is done.
+        cache : path, optional
+            A folder that keeps the decoded clips' features for the next fit. Without it they lie in a temporary
+            file, mapped into memory, until the fit ends.
+        accelerator : from `training.devices.open_accelerator`, optional
+            To train by several processes, each in a script of torchrun; `precision` is then its own.
 
         Raises
         ------
@@ -192,39 +250,56 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         DataError
             If no two classes are left to learn from.
         """
-        items, labels = as_items(X), np.asarray(y)
-        if labels.ndim != 1 or len(labels) != len(items):
-            raise InputError(f"y must be one label a clip ({len(items)}), got shape {labels.shape}")
-        frontend = self.make_frontend(items, labels.tolist())
+        self._check()
+        items = as_items(X)
+        n = len(items)
+        labels = label_sets(y, n, of="clip") if self.multi_label else np.asarray(y)
+        if not self.multi_label and (labels.ndim != 1 or len(labels) != n):  # type: ignore[union-attr]
+            raise InputError(f"y must be one label a clip ({n}), got shape {labels.shape}")  # type: ignore[union-attr]
+        if groups is not None and len(groups) != n:
+            raise InputError(f"groups must be one a clip ({n}), got {len(groups)}")
+        frontend = self.make_frontend(items, _words(labels))
         flaws: dict[int, str] = {}
-        features = self.extract(items, frontend, on_flaw=flaws.__setitem__)
-        good = [i for i, f in enumerate(features) if not isinstance(f, DataError)]
-        skipped = [(_name(items[i]), str(f)) for i, f in enumerate(features) if isinstance(f, DataError)]
-        if not good:
-            raise DataError(f"none of the {len(items)} files can be used; the first: {skipped[0][1]}" if skipped
-                            else "X must hold at least one clip, got none")  # fmt: skip
-        left = sorted(set(labels[good].tolist()))
-        if len(left) < 2 and skipped:
-            raise DataError(
-                f"only clips of the class {left[0]!r} can be used, training needs at least two classes; "
-                f"{len(skipped)} file{'s' * (len(skipped) > 1)} left out, the first: {skipped[0][1]}"
-            )
-        silent, short = split_flaws((_name(items[i]), flaws[i]) for i in sorted(flaws))
-        if len(silent) == len(good):
-            raise DataError(
-                f"every clip is silent (all samples 0), {silent[0]} the first; there is nothing to learn from"
-            )
-        self.fit_features(
-            [features[i] for i in good], labels[good], frontend, on_epoch=on_epoch, checkpoint=checkpoint
-        )
+        with opened_store(cache, frontend) as store:
+            features = self.extract(items, frontend, store=store, on_flaw=flaws.__setitem__)
+            good = [i for i, f in enumerate(features) if not isinstance(f, DataError)]
+            skipped = [(name_of(items[i]), str(f)) for i, f in enumerate(features) if isinstance(f, DataError)]
+            if not good:
+                raise DataError(f"none of the {n} files can be used; the first: {skipped[0][1]}" if skipped
+                                else "X must hold at least one clip, got none")  # fmt: skip
+            kept = [labels[i] for i in good]
+            left = sorted(set(_words(kept)))
+            if len(left) < 2 and skipped:
+                raise DataError(
+                    f"only clips of the class {left[0]!r} can be used, training needs at least two classes; "
+                    f"{len(skipped)} file{'s' * (len(skipped) > 1)} left out, the first: {skipped[0][1]}"
+                )
+            silent, short = split_flaws((name_of(items[i]), flaws[i]) for i in sorted(flaws))
+            if len(silent) == len(good):
+                raise DataError(
+                    f"every clip is silent (all samples 0), {silent[0]} the first; "
+                    "there is nothing to learn from"
+                )
+            self.fit_features(
+                [features[i] for i in good], kept, frontend, on_epoch=on_epoch, checkpoint=checkpoint,
+                groups=None if groups is None else [groups[i] for i in good], accelerator=accelerator,
+            )  # fmt: skip
         self.skipped_, self.n_skipped_ = skipped, len(skipped)
         self.silent_, self.short_ = silent, short
         return self
 
     def predict(self, X) -> np.ndarray:
-        """The most probable class of each clip."""
+        """The most probable class of each clip; with `multi_label` a tuple of those above one half.
+
+        A threshold has no say here, so that scikit-learn's scores count every clip; `predict_each` goes by it.
+        """
         check_is_fitted(self, "net_")
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        p = self.predict_proba(X)
+        if not self.multi_label:
+            return self.classes_[p.argmax(1)]
+        out = np.empty(len(p), dtype=object)
+        out[:] = [self._label(row) for row in p]
+        return out
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities [shape=(N, n_classes)], columns as `classes_`.
@@ -236,10 +311,10 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "net_")
         rows = []
-        for p in self.predict_each(as_items(X)):
-            if p.probabilities is None:
-                raise DataError(p.error)
-            rows.append(p.probabilities)
+        for heard in self._hearing().each(as_items(X)):
+            if heard.error:
+                raise DataError(heard.error)
+            rows.append(heard.probabilities)
         return np.stack(rows) if rows else np.zeros((0, len(self.classes_)), np.float32)
 
     def predict_each(self, items: Iterable) -> Iterator[Prediction]:
@@ -248,20 +323,45 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         What stands in memory is bounded by seconds of sound, whatever the number and the length of the files.
         """
         check_is_fitted(self, "net_")
-        limit = int(self.frontend_.lengths(torch.tensor(int(_WINDOW_S * self.sample_rate_))))
-        heard_pieces: list[tuple[_Heard, torch.Tensor]] = []
-        ended: list[_Heard] = []
-        for heard, piece in self._stream(items):
-            if piece is None:
-                ended.append(heard)
-            else:
-                heard_pieces.append((heard, piece))
-            if len(ended) >= _WINDOW_ITEMS or sum(f.shape[-1] for _, f in heard_pieces) >= limit:
-                self._add_answers(heard_pieces)
-                yield from map(self._prediction, ended)
-                heard_pieces, ended = [], []
-        self._add_answers(heard_pieces)
-        yield from map(self._prediction, ended)
+        return map(self._prediction, self._hearing().each(items))
+
+    def score(self, X, y, sample_weight=None) -> float:
+        """Share of clips whose label (with `multi_label`: whose whole set of labels) is right."""
+        if not self.multi_label:
+            return super().score(X, y, sample_weight)
+        said = self.predict(X)
+        truth = label_sets(y, len(said), of="clip")
+        right = [set(a) == b for a, b in zip(said, truth, strict=True)]
+        return float(np.average(right, weights=sample_weight))
+
+    def find_learning_rate(self, X, y, *, cache=None, **options) -> RateSearch:
+        """A range test on these clips: which learning rates learn and which diverge; nothing is kept of it.
+
+        Parameters
+        ----------
+        X, y, cache
+            As `fit` takes them.
+        **options
+            low, high, n_steps, smoothing of `training.rate_finder.find_learning_rate`.
+
+        Raises
+        ------
+        InputError
+            As `fit`, or if `net` is an ensemble, whose members are trained one by one.
+        """
+        self._check()
+        if self.net in MEMBERS:
+            raise InputError(f"net must be one of {', '.join(AUDIO_NETS)} for a range test, got {self.net!r}")
+        items = as_items(X)
+        classes, targets = class_targets(y, len(items), multi_label=bool(self.multi_label), of="clip")
+        frontend = self.make_frontend(items, _words(list(y)))
+        with opened_store(cache, frontend) as store:
+            found = self.extract(items, frontend, store=store)
+            good = [i for i, f in enumerate(found) if not isinstance(f, DataError)]
+            if not good:
+                raise DataError(f"none of the {len(items)} files can be used; the first: {found[0]}")
+            run = self._training([found[i] for i in good], targets[good], len(classes), frontend)
+            return run.find_rate(self._fresh_net(frontend, len(classes)), **options)
 
     # --- the same on features that are already there (cross-validation computes them once) ---
 
@@ -278,34 +378,54 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def make_frontend_at(self, rate: int) -> Frontend:
         """What makes the features that training starts from; raw samples where the net learns its own."""
         front = self._front(rate)
-        return Raw(rate) if self.net in _MEMBERS or _learns(front) else front
+        return Raw(rate) if self.net in MEMBERS or _learns(front) else front
 
     def choose_epochs(self, n_clips: int) -> int:
         """`epochs`, or by default as many as let the net hear about 32000 clips: 20 to 100."""
         return int(self.epochs) if self.epochs is not None else epochs_for(n_clips)[0]
 
     @property
-    def n_members(self) -> int:
-        """Nets that are trained one after the other: 1, or an ensemble's members."""
-        return len(_MEMBERS.get(self.net, (self.net,)))
+    def n_trainings(self) -> int:
+        """Nets that are trained one after the other: an ensemble's members, and all again to calibrate."""
+        return len(MEMBERS.get(self.net, (self.net,))) * (1 if self.calibration_share is None else 2)
 
     def count_epochs(self, n_clips: int) -> int:
-        """Epochs that are told of in all, those of every member."""
-        return self.n_members * self.choose_epochs(n_clips)
+        """Epochs that are told of in all, at most."""
+        return self.n_trainings * self.choose_epochs(n_clips)
 
     def extract(
         self,
         items: Sequence,
         frontend: Frontend,
         *,
+        store: FeatureStore | None = None,
         on_file: Callable[[], None] | None = None,
         on_flaw: Callable[[int, str], Any] | None = None,
     ) -> list[Any]:
-        """Features (F, L) float16 of each clip or file, or its DataError; `on_flaw(i, words)`: silence."""
-        found = load_waves(
-            items, frontend.sample_rate, n_threads=self.n_threads, on_file=on_file,
-            then=lambda wave: (_features(wave, frontend), _flaws(not wave.any(), len(wave), frontend)),
-        )  # fmt: skip
+        """Features (F, L) of each clip or file, or its DataError; `on_flaw(i, words)`: silence, too short.
+
+        With a store nothing is decoded that it has, and the features are views of its file.
+        """
+
+        def heard(wave: np.ndarray) -> tuple[torch.Tensor, str]:
+            return features_of(wave, frontend), flaws_of(not wave.any(), len(wave), frontend)
+
+        if store is None:
+            found = self._decoded(items, frontend, lambda _, wave: heard(wave), on_file)
+        else:
+            keys = [_key_or_error(item) for item in items]
+            fresh = {i: k for i, k in enumerate(keys) if isinstance(k, str) and store.get(k) is None}
+            key_of = {id(items[i]): key for i, key in fresh.items()}
+            with store.written():
+                some = [items[i] for i in fresh]
+                done = self._decoded(
+                    some, frontend, lambda item, wave: store.put(key_of[id(item)], *heard(wave)), on_file
+                )
+            errors = {i: d for i, d in zip(fresh, done, strict=True) if isinstance(d, DataError)}
+            found = [errors.get(i) or (store.get(k) if isinstance(k, str) else k) for i, k in enumerate(keys)]
+            if on_file is not None:
+                for _ in range(len(items) - len(some)):
+                    on_file()
         for i, f in enumerate(found):
             if on_flaw is not None and not isinstance(f, DataError) and f[1]:
                 on_flaw(i, f[1])
@@ -317,47 +437,45 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         y,
         frontend: Frontend,
         *,
+        groups: Sequence | None = None,
         on_epoch: Callable[[Epoch], None] | None = None,
         checkpoint=None,
+        accelerator: Accelerator | None = None,
     ) -> AudioClassifier:
-        """Train on features (F, L) that `extract` gave; `checkpoint` as in `fit`."""
+        """Train on features (F, L) that `extract` gave; the rest as in `fit`."""
         self._check()
-        if self.net in _MEMBERS:
-            return self._fit_members(features, y, frontend, on_epoch, checkpoint)
-        augments = self._augments(frontend)
-        classes, targets = np.unique(np.asarray(y), return_inverse=True)
-        if len(classes) < 2:
+        n, several = len(features), bool(self.multi_label)
+        classes, targets = class_targets(y, n, multi_label=several, of="clip")
+        if len(classes) < 2 and not several:
             raise DataError(f"training needs clips of at least two classes, got only {classes.tolist()}")
-        n = len(features)
+        if accelerator is None and self.precision != "float32":
+            accelerator = open_accelerator(precision=self.precision)
+        self.temperature_, self.threshold_ = 1.0, None
         epochs = self.choose_epochs(n)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(self.seed))
-            net = self._make_net(self._fronts(frontend), len(classes))
-        net.fit_input(features)
-        decayed = [p for p in net.parameters() if p.ndim > 1]
-        rest = [p for p in net.parameters() if p.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": float(self.weight_decay)},
-                {"params": rest, "weight_decay": 0.0},
-            ],
-            lr=float(self.learning_rate),
-        )
-        onehot = torch.eye(len(classes))[torch.from_numpy(targets)]
-        n_batches = max(1, n // min(int(self.batch_size), max(2, n // 8)))
-        longest = int(frontend.lengths(torch.tensor(int(_CROP_S * frontend.sample_rate))))
-        batches = partial(self._batches, features, onehot, frontend, augments, n_batches, longest)
-        weights = None if self.class_weight is None else balanced_weights(targets).tolist()
-        loss = make_loss("single", class_weights=weights, label_smoothing=float(self.label_smoothing))
-        self.history_ = train(
-            net, batches, epochs=epochs, loss=loss, optimizer=optimizer,
-            n_steps=epochs * n_batches, schedule=warmup_cosine, average_decay=float(self.average_decay),
-            on_epoch=on_epoch, seed=int(self.seed), checkpoint=checkpoint,
-            run_id="" if checkpoint is None else self._run_id(features, targets, frontend),
-        )  # fmt: skip
+        learn = partial(self._trained, n_classes=len(classes), frontend=frontend, accelerator=accelerator)
+        if self.calibration_share is not None:
+            rest, held = held_out(
+                targets, float(self.calibration_share), classes=classes.tolist(), groups=groups,
+                seed=int(self.seed), name="calibration_share",
+            )  # fmt: skip
+            net, _ = learn(
+                [features[i] for i in rest], targets[rest], on_epoch=on_epoch,
+                groups=None if groups is None else [groups[i] for i in rest],
+                checkpoint=None if checkpoint is None else f"{os.fspath(checkpoint)}.0",
+            )  # fmt: skip
+            said = net.probabilities(logits_of(net, frontend, [features[i] for i in held])).numpy()
+            self.temperature_ = fit_temperature(said, targets[held])
+            if self.min_accuracy is not None:
+                said = tempered(said, self.temperature_)
+                self.threshold_ = surest_threshold(
+                    said, targets[held], min_accuracy=float(self.min_accuracy), min_coverage=_LEAST_ANSWERED
+                )
+            on_epoch = _shifted(on_epoch, self.count_epochs(n) // 2)
+        net, self.history_ = learn(features, targets, on_epoch=on_epoch, groups=groups, checkpoint=checkpoint)
+        net.temper(self.temperature_)
         seconds = sorted(f.shape[-1] * frontend.hop_length / frontend.sample_rate for f in features)
-        self.window_s_ = min(_CROP_S, max(0.5, seconds[len(seconds) // 2]))
-        self.classes_, self.net_, self.frontend_ = classes, net, frontend
+        self.window_s_ = min(CROP_S, max(0.5, seconds[len(seconds) // 2]))
+        self.classes_, self.net_, self.frontend_ = classes, net.eval(), frontend
         self.sample_rate_, self.epochs_ = frontend.sample_rate, epochs
         self.skipped_, self.n_skipped_, self.silent_, self.short_ = [], 0, [], []
         return self
@@ -365,34 +483,24 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba_features(self, features: Sequence[torch.Tensor]) -> np.ndarray:
         """Probabilities of features (F, L), in padded batches of clips of similar length."""
         check_is_fitted(self, "net_")
-        out = np.zeros((len(features), len(self.classes_)), np.float32)
-        order = sorted(range(len(features)), key=lambda i: features[i].shape[-1])
-        limit = int(self.frontend_.lengths(torch.tensor(int(_BATCH_S * self.sample_rate_))))
-        with torch.no_grad():
-            while order:
-                rows = order[:1]  # as many as fill the limit with the longest of them, 16 at most
-                while (
-                    len(rows) < min(16, len(order))
-                    and (len(rows) + 1) * features[order[len(rows)]].shape[-1] <= limit
-                ):
-                    rows.append(order[len(rows)])
-                order = order[len(rows) :]
-                x, lengths = _padded([features[i] for i in rows])
-                out[rows] = self.net_(x, lengths).softmax(1).numpy()
-        return out
+        if not features:
+            return np.zeros((0, len(self.classes_)), np.float32)
+        return self.net_.probabilities(logits_of(self.net_, self.frontend_, features)).numpy()
 
     # --- keep and open ---
 
     def save(self, path) -> None:
         """Write the model folder (safetensors and JSON)."""
         check_is_fitted(self, "net_")
-        parameters = {k: _plain(v) for k, v in self.get_params().items()}
+        parameters = {k: plain(v) for k, v in self.get_params().items()}
         config = {
             "classes": self.classes_.tolist(),
             "sample_rate": self.sample_rate_,
             "frontend": _described(self.frontend_),
             "net": {"name": self.net, "epochs": self.epochs_, "fronts": [_described(f) for f in self._heard()]},
             "window_s": self.window_s_,
+            "temperature": self.temperature_,
+            "threshold": None if self.threshold_ is None else asdict(self.threshold_),
             "parameters": parameters,
         }
         save_model_folder(path, "audio", config, self.net_.state_dict())
@@ -418,6 +526,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             net = model._make_net(fronts, len(config["classes"]))
             net.load_state_dict(tensors)
             epochs, window_s = int(config["net"]["epochs"]), float(config.get("window_s", 3.0))
+            model.temperature_, kept = float(config.get("temperature", 1.0)), config.get("threshold")
+            model.threshold_ = None if kept is None else Threshold(**kept)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = "; ".join(line.strip() for line in str(error).splitlines())[:400]
             raise ModelError(
@@ -437,37 +547,11 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         return [net.front if isinstance(net, HeardNet) else front for front, net in pairs]
 
     def _check(self) -> None:
-        if self.net not in NETS:
-            raise InputError(f"net must be one of {', '.join(NETS)}, got {self.net!r}")
-        if self.frontend is not None and self.frontend not in FRONTENDS:
-            raise InputError(f"frontend must be one of {', '.join(FRONTENDS)}, got {self.frontend!r}")
-        if not isinstance(self.frontend_options, Mapping | None):
-            raise InputError(f"frontend_options must be a dict or None, got {self.frontend_options!r}")
-        if self.class_weight not in (None, "balanced"):
-            raise InputError(f"class_weight must be 'balanced' or None, got {self.class_weight!r}")
-        for name in ("batch_size", "n_threads", "width") + (("epochs",) if self.epochs is not None else ()):
-            value = getattr(self, name)
-            if not _is_int(value) or value < 1:
-                raise InputError(f"{name} must be an int >= 1, got {value!r}")
-        if not _is_int(self.seed) or not 0 <= self.seed <= _MAX_SEED:
-            raise InputError(f"seed must be an int from 0 to {_MAX_SEED}, got {self.seed!r}")
-        for name, allowed, fits in (
-            ("dropout", "in [0, 1)", lambda v: 0 <= v < 1),
-            ("average_decay", "in [0, 1)", lambda v: 0 <= v < 1),
-            ("label_smoothing", "in [0, 1)", lambda v: 0 <= v < 1),
-            ("learning_rate", "> 0 and finite", lambda v: 0 < v < math.inf),
-            ("weight_decay", ">= 0 and finite", lambda v: 0 <= v < math.inf),
-        ):
-            value = getattr(self, name)
-            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-            if not number or not fits(value):
-                raise InputError(f"{name} must be a number {allowed}, got {value!r}")
-        if self.augment is not None:
-            check_augments(self.augment)
+        check_options(self.get_params(), NETS)
 
     def _front(self, rate: int) -> Frontend:
         """The front-end that the net hears through, at this rate."""
-        name = self.frontend or ("raw" if self.net in _MEMBERS else AUDIO_NETS[self.net].frontend)
+        name = self.frontend or ("raw" if self.net in MEMBERS else AUDIO_NETS[self.net].frontend)
         options: dict[str, Any] = {}
         if name in ("log_mel", "pcen"):
             options = dict(getattr(self, "frames_", {}))
@@ -491,130 +575,92 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def _fronts(self, frontend: Frontend) -> list[Frontend]:
         """What the net, or each member of an ensemble, hears through, from what `make_frontend` gave."""
-        if self.net in _MEMBERS:
+        if self.net in MEMBERS:
             return [m._front(frontend.sample_rate) for m in self._members()]
         return [self._front(frontend.sample_rate) if isinstance(frontend, Raw) else frontend]
 
     def _make_net(self, fronts: Sequence[Frontend], n_classes: int) -> Any:
         """A fresh net behind these front-ends."""
-        if self.net in _MEMBERS:
+        if self.net in MEMBERS:
             nets = [m._make_net([f], n_classes) for m, f in zip(self._members(), fronts, strict=True)]
             return Ensemble([Raw(f.sample_rate) if _learns(f) else f for f in fronts], nets)
         (front,) = fronts
         row = AUDIO_NETS[self.net]
-        net = row(front.n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
-        return HeardNet(front, net) if _learns(front) else net
+        net: AudioNet = row(front.n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
+        net = HeardNet(front, net) if _learns(front) else net
+        net.multi_label = bool(self.multi_label)
+        return net
+
+    def _fresh_net(self, frontend: Frontend, n_classes: int) -> AudioNet:
+        """One with the seed's weights; torch's global generator stays as it is."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(self.seed))
+            return self._make_net(self._fronts(frontend), n_classes)
 
     def _members(self) -> list[AudioClassifier]:
         """An ensemble's members as estimators of their own, each with another seed."""
-        settings = self.get_params()
         made = []
-        for i, (net, frontend) in enumerate(_MEMBERS[self.net]):
-            seed = (int(self.seed) + i * 7919) % (_MAX_SEED + 1)
-            made.append(AudioClassifier(**{**settings, "net": net, "frontend": frontend, "seed": seed}))
+        for i, own in enumerate(MEMBERS[self.net]):
+            seed = (int(self.seed) + i * 7919) % (MAX_SEED + 1)
+            made.append(AudioClassifier(**{**self.get_params(), **own, "seed": seed}))
             made[-1].frames_ = getattr(self, "frames_", {})
         return made
 
-    def _fit_members(self, waves, y, frontend, on_epoch, checkpoint) -> AudioClassifier:
-        """Each member on what its own front-end makes of the samples (1, T), one after the other."""
-        members = self._members()
-        for i, member in enumerate(members):
+    def _training(self, features, targets, n_classes, frontend, groups=None) -> NetTraining:
+        return NetTraining(
+            features, targets, n_classes, frontend, self._augments(frontend), self.choose_epochs(len(features)),
+            self.get_params(), groups,
+        )  # fmt: skip
+
+    def _trained(
+        self, features, targets, *, n_classes, frontend, groups, on_epoch, checkpoint, accelerator
+    ) -> tuple[AudioNet, History]:
+        """A net that has learned; of an ensemble each member, on what its own front-end makes of samples."""
+        if self.net not in MEMBERS:
+            net = self._fresh_net(frontend, n_classes)
+            run = self._training(features, targets, n_classes, frontend, groups)
+            history = run.run(net, on_epoch=on_epoch, checkpoint=checkpoint, accelerator=accelerator)
+            return net, history
+        fronts, nets, epochs = [], [], []
+        for i, member in enumerate(self._members()):
             front = member.make_frontend_at(frontend.sample_rate)
-            features = waves if isinstance(front, Raw) else [_features(w[0].numpy(), front) for w in waves]
-            tell = None if on_epoch is None else _Shifted(on_epoch, i * member.choose_epochs(len(waves)))
-            path = None if checkpoint is None else f"{os.fspath(checkpoint)}.{i + 1}"
-            member.fit_features(features, y, front, on_epoch=tell, checkpoint=path)
-        self.classes_, self.frontend_ = members[0].classes_, frontend
-        self.net_ = Ensemble([m.frontend_ for m in members], [m.net_ for m in members]).eval()
-        self.history_ = History([e for m in members for e in m.history_.epochs])
-        self.sample_rate_, self.epochs_ = frontend.sample_rate, members[0].epochs_
-        self.window_s_ = members[0].window_s_
-        self.skipped_, self.n_skipped_, self.silent_, self.short_ = [], 0, [], []
-        return self
+            with opened_store(None, front) as store:
+                heard = features if isinstance(front, Raw) else _through(features, front, store)
+                net, history = member._trained(
+                    heard, targets, n_classes=n_classes, frontend=front, groups=groups, accelerator=accelerator,
+                    on_epoch=_shifted(on_epoch, i * member.choose_epochs(len(features))),
+                    checkpoint=None if checkpoint is None else f"{os.fspath(checkpoint)}.{i + 1}",
+                )  # fmt: skip
+            fronts.append(front)
+            nets.append(net)
+            epochs += history.epochs
+        return Ensemble(fronts, nets).eval(), History(epochs)
 
-    def _run_id(self, features, targets, frontend) -> str:
-        """What decides a training run, as one word: parameters, front-end, data and labels."""
-        words = json.dumps(
-            [_plain(self.get_params()), type(frontend).__name__, frontend.options()], sort_keys=True
+    def _decoded(self, items, frontend, then, on_file) -> list[Any]:
+        return load_waves(
+            items, frontend.sample_rate, n_threads=int(self.n_threads), then=then, on_file=on_file
         )
-        digest = hashlib.sha256(words.encode())
-        digest.update(np.asarray(targets, np.int64).tobytes())
-        for f in features:
-            digest.update(f.contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
 
-    def _batches(self, features, onehot, frontend, augments, n_batches, longest, epoch):
-        """One epoch: shuffled, neighbours of similar length batched together, augmented."""
-        generator = torch.Generator().manual_seed(1_000_003 * int(self.seed) + epoch)
-        order = torch.randperm(len(features), generator=generator)
-        sizes = torch.tensor([f.shape[-1] for f in features])
-        stretches = order.split(8 * int(self.batch_size))  # sorted by length within, so that little is padded
-        order = torch.cat([part[sizes[part].argsort(stable=True)] for part in stretches])
-        parts = order.tensor_split(n_batches)
-        for b in torch.randperm(n_batches, generator=generator).tolist():
-            rows = parts[b]
-            chosen = [_crop(features[i], longest, generator) for i in rows.tolist()]
-            batch = Batch(*_padded(chosen), onehot[rows])
-            x, lengths, targets = augment(batch, augments, frontend, generator)
-            yield (x, lengths), targets
+    def _hearing(self) -> Hearing:
+        return Hearing(self.frontend_, self.net_, int(self.n_threads))
 
-    def _stream(self, items: Iterable) -> Iterator[tuple[_Heard, torch.Tensor | None]]:
-        """Each item's stretches of features in order, then None; threads read the first ones of those ahead."""
-        source, waiting = iter(items), deque[Any]()
-        n_threads = int(self.n_threads)
-        with ThreadPoolExecutor(n_threads) as pool:
-            while True:
-                for item in islice(source, 2 * n_threads - len(waiting)):
-                    waiting.append(pool.submit(self._open, item))
-                if not waiting:
-                    return
-                heard, first, rest = waiting.popleft().result()
-                if first is not None:
-                    yield heard, first
-                for piece in rest:
-                    yield heard, piece
-                yield heard, None
+    def _label(self, p: np.ndarray) -> Any:
+        """The most probable class, or with `multi_label` the tuple of those above one half."""
+        return tuple(self.classes_[p > 0.5].tolist()) if self.multi_label else self.classes_[int(p.argmax())]
 
-    def _open(self, item) -> tuple[_Heard, torch.Tensor | None, Iterator[torch.Tensor]]:
-        heard = _Heard(_name(item))
-        rest = self._pieces(item, heard)
-        return heard, next(rest, None), rest
-
-    def _pieces(self, item, heard: _Heard) -> Iterator[torch.Tensor]:
-        """Features of an item in stretches of at most _PIECE_S s, so that an hour never stands in memory."""
-        try:
-            for part in pieces(item, piece_s=_PIECE_S):
-                wave = part.mono().resample(self.sample_rate_).samples[0]
-                heard.n_samples += len(wave)
-                heard.silent = heard.silent and not wave.any()
-                yield _features(wave, self.frontend_)
-        except DataError as error:
-            heard.error = str(error)
-
-    def _add_answers(self, pieces: list[tuple[_Heard, torch.Tensor]]) -> None:
-        for (heard, piece), p in zip(pieces, self.predict_proba_features([f for _, f in pieces]), strict=True):
-            heard.total = heard.total + p * piece.shape[-1]
-            heard.mass += piece.shape[-1]
-
-    def _prediction(self, heard: _Heard) -> Prediction:
+    def _prediction(self, heard: Heard) -> Prediction:
         if heard.error:
             return Prediction(heard.name, error=heard.error)
-        p = heard.total / max(heard.mass, 1)
-        best = int(p.argmax())
-        note = _flaws(heard.silent, heard.n_samples, self.frontend_)
-        return Prediction(heard.name, self.classes_[best], float(p[best]), p, note=note)
-
-
-@dataclass
-class _Heard:
-    """What has been heard of one item: probabilities summed over its stretches, weighted by their frames."""
-
-    name: str
-    total: Any = 0.0
-    mass: int = 0
-    n_samples: int = 0
-    silent: bool = True
-    error: str = ""
+        p = heard.probabilities
+        note, label, score = (
+            flaws_of(heard.silent, heard.n_samples, self.frontend_),
+            self._label(p),
+            float(p.max()),
+        )
+        if self.threshold_ is not None and score < self.threshold_.value:
+            none = f"none of these (below {self.threshold_.value:.2f})"
+            label, note = None, f"{note}; {none}" if note else none
+        return Prediction(heard.name, label, score, p, note=note)
 
 
 def split_flaws(flaws: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
@@ -623,34 +669,24 @@ def split_flaws(flaws: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]
     return [name for name, words in pairs if "silent" in words], [n for n, words in pairs if "shorter" in words]
 
 
-def _flaws(silent: bool, n_samples: int, frontend: Frontend) -> str:
-    short = n_samples < frontend.window_length
-    window_ms = 1000 * frontend.window_length / frontend.sample_rate
-    return "; ".join(["silent"] * silent + [f"shorter than one window of {window_ms:.0f} ms"] * short)
+def _words(labels: Iterable) -> list[str]:
+    """A word a row; several labels as one."""
+    return [", ".join(sorted(map(str, x))) if isinstance(x, set | list | tuple) else str(x) for x in labels]
 
 
-def _is_int(value) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+def _key_or_error(item) -> str | DataError:
+    try:
+        return clip_key(item)
+    except DataError as error:
+        return error
 
 
-def _plain(value):
-    """As JSON takes it: NumPy's numbers as Python's, sequences as lists."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, np.generic):
-        return value.item()
-    return [_plain(v) for v in value] if isinstance(value, Iterable) and not isinstance(value, str) else value
-
-
-def _name(item) -> str:
-    return repr(item) if isinstance(item, Clip) else os.fsdecode(item)
-
-
-def _features(wave: np.ndarray, frontend: Frontend) -> torch.Tensor:
-    """Features (F, L), in half precision but for samples, whose quiet parts need all bits."""
-    with torch.no_grad():
-        found = frontend(torch.tensor(wave)[None])[0]
-    return found if isinstance(frontend, Raw) else found.half()
+def _through(waves: Sequence[torch.Tensor], front: Frontend, store: FeatureStore) -> list[torch.Tensor]:
+    """What a front-end makes of samples (1, T), each a view of the store's file."""
+    with store.written():
+        for i, wave in enumerate(waves):
+            store.put(str(i), features_of(wave[0].numpy(), front))
+    return [store.features(str(i)) for i in range(len(waves))]
 
 
 def _learns(frontend: Frontend) -> bool:
@@ -663,27 +699,8 @@ def _described(frontend: Frontend) -> dict[str, Any]:
     return {"name": name, "options": frontend.options()}
 
 
-@dataclass(frozen=True)
-class _Shifted:
+def _shifted(on_epoch: Callable[[Epoch], None] | None, by: int) -> Callable[[Epoch], None] | None:
     """Tells of an ensemble's epochs as if they were one run."""
-
-    on_epoch: Callable[[Epoch], None]
-    by: int
-
-    def __call__(self, epoch: Epoch) -> None:
-        self.on_epoch(replace(epoch, number=epoch.number + self.by))
-
-
-def _padded(features: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    lengths = torch.tensor([f.shape[-1] for f in features])
-    x = torch.zeros(len(features), features[0].shape[0], int(lengths.max()))
-    for row, f in zip(x, features, strict=True):
-        row[:, : f.shape[-1]] = f
-    return x, lengths
-
-
-def _crop(f: torch.Tensor, longest: int, generator: torch.Generator) -> torch.Tensor:
-    if f.shape[-1] <= longest:
-        return f
-    start = int(torch.randint(f.shape[-1] - longest + 1, (), generator=generator))
-    return f[:, start : start + longest]
+    if on_epoch is None or by == 0:
+        return on_epoch
+    return lambda epoch: on_epoch(replace(epoch, number=epoch.number + by))

@@ -83,14 +83,19 @@ class Ensemble(AudioNet):
 
     Shape
     -----
-    samples (B, 1, T), lengths (B,) or None → (B, n_classes): logarithms of the mean probabilities.
+    samples (B, 1, T), lengths (B,) or None → (B, n_classes): what the mean probabilities are the
+    softmax of (with `multi_label` the sigmoid).
     """
 
     frontend = "raw"
 
+    temperature: torch.Tensor
+
     def __init__(self, fronts: Sequence[Frontend], nets: Sequence[AudioNet]):
         super().__init__()
         self.fronts, self.nets = nn.ModuleList(fronts), nn.ModuleList(nets)
+        self.multi_label = nets[0].multi_label
+        self.register_buffer("temperature", torch.ones(()))
 
     @property
     def members(self) -> list[tuple[Frontend, AudioNet]]:
@@ -102,8 +107,13 @@ class Ensemble(AudioNet):
         return torch.cat([nn.functional.normalize(n.embed(*f)) for n, f in self._heard(x, lengths)], 1)
 
     def forward(self, x, lengths=None):
-        shares = torch.stack([n(*f).softmax(1) for n, f in self._heard(x, lengths)])
-        return shares.mean(0).clamp(min=1e-12).log()
+        shares = torch.stack([self.probabilities(n(*f)) for n, f in self._heard(x, lengths)]).mean(0)
+        least = shares.clamp(min=1e-12)
+        logits = least.log() - (1 - shares).clamp(min=1e-12).log() if self.multi_label else least.log()
+        return logits / self.temperature
+
+    def temper(self, temperature: float) -> None:
+        self.temperature *= temperature
 
     def _heard(self, x, lengths):
         for front, net in self.members:

@@ -23,8 +23,9 @@ from ..training.loop import Epoch
 from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
 from ..training.processes import WorkerPool
 from ..training.records import RecordFile
-from .classifier import AudioClassifier, split_flaws
+from .classifier import MEMBERS, AudioClassifier, split_flaws
 from .dataset import AudioTable, common_folder, short_name
+from .feature_store import FeatureStore, clip_key, opened_store
 from .frontends import FRONTENDS
 
 __all__ = ["CrossValidation", "FoldResult", "cross_validate"]
@@ -141,6 +142,7 @@ def cross_validate(
     on_epoch: Callable[[int, Epoch], None] | None = None,
     on_fold: Callable[[FoldResult], None] | None = None,
     results: str | os.PathLike | None = None,
+    cache: str | os.PathLike | None = None,
 ) -> CrossValidation:
     """Train on each fold's train rows with fresh weights and test on its test rows, last weights.
 
@@ -157,6 +159,8 @@ def cross_validate(
     results : path, optional
         JSON lines, one a fold that is done. What stands there of the same set, folds and parameters is not run
         again, so that a study can be spread over many runs, or go on after a kill; other lines stay.
+    cache : path, optional
+        A folder that keeps the decoded clips' features for the next study; default a temporary one.
 
     Returns
     -------
@@ -171,59 +175,68 @@ def cross_validate(
         raise InputError(f"n_jobs must be an int >= 1, got {n_jobs!r}")
     start = time.perf_counter()
     estimator = sklearn.base.clone(estimator)
+    if estimator.multi_label:
+        raise InputError("multi_label must be False: cross-validation judges one label a clip")
     frontend = estimator.make_frontend(table.paths, table.labels)
     flaws: dict[int, str] = {}
-    features = estimator.extract(table.paths, frontend, on_file=on_file, on_flaw=flaws.__setitem__)
-    skipped = [(p, str(f)) for p, f in zip(table.paths, features, strict=True) if isinstance(f, DataError)]
-    readable = np.array([not isinstance(f, DataError) for f in features])
-    classes = sorted({label for label, good in zip(table.labels, readable, strict=True) if good})
-    parts = [(train[readable[train]], test[readable[test]]) for train, test in folds]
-    first = f"; {len(skipped)} files left out, the first: {skipped[0][1]}" if skipped else ""
-    for number, (train, test) in enumerate(parts):
-        if len(train) == 0 or len(test) == 0:
-            raise DataError(
-                f"{table.source}: fold {number + 1} has no readable file to train on or to test on{first}"
-            )
-        left = sorted({table.labels[i] for i in train})
-        if len(left) < 2:
-            raise DataError(
-                f"{table.source}: fold {number + 1} leaves only the class {left[0]!r} to train on, "
-                f"training needs at least two{first}"
-            )
-    silent, short = split_flaws((table.paths[i], flaws[i]) for i in sorted(flaws))
-    if len(silent) == readable.sum():
-        raise DataError(f"{table.source}: every clip is silent (all samples 0); there is nothing to learn from")
-    epochs = estimator.choose_epochs(max(len(train) for train, _ in parts))
-    if on_features is not None:
-        on_features(frontend.sample_rate, epochs)
-
-    setting = {
-        "parameters": estimator.get_params(),
-        "frames": estimator.frames_,
-        "frontend": (type(frontend).__name__, frontend.options()),
-        "labels": table.labels,
-        "classes": classes,
-    }
-    kept = None if results is None else KeptFolds(results, _study_key(table, parts, setting))
-    done = {} if kept is None else kept.read()
-    if on_fold is not None:
-        for found in done.values():
-            on_fold(found)
-
-    def tell(found: FoldResult) -> None:
-        if kept is not None:
-            kept.add(found)
-        if on_fold is not None:
-            on_fold(found)
-
-    todo = {number: part for number, part in enumerate(parts) if number not in done}
-    n_jobs = max(1, min(len(todo), n_jobs or _processors()))
-    with tempfile.TemporaryDirectory(prefix="conv1d_kit-cv-") as folder:
-        _write_features(Path(folder), features)
+    with opened_store(cache, frontend) as store:
+        features = estimator.extract(
+            table.paths, frontend, store=store, on_file=on_file, on_flaw=flaws.__setitem__
+        )
+        skipped = [(p, str(f)) for p, f in zip(table.paths, features, strict=True) if isinstance(f, DataError)]
+        readable = np.array([not isinstance(f, DataError) for f in features])
         del features
-        run = _run_beside if n_jobs > 1 else _run_in_turn
-        fresh = run(folder, setting, todo, n_jobs, on_epoch, tell)
-    every = [done[i] if i in done else fresh[i] for i in range(len(parts))]
+        classes = sorted({label for label, good in zip(table.labels, readable, strict=True) if good})
+        parts = [(train[readable[train]], test[readable[test]]) for train, test in folds]
+        first = f"; {len(skipped)} files left out, the first: {skipped[0][1]}" if skipped else ""
+        for number, (train, test) in enumerate(parts):
+            if len(train) == 0 or len(test) == 0:
+                raise DataError(
+                    f"{table.source}: fold {number + 1} has no readable file to train on or to test on{first}"
+                )
+            left = sorted({table.labels[i] for i in train})
+            if len(left) < 2:
+                raise DataError(
+                    f"{table.source}: fold {number + 1} leaves only the class {left[0]!r} to train on, "
+                    f"training needs at least two{first}"
+                )
+        silent, short = split_flaws((table.paths[i], flaws[i]) for i in sorted(flaws))
+        if len(silent) == readable.sum():
+            raise DataError(
+                f"{table.source}: every clip is silent (all samples 0); there is nothing to learn from"
+            )
+        epochs = estimator.choose_epochs(max(len(train) for train, _ in parts))
+        if on_features is not None:
+            on_features(frontend.sample_rate, epochs)
+
+        setting = {
+            "parameters": estimator.get_params(),
+            "frames": estimator.frames_,
+            "frontend": (type(frontend).__name__, frontend.options()),
+            "labels": table.labels,
+            "groups": table.groups,
+            "classes": classes,
+            "store": os.fspath(store.path.parent),
+            "keys": [clip_key(p) if good else None for p, good in zip(table.paths, readable, strict=True)],
+        }
+        kept = None if results is None else KeptFolds(results, _study_key(table, parts, setting))
+        done = {} if kept is None else kept.read()
+        if on_fold is not None:
+            for found in done.values():
+                on_fold(found)
+
+        def tell(found: FoldResult) -> None:
+            if kept is not None:
+                kept.add(found)
+            if on_fold is not None:
+                on_fold(found)
+
+        todo = {number: part for number, part in enumerate(parts) if number not in done}
+        n_jobs = max(1, min(len(todo), n_jobs or _processors()))
+        with tempfile.TemporaryDirectory(prefix="conv1d_kit-cv-") as folder:
+            run = _run_beside if n_jobs > 1 else _run_in_turn
+            fresh = run(folder, setting, todo, n_jobs, on_epoch, tell)
+        every = [done[i] if i in done else fresh[i] for i in range(len(parts))]
     index = {name: i for i, name in enumerate(classes)}
     confusion = sum(
         confusion_matrix([index[table.labels[r]] for r in f.rows], f.predicted, len(classes)) for f in every
@@ -235,21 +248,25 @@ def cross_validate(
 
 
 def run_fold(folder: str, setting: dict, number: int, part: Fold, on_epoch=None) -> FoldResult:
-    """Train and test one fold from the features in `folder`, with one torch thread."""
+    """Train and test one fold from the stored features, with one torch thread; its epochs told in `folder`."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         start = time.perf_counter()
-        features = _read_features(Path(folder))
         name, options = setting["frontend"]
         frontend = next(f for f in FRONTENDS.values() if f.__name__ == name)(**options)
+        store, keys = FeatureStore(setting["store"], frontend), setting["keys"]
         train, test = part
+        groups = setting["groups"]
         labels = np.asarray(setting["labels"])
         report = on_epoch if on_epoch is not None else _Log(Path(folder, f"fold{number}.jsonl"))
         model = AudioClassifier(**setting["parameters"])
         model.frames_ = setting["frames"]
-        model.fit_features([features[i] for i in train], labels[train], frontend, on_epoch=report)
-        shares = model.predict_proba_features([features[i] for i in test])
+        model.fit_features(
+            [store.features(keys[i]) for i in train], labels[train], frontend, on_epoch=report,
+            groups=None if groups is None else [groups[i] for i in train],
+        )  # fmt: skip
+        shares = model.predict_proba_features([store.features(keys[i]) for i in test])
         best = shares.argmax(1)
         right = int((model.classes_[best] == labels[test]).sum())
         index = {c: i for i, c in enumerate(setting["classes"])}
@@ -307,14 +324,16 @@ def _study_key(table: AudioTable, parts: Sequence[Fold], setting: dict) -> str:
     """What decides the figures of a study, as one word: files and labels, folds, parameters, versions."""
     from .. import __version__
 
-    root = common_folder(table.paths)
+    root, usual = common_folder(table.paths), AudioClassifier().get_params()
     words = {
         "files": [short_name(p, root) for p in table.paths],
         "bytes": [os.path.getsize(p) if os.path.isfile(p) else -1 for p in table.paths],
         "labels": setting["labels"],
         "folds": [[int(i) for i in test] for _, test in parts],
-        "parameters": {k: v for k, v in setting["parameters"].items() if k != "n_threads"},
+        "parameters": {k: v for k, v in setting["parameters"].items() if k != "n_threads" and v != usual[k]},
+        "members": MEMBERS.get(setting["parameters"]["net"]),
         "frontend": setting["frontend"],
+        "frames": setting["frames"],
         "versions": [__version__, torch.__version__.partition("+")[0]],
     }
     return hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -324,19 +343,6 @@ def _lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     return path.read_text("utf-8").split("\n")[:-1]  # what follows the last newline is still being written
-
-
-def _write_features(folder: Path, features: Sequence[Any]) -> None:
-    from safetensors.torch import save_file
-
-    kept = {str(i): f.contiguous() for i, f in enumerate(features) if not isinstance(f, DataError)}
-    save_file(kept, folder / "features.safetensors")
-
-
-def _read_features(folder: Path) -> dict[int, torch.Tensor]:
-    from safetensors.torch import load_file
-
-    return {int(k): v for k, v in load_file(folder / "features.safetensors").items()}
 
 
 def _processors() -> int:

@@ -284,10 +284,12 @@ def load_waves(
     *,
     max_duration_s: float = 60.0,
     n_threads: int = 2,
-    then: Callable[[np.ndarray], Any] | None = None,
+    then: Callable[[Any, np.ndarray], Any] | None = None,
     on_file: Callable[[], None] | None = None,
 ) -> list[Any]:
-    """Mono float32 samples of each clip or file at one rate (or what `then` makes of them), or its DataError.
+    """Mono float32 samples of each clip or file at one rate, or its DataError.
+
+    With `then`, what `then(item, samples)` gives instead of the samples.
 
     Files are decoded by threads (never by forked processes); of a long one the first `max_duration_s` seconds.
     """
@@ -296,7 +298,7 @@ def load_waves(
         try:
             clip = item if isinstance(item, Clip) else Clip.read(item, max_duration_s=max_duration_s)
             wave = clip.mono().resample(sample_rate).samples[0]
-            return wave if then is None else then(wave)
+            return wave if then is None else then(item, wave)
         except DataError as error:
             return error
         finally:

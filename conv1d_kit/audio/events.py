@@ -101,7 +101,7 @@ class Scorer:
         with torch.no_grad():
             features = self._frontend(torch.from_numpy(batch.samples))
             lengths = self._frontend.lengths(torch.from_numpy(batch.lengths))
-            return self._net(features, lengths).double().softmax(1).numpy()
+            return self._net.probabilities(self._net(features, lengths).double()).numpy()
 
     def _silent(self, batch: WindowBatch) -> np.ndarray:
         """Rows whose samples all lie within ± floor of the middle between their least and their greatest."""

@@ -37,7 +37,7 @@ class WaveToProbabilities(torch.nn.Module):
 
     def forward(self, samples: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         samples = torch.where(length_mask(lengths, samples.shape[1]), samples, 0.0)
-        return self.net(self.frontend(samples), self.frontend.lengths(lengths)).softmax(1)
+        return self.net.probabilities(self.net(self.frontend(samples), self.frontend.lengths(lengths)))
 
 
 def export_onnx(model: Any, path) -> float:

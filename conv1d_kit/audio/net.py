@@ -25,9 +25,12 @@ class AudioNet(nn.Module):
         The row of FRONTENDS it takes where nothing else is asked for.
     head : torch.nn.Linear
         The last layer, (B, D) → (B, n_classes).
+    multi_label : bool
+        Whether a clip may have any number of labels: what `probabilities` goes by.
     """
 
     frontend = "log_mel"
+    multi_label = False
     causal = False  # True: its features should be causal too, and then nothing looks ahead
     head: nn.Linear
     dropout: nn.Module
@@ -53,6 +56,16 @@ class AudioNet(nn.Module):
 
     def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         return self.head(self.dropout(self.embed(x, lengths)))
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Of each class [shape=(B, n_classes)]: they sum to 1, or each label stands for itself."""
+        return logits.sigmoid() if self.multi_label else logits.softmax(1)
+
+    def temper(self, temperature: float) -> None:
+        """Divide all logits from now on by a temperature: it goes into the head's weights."""
+        with torch.no_grad():
+            for p in self.head.parameters():
+                p.div_(temperature)
 
 
 def needed_lengths(lengths: torch.Tensor | None, size: int) -> torch.Tensor | None:

@@ -13,10 +13,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..errors import InputError, InputTypeError, ModelError
 from ..training.calibration import fit_temperature
-from ..training.folds import stratified_folds
+from ..training.folds import held_out
 from ..training.loop import Epoch, History
 from ..training.losses import balanced_weights
 from ..training.model_folder import load_model_folder, save_model_folder
+from ..training.targets import class_targets
 from .bulk import stream_scores
 from .linear import check_ngrams
 from .model import TextTask
@@ -226,7 +227,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """
         self.check_options()
         texts = _texts(X)
-        self.classes_, targets = _targets(y, len(texts), bool(self.multi_label))
+        several = bool(self.multi_label)
+        self.classes_, targets = class_targets(y, len(texts), multi_label=several, of="text")
+        if len(self.classes_) < 2 and not several:
+            raise InputError(f"y must hold at least two classes, got only {self.classes_.tolist()[0]!r}")
         options = self.get_params()
         kind = MODELS[self.model]
         weights = self._class_weights(targets)
@@ -238,7 +242,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
         self.temperature_ = 1.0
         if self.calibration_share is not None:
-            rest, held = self._calibration_rows(targets)
+            share = float(self.calibration_share)
+            rest, held = held_out(
+                targets, share, classes=self.classes_.tolist(), seed=int(self.seed), name="calibration_share"
+            )
             first = kind.learn(task(rest), options)
             logits = first.scores([texts[i] for i in held])
             self.temperature_ = fit_temperature(_probabilities(logits, False), targets[held])
@@ -493,61 +500,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 raise InputError(f"class_weight must hold finite numbers > 0, got {value!r} for {label!r}")
         return np.array([float(given.get(label, 1.0)) for label in names])
 
-    def _calibration_rows(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train on and rows to fit the temperature on: one stratified fold of the share asked for."""
-        n_folds = max(2, round(1 / float(self.calibration_share)))  # type: ignore[arg-type]
-        counts = np.bincount(targets)
-        if counts.min() < n_folds:
-            raise InputError(
-                f"calibration_share must leave a row of each class, got {self.calibration_share!r} with "
-                f"{counts.min()} rows of class {str(self.classes_[counts.argmin()])!r}; take a larger share"
-            )
-        return stratified_folds(targets.tolist(), n_folds, seed=int(self.seed))[0]
-
 
 def _probabilities(logits: np.ndarray, multi_label: bool) -> np.ndarray:
     from scipy.special import expit, softmax
 
     return expit(logits) if multi_label else softmax(logits, 1)
-
-
-def _targets(y: Sequence, n_texts: int, multi_label: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The classes, sorted, and each row's class, or with several labels 0 or 1 a class."""
-    if multi_label:
-        rows = list(y)
-        if len(rows) != n_texts:
-            raise InputError(f"y must hold one collection of labels a text ({n_texts}), got {len(rows)}")
-        for i, row in enumerate(rows):
-            if isinstance(row, str | bytes) or not isinstance(row, Iterable):
-                raise InputTypeError(f"y must hold collections of labels, got {row!r} in y[{i}]; try [{row!r}]")
-        sets = [set(row) for row in rows]
-        classes = np.array(sorted(set().union(*sets)))
-        if len(classes) < 1:
-            raise InputError("y must hold at least one label, got none in any row")
-        return classes, np.array([[c in own for c in classes.tolist()] for own in sets], dtype=np.float32)
-    labels = np.asarray(y)
-    if labels.ndim != 1 or len(labels) != n_texts:
-        raise InputError(f"y must hold one label a text ({n_texts}), got shape {labels.shape}")
-    _check_labels(list(y))
-    if n_texts == 0:
-        raise InputError("X must hold at least one text a class, got no texts")
-    classes, targets = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise InputError(f"y must hold at least two classes, got only {classes.tolist()[0]!r}")
-    return classes, targets.astype(np.int64)
-
-
-def _check_labels(labels: Sequence) -> None:
-    """Refuse missing labels, and words beside numbers, which NumPy would make one kind without a word."""
-    for i, label in enumerate(labels):
-        if label is None or label != label:  # NaN is no equal of itself
-            raise InputError(f"y must hold a label for each text, got {label!r} in y[{i}]; leave that text out")
-    words = [isinstance(label, str) for label in labels]
-    if any(words) and not all(words):
-        i = words.index(not words[0])
-        raise InputTypeError(
-            f"y must hold labels of one kind, got {labels[0]!r} and {labels[i]!r} in y[{i}]; make all str"
-        )
 
 
 def _plain(options: dict) -> dict:

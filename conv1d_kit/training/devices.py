@@ -18,9 +18,9 @@ from ..errors import InputError, one_line
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["Devices", "batches_of_process", "open_accelerator"]
+__all__ = ["PRECISIONS", "Devices", "batches_of_process", "open_accelerator"]
 
-_PRECISIONS = {"float32": "no", "bfloat16": "bf16"}  # ours → accelerate's
+PRECISIONS = {"float32": "no", "bfloat16": "bf16"}  # ours → accelerate's
 
 
 def open_accelerator(*, precision: str = "float32", n_processes: int = 1) -> Accelerator:
@@ -42,8 +42,8 @@ def open_accelerator(*, precision: str = "float32", n_processes: int = 1) -> Acc
         If accelerate is not installed, a value is not allowed, another number of processes runs, or an
         Accelerator of another precision is open already in this process.
     """
-    if precision not in _PRECISIONS:
-        raise InputError(f"precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}")
+    if precision not in PRECISIONS:
+        raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     if isinstance(n_processes, bool) or not isinstance(n_processes, int) or n_processes < 1:
         raise InputError(f"n_processes must be an int >= 1, got {n_processes!r}")
     try:
@@ -54,7 +54,7 @@ def open_accelerator(*, precision: str = "float32", n_processes: int = 1) -> Acc
             "pip install 'conv1d_kit[accelerate]'"
         ) from error
     try:
-        accelerator = Accelerator(cpu=True, mixed_precision=_PRECISIONS[precision])
+        accelerator = Accelerator(cpu=True, mixed_precision=PRECISIONS[precision])
     except ValueError as error:
         raise InputError(
             f"precision {precision!r} cannot be had: another Accelerator is open ({one_line(str(error))}); "

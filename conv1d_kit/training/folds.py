@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 
-__all__ = ["Fold", "folds_from_values", "stratified_folds"]
+__all__ = ["Fold", "folds_from_values", "held_out", "stratified_folds"]
 
 Fold = tuple[np.ndarray, np.ndarray]  # (train indices, test indices)
 
@@ -79,6 +79,89 @@ def stratified_folds(
             )
         splits = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(y, y, g)
     return [(np.sort(train), np.sort(test)) for train, test in splits]
+
+
+def held_out(
+    targets: np.ndarray,
+    share: float,
+    *,
+    classes: Sequence | None = None,
+    groups: Sequence | None = None,
+    seed: int = 0,
+    name: str = "share",
+) -> Fold:
+    """Training rows cut in two: those to learn from, and a share that chooses (a temperature, an epoch).
+
+    Parameters
+    ----------
+    targets : (N,) int classes, or (N, n_classes) shares of which several may be there
+    share : float in (0, 0.5]
+        One of round(1 / share) stratified folds is held out. Rows of several labels are spread by the rarest
+        of them; what is rarer than there are folds is spread as one class.
+    classes : sequence of length n_classes, optional
+        Their names, for messages.
+    groups : sequence of length N, optional
+        Rows of one group stay together.
+    seed : int from 0 to 2**32 − 1
+    name : str
+        What messages call `share`.
+
+    Returns
+    -------
+    rest, held : sorted int arrays
+
+    Raises
+    ------
+    InputError
+        If a class of single-label rows, or the groups, are too few for both parts.
+
+    Examples
+    --------
+    >>> rest, held = held_out(np.array([0, 1] * 5), 0.2)
+    >>> len(rest), len(held)
+    (8, 2)
+    """
+    n_folds = max(2, round(1 / share))
+    shown = [str(c) for c in classes] if classes is not None else None
+    if targets.ndim == 2:
+        strata = _rarest(targets)
+        names, counts = np.unique(strata, return_counts=True)
+        strata = np.where(np.isin(strata, names[counts < n_folds]), -2, strata)
+    else:
+        strata = targets
+        counts = np.bincount(targets)
+        if counts.min() < n_folds:
+            raise InputError(
+                f"{name} must leave a row of each class, got {share!r} with {counts.min()} rows of class "
+                f"{_named(counts.argmin(), shown)}; take a larger share"
+            )
+    if groups is not None and len(set(groups)) < n_folds:
+        raise InputError(
+            f"{name} must leave a group on both sides, got {share!r} with {len(set(groups))} groups; "
+            "take a larger share"
+        )
+    names, counts = np.unique(strata, return_counts=True)
+    if len(names) < 2 or counts.min() < n_folds:  # nothing to stratify by
+        strata = np.arange(len(strata)) % 2
+    rest, held = stratified_folds(strata.tolist(), n_folds, groups=groups, seed=seed)[0]
+    if targets.ndim == 1 and len(set(targets[rest].tolist())) < len(set(targets.tolist())):
+        lost = sorted(set(targets.tolist()) - set(targets[rest].tolist()))
+        raise InputError(
+            f"{name} must leave a row of each class to learn from, but all rows of class "
+            f"{_named(lost[0], shown)} stand in groups that are held out; leave the class out, or take a "
+            "smaller share"
+        )
+    return rest, held
+
+
+def _named(i, shown: list[str] | None) -> str:
+    return str(int(i)) if shown is None else repr(shown[int(i)])
+
+
+def _rarest(targets: np.ndarray) -> np.ndarray:
+    """The rarest label of each row [shape=(N,)], −1 where it has none."""
+    counts = np.where(targets > 0, targets.sum(0), np.inf)
+    return np.where(targets.max(1) > 0, counts.argmin(1), -1)
 
 
 def folds_from_values(values: Sequence, *, source: str | None = None) -> list[Fold]:

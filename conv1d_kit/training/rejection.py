@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError
 from .calibration import check_scores, other_folds
 
-__all__ = ["Coverage", "Threshold", "choose_threshold", "coverage_curve", "cross_answered"]
+__all__ = ["Coverage", "Threshold", "choose_threshold", "coverage_curve", "cross_answered", "surest_threshold"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,26 @@ def choose_threshold(
     return Threshold(
         float(curve.threshold[i]), float(curve.coverage[i]), float(curve.accuracy[i]), float(accepted[i])
     )
+
+
+def surest_threshold(
+    probabilities: Any, targets: Any, *, min_accuracy: float, min_coverage: float = 0.0
+) -> Threshold:
+    """`choose_threshold`, or where no threshold gives that accuracy, the most accurate one.
+
+    Its `accuracy` says how far it falls short.
+
+    Examples
+    --------
+    >>> surest_threshold([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], [1, 1, 1], min_accuracy=0.9)
+    Threshold(value=0.8, coverage=0.6666666666666666, accuracy=0.5, false_accepts=nan)
+    """
+    curve = coverage_curve(probabilities, targets)
+    _check_targets(min_accuracy, None, None, min_coverage)
+    enough = curve.coverage >= min_coverage
+    aim = min(min_accuracy, float(curve.accuracy[enough].max()))
+    i = int(np.flatnonzero(enough & (curve.accuracy >= aim))[-1])
+    return Threshold(float(curve.threshold[i]), float(curve.coverage[i]), float(curve.accuracy[i]))
 
 
 def cross_answered(

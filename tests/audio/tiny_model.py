@@ -7,12 +7,13 @@ import torch
 from torch import nn
 
 from conv1d_kit.audio.frontends import LogMel
+from conv1d_kit.audio.net import AudioNet
 from conv1d_kit.core.pooling import length_mask, pool
 
 RATE, N_MELS = 8000, 32
 
 
-class TinyNet(nn.Module):
+class TinyNet(AudioNet):
     """Three classes by the mean of `rows` × `columns` of the features, of all features, and of none."""
 
     def __init__(self, rows=slice(0, N_MELS), columns=slice(0, None), n_features=N_MELS):
@@ -43,7 +44,7 @@ class TinyNet(nn.Module):
         return self.head(self.embed(x, lengths))
 
 
-class TinyEnsemble(nn.Module):
+class TinyEnsemble(AudioNet):
     """Takes samples; the mean of its members' probabilities."""
 
     def __init__(self, *members):

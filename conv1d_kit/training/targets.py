@@ -1,0 +1,81 @@
+"""Labels as numbers: one class a row, or any number of labels a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..errors import InputError, InputTypeError
+
+__all__ = ["class_targets", "label_sets"]
+
+
+def class_targets(y: Sequence, n: int, *, multi_label: bool = False, of: str) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, sorted, and what each row is of them.
+
+    Parameters
+    ----------
+    y : sequence of length n
+        A label each; with `multi_label` a collection of labels each, which may be empty.
+    n : int
+        Rows there are.
+    multi_label : bool
+    of : str
+        What a row is called in messages: "text", "clip".
+
+    Returns
+    -------
+    classes : array, sorted
+    targets : (n,) int64 indices of classes; with `multi_label` (n, n_classes) float32, 1 where a label is there
+
+    Raises
+    ------
+    InputError, InputTypeError
+        If there is not one entry a row, a label is missing, words stand beside numbers, or there is no row.
+
+    Examples
+    --------
+    >>> class_targets(["b", "a", "b"], 3, of="text")
+    (array(['a', 'b'], dtype='<U1'), array([1, 0, 1]))
+    >>> class_targets([["rain", "dog"], []], 2, multi_label=True, of="clip")[1].tolist()
+    [[1.0, 1.0], [0.0, 0.0]]
+    """
+    if multi_label:
+        sets = label_sets(y, n, of=of)
+        classes = np.array(sorted(set().union(*sets)))
+        if len(classes) < 1:
+            raise InputError("y must hold at least one label, got none in any row")
+        return classes, np.array([[c in own for c in classes.tolist()] for own in sets], dtype=np.float32)
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != n:
+        raise InputError(f"y must hold one label a {of} ({n}), got shape {labels.shape}")
+    _check_labels(list(y), of)
+    if n == 0:
+        raise InputError(f"X must hold at least one {of} a class, got no {of}s")
+    classes, targets = np.unique(labels, return_inverse=True)
+    return classes, targets.astype(np.int64)
+
+
+def label_sets(y: Sequence, n: int, *, of: str) -> list[set]:
+    """Each row's labels as a set; arguments and errors as `class_targets` with `multi_label`."""
+    rows = list(y)
+    if len(rows) != n:
+        raise InputError(f"y must hold one collection of labels a {of} ({n}), got {len(rows)}")
+    for i, row in enumerate(rows):
+        if isinstance(row, str | bytes) or not isinstance(row, Iterable):
+            raise InputTypeError(f"y must hold collections of labels, got {row!r} in y[{i}]; try [{row!r}]")
+    return [set(row) for row in rows]
+
+
+def _check_labels(labels: Sequence, of: str) -> None:
+    """Refuse missing labels, and words beside numbers, which NumPy would make one kind without a word."""
+    for i, label in enumerate(labels):
+        if label is None or label != label:  # NaN is no equal of itself
+            raise InputError(f"y must hold a label for each {of}, got {label!r} in y[{i}]; leave that {of} out")
+    words = [isinstance(label, str) for label in labels]
+    if any(words) and not all(words):
+        i = words.index(not words[0])
+        raise InputTypeError(
+            f"y must hold labels of one kind, got {labels[0]!r} and {labels[i]!r} in y[{i}]; make all str"
+        )
