@@ -250,7 +250,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         DataError
             If no two classes are left to learn from.
         """
-        self._check()
+        self.check_options()
         items = as_items(X)
         n = len(items)
         labels = label_sets(y, n, of="clip") if self.multi_label else np.asarray(y)
@@ -297,9 +297,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         p = self.predict_proba(X)
         if not self.multi_label:
             return self.classes_[p.argmax(1)]
-        out = np.empty(len(p), dtype=object)
-        out[:] = [self._label(row) for row in p]
-        return out
+        said = np.empty(len(p), dtype=object)
+        said[:] = [self._label(row) for row in p]
+        return said
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities [shape=(N, n_classes)], columns as `classes_`.
@@ -349,7 +349,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         InputError
             As `fit`, or if `net` is an ensemble, whose members are trained one by one.
         """
-        self._check()
+        self.check_options()
         if self.net in MEMBERS:
             raise InputError(f"net must be one of {', '.join(AUDIO_NETS)} for a range test, got {self.net!r}")
         items = as_items(X)
@@ -367,7 +367,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def make_frontend(self, items: Sequence, labels: Sequence | None = None) -> Frontend:
         """The front-end for these clips or files; rate and frames are chosen from them where none are given."""
-        self._check()
+        self.check_options()
         rate = None if self.sample_rate is None else check_rate(self.sample_rate)
         known = [""] * len(items) if labels is None else labels
         chosen = choose_for(items, known, sample_rate=rate)
@@ -443,7 +443,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         accelerator: Accelerator | None = None,
     ) -> AudioClassifier:
         """Train on features (F, L) that `extract` gave; the rest as in `fit`."""
-        self._check()
+        self.check_options()
         n, several = len(features), bool(self.multi_label)
         classes, targets = class_targets(y, n, multi_label=several, of="clip")
         if len(classes) < 2 and not several:
@@ -520,7 +520,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             if parameters.get("augment") is not None:
                 parameters["augment"] = tuple(parameters["augment"])
             model = cls(**parameters)
-            model._check()
+            model.check_options()
             frontend = FRONTENDS[config["frontend"]["name"]](**config["frontend"]["options"])
             fronts = [FRONTENDS[f["name"]](**f["options"]) for f in config["net"]["fronts"]]
             net = model._make_net(fronts, len(config["classes"]))
@@ -539,15 +539,16 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         model.choices_, model.frames_ = None, {}
         return model
 
+    def check_options(self) -> None:
+        """Refuse a parameter that cannot be used, by an InputError that names it."""
+        check_options(self.get_params(), NETS)
+
     # --- inside ---
 
     def _heard(self) -> list[Frontend]:
         """The front-ends of the trained net, as `_make_net` takes them."""
         pairs = self.net_.members if isinstance(self.net_, Ensemble) else [(self.frontend_, self.net_)]
         return [net.front if isinstance(net, HeardNet) else front for front, net in pairs]
-
-    def _check(self) -> None:
-        check_options(self.get_params(), NETS)
 
     def _front(self, rate: int) -> Frontend:
         """The front-end that the net hears through, at this rate."""

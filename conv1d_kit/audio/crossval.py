@@ -214,7 +214,7 @@ def cross_validate(
             "frames": estimator.frames_,
             "frontend": (type(frontend).__name__, frontend.options()),
             "labels": table.labels,
-            "groups": table.groups,
+            "groups": table.sources,
             "classes": classes,
             "store": os.fspath(store.path.parent),
             "keys": [clip_key(p) if good else None for p, good in zip(table.paths, readable, strict=True)],

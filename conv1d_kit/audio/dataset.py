@@ -51,6 +51,8 @@ class AudioTable:
         Rows of the table that cannot be used.
     fold_name : str
         The column of the folds, for messages.
+    label_separator : str or None
+        Stands between the labels of one row; None: a label is one label.
     """
 
     source: str
@@ -61,13 +63,29 @@ class AudioTable:
     notes: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     fold_name: str = "fold"
+    label_separator: str | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @property
     def classes(self) -> list[str]:
-        return sorted(set(self.labels))
+        rows = [(label,) for label in self.labels] if self.label_separator is None else self.targets
+        return sorted(set().union(*rows))
+
+    @property
+    def targets(self) -> list:
+        """What AudioClassifier takes as y: a label each, or a tuple of labels each."""
+        mark = self.label_separator
+        if mark is None:
+            return list(self.labels)
+        return [tuple(p.strip() for p in label.split(mark) if p.strip()) for label in self.labels]
+
+    @property
+    def sources(self) -> tuple[str, ...] | None:
+        """Who stays together: the groups, else the recordings of files named as ESC names them."""
+        named = None if self.groups is not None else esc_names(self.paths)
+        return self.groups if named is None else tuple(source for _, source in named)
 
     def subset(self, keep: Iterable[int]) -> AudioTable:
         """The rows `keep`, in that order."""
@@ -107,6 +125,7 @@ def read_dataset(
     path_column: str | None = None,
     label_column: str | None = None,
     with_folds: bool = True,
+    label_separator: str | None = None,
 ) -> AudioTable:
     """A folder whose sub-folders are classes, or a CSV/TSV table with a path and a label column.
 
@@ -119,6 +138,8 @@ def read_dataset(
         Default: path, file or filename; label, class or category. Paths are relative to the table.
     with_folds : bool
         Read a column named fold or group without being asked.
+    label_separator : str, optional
+        A row may have several labels with this between, or none.
 
     Raises
     ------
@@ -140,10 +161,15 @@ def read_dataset(
             raise DataError(
                 f"{place}: one audio file has no labels; give a folder of class folders or a CSV table"
             )
-        table = _read_table(place, fold_column, group_column, path_column, label_column, with_folds)
+        table = _read_table(
+            place, fold_column, group_column, path_column, label_column, with_folds, label_separator is not None
+        )
     else:
         raise DataError(f"{place}: no such folder or table")
-    if len(table.classes) < 2:
+    table = replace(table, label_separator=label_separator)
+    if label_separator is not None and not table.classes:
+        raise DataError(f"{place}: no row has a label; fill in the labels, {label_separator!r} between them")
+    if label_separator is None and len(table.classes) < 2:
         raise DataError(
             f"{place}: holds one class ({table.classes[0]!r}), training needs at least two; "
             "put each class in a folder of its own" + _first_left_out(table.left_out)
@@ -346,6 +372,7 @@ def _read_table(
     path_column: str | None,
     label_column: str | None,
     with_folds: bool,
+    label_optional: bool,
 ) -> AudioTable:
     names, rows = _cells(place)
     if not rows:
@@ -371,7 +398,7 @@ def _read_table(
 
     columns = [column(path_column, _PATH_COLUMNS), column(label_column, _LABEL_COLUMNS)]
     fold_of, group_of = perhaps(fold_column, "fold"), perhaps(group_column, "group")
-    needed = columns + [c for c in (fold_of, group_of) if c is not None]
+    needed = columns[: 1 if label_optional else 2] + [c for c in (fold_of, group_of) if c is not None]
     good: list[list[str]] = []
     left_out: list[tuple[str, str]] = []
     for number, row in rows:

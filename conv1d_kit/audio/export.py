@@ -160,4 +160,6 @@ def _description(model: Any) -> Description:
             "hop_length": int(frontend.hop_length),
             "first_frames": int(frontend.lengths(torch.tensor(0))),
         },
+        multi_label=bool(model.net_.multi_label),
+        threshold=None if getattr(model, "threshold_", None) is None else model.threshold_.value,
     )

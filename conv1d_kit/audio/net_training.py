@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,10 +102,7 @@ class NetTraining:
 
     def _some(self, rows: np.ndarray) -> NetTraining:
         """The same on some of the rows."""
-        return NetTraining(
-            [self.features[i] for i in rows], self.targets[rows], self.n_classes, self.frontend, self.augments,
-            self.epochs, self.options,
-        )  # fmt: skip
+        return replace(self, features=[self.features[i] for i in rows], targets=self.targets[rows], groups=None)
 
     def _train(self, net, on_epoch, checkpoint, accelerator, validate=None) -> History:
         net.fit_input(self.features)

@@ -33,6 +33,10 @@ class Description:
         Of this package, when it was written.
     quantized : str
         "" for float weights, else how they were made int8.
+    multi_label : bool
+        Every class has a probability of its own.
+    threshold : float or None
+        A clip whose largest probability is below it is none of the classes.
     """
 
     classes: list
@@ -40,6 +44,8 @@ class Description:
     frontend: dict
     version: str = __version__
     quantized: str = ""
+    multi_label: bool = False
+    threshold: float | None = None
 
     def frames(self, n_samples: int) -> int:
         """Frames of a clip of `n_samples` samples."""
@@ -57,6 +63,7 @@ class Description:
         return {
             "format": str(FORMAT), "classes": json.dumps(self.classes), "sample_rate": str(self.sample_rate),
             "frontend": json.dumps(self.frontend), "version": self.version, "quantized": self.quantized,
+            "multi_label": json.dumps(self.multi_label), "threshold": json.dumps(self.threshold),
         }  # fmt: skip
 
     @classmethod
@@ -77,6 +84,7 @@ class Description:
             said = cls(
                 list(json.loads(metadata["classes"])), int(metadata["sample_rate"]),
                 dict(json.loads(metadata["frontend"])), metadata["version"], metadata["quantized"],
+                bool(json.loads(metadata["multi_label"])), json.loads(metadata["threshold"]),
             )  # fmt: skip
             said.frames(int(said.frontend["hop_length"] * said.frontend["first_frames"]))
         except (KeyError, ValueError, TypeError, ArithmeticError) as error:

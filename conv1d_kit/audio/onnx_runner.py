@@ -54,8 +54,13 @@ class OnnxAudioClassifier:
         self.sample_rate_ = self.description_.sample_rate
 
     def predict(self, X) -> np.ndarray:
-        """The most probable class of each clip."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        """The most probable class of each clip; of several labels a clip the tuple of those above one half."""
+        p = self.predict_proba(X)
+        if not self.description_.multi_label:
+            return self.classes_[p.argmax(1)]
+        out = np.empty(len(p), dtype=object)
+        out[:] = [tuple(self.classes_[row > 0.5].tolist()) for row in p]
+        return out
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities [shape=(N, n_classes), float32] of Clips or paths, columns as `classes_`.

@@ -59,6 +59,8 @@ def export(
     from ..audio.onnx_runner import OnnxAudioClassifier
 
     classifier = AudioClassifier.load(model)
+    if classifier.multi_label and check is not None:
+        raise InputError("--check must not be given for a model of several labels a clip: it judges one")
     tables = {place: read_dataset(place, with_folds=False) for place in {calibrate, check} if place is not None}
     for data_set in tables.values():
         for line in data_set.notes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from typing import Annotated, Any
 
 import typer
 
 from ..errors import InputError
+from .settings import with_settings
 
 __all__ = [
     "BatchSize", "Dim", "Epochs", "Filters", "Members", "MinCount", "Model", "Rate", "Seed", "Set", "Tokenizer",
@@ -61,49 +60,7 @@ def classifier_options(
         options["members"] = tuple(name.strip() for name in members.split(","))
     from ..text.classifier import TextClassifier
 
-    known = TextClassifier().get_params()
-    own = set()
-    for setting in settings or []:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise InputError(f"--set must be NAME=VALUE, got {setting!r}; try --set dropout=0.3")
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; allowed are {', '.join(known)}"
-            raise InputError(f"--set must name an option of TextClassifier, got {name!r}{hint}")
-        if name == "seed":
-            raise InputError("--set must not name seed: it has an option of its own, --seed N")
-        if name in options:
-            raise InputError(
-                f"--set {name}=… must not stand beside --{name.replace('_', '-')} or itself; give one"
-            )
-        options[name] = _value(text)
-        own.add(name)
-    try:
-        TextClassifier(**options).check_options()
-    except InputError as error:
-        name, _, rest = str(error).partition(" ")
-        flag = f"--set {name}" if name in own else f"--{name.replace('_', '-')}"
-        raise InputError(f"{flag} {rest}") from error
-    return options
-
-
-def _value(text: str) -> Any:
-    """A number, true, false, null or a list with commas, as JSON has them; anything else is the word itself.
-
-    Examples
-    --------
-    >>> _value("0.3"), _value("[1, 2]"), _value("balanced"), _value("none")
-    (0.3, (1, 2), 'balanced', None)
-    """
-    if text.lower() in ("none", "null"):
-        return None
-    try:
-        value = json.loads(text)
-    except ValueError:
-        lowered = text.lower()
-        return {"true": True, "false": False}.get(lowered, text)
-    return tuple(value) if isinstance(value, list) else value
+    return with_settings(options, settings, TextClassifier)
 
 
 def _ints(text: str) -> tuple[int, ...]:

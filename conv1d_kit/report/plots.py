@@ -21,6 +21,7 @@ __all__ = [
     "filter_bank",
     "filter_order",
     "filter_response",
+    "learning_rates",
     "losses",
     "peak_hz",
     "response_map",
@@ -142,6 +143,24 @@ def losses(curves: Mapping[str, Sequence[float]]) -> Figure:
     axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
     axes.grid(axis="y")
     figure.legend(loc="outside upper left")
+    return figure
+
+
+@styled
+def learning_rates(found) -> Figure:
+    """Smoothed loss (nats) over the learning rates of a RateSearch, its suggestion marked."""
+    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(found.rates, found.losses, lw=1.6, color=COLOURS[0])
+    if found.suggestion is not None:
+        loss = found.losses[found.rates.index(found.suggestion)]
+        axes.plot(found.suggestion, loss, "o", ms=7, color=COLOURS[1])
+        axes.annotate(
+            f"{found.suggestion:.2g}: falls fastest", (found.suggestion, loss), (8, 6),
+            textcoords="offset points", color=COLOURS[1],
+        )  # fmt: skip
+    axes.set(xlabel="Learning rate (log scale)", ylabel="Smoothed loss (nats)", xscale="log")
+    axes.grid(axis="y")
     return figure
 
 

@@ -357,9 +357,9 @@ def test_a_place_that_holds_anything_else_is_refused_before_training(run, sounds
 
 def test_help_names_every_net():
     from conv1d_kit.audio.classifier import NETS
-    from conv1d_kit.cli.audio import _Net
+    from conv1d_kit.cli.audio_options import Net
 
-    words = _Net.__metadata__[0].help
+    words = Net.__metadata__[0].help
     assert all(name in words for name in NETS)
 
 

@@ -20,6 +20,7 @@ from conv1d_kit import Clip
 from conv1d_kit.audio.event_options import EventOptions
 from conv1d_kit.audio.events import Event, EventSearch, Heard, Scorer, find_events
 from conv1d_kit.audio.frontends import Raw
+from conv1d_kit.audio.net import AudioNet
 from conv1d_kit.audio.recording import Recording
 from conv1d_kit.audio.windows import cut_windows
 from conv1d_kit.errors import ConvKitError, InputError, InputTypeError
@@ -184,7 +185,7 @@ def test_ten_hours_of_a_made_source_have_exact_stamps(monkeypatch):
     rate, hop = 500, 167
     n = 36_000 * rate
 
-    class Loud(torch.nn.Module):
+    class Loud(AudioNet):
         def forward(self, x, lengths):
             loud = x.abs().amax((1, 2))
             return torch.stack([40 * loud - 20, 20 - 40 * loud], 1)
