@@ -152,6 +152,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     Examples
     --------
+    >>> from conv1d_kit import Clip
     >>> t = np.arange(4000) / 8000
     >>> clips = [Clip(np.sin(2 * np.pi * f * t), 8000) for f in (300, 310, 2000, 2100)]
     >>> model = AudioClassifier(epochs=8, n_mels=32, width=8, augment=())
@@ -475,7 +476,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         net.temper(self.temperature_)
         seconds = sorted(f.shape[-1] * frontend.hop_length / frontend.sample_rate for f in features)
         self.window_s_ = min(CROP_S, max(0.5, seconds[len(seconds) // 2]))
-        self.classes_, self.net_, self.frontend_ = classes, net.eval(), frontend
+        self.net_: Any = net.eval()
+        self.classes_, self.frontend_ = classes, frontend
         self.sample_rate_, self.epochs_ = frontend.sample_rate, epochs
         self.skipped_, self.n_skipped_, self.silent_, self.short_ = [], 0, [], []
         return self

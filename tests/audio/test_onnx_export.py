@@ -24,6 +24,7 @@ pytest.importorskip("onnxruntime")
 
 from conv1d_kit.audio import export as exporting  # noqa: E402
 from conv1d_kit.audio.export import WaveToProbabilities, export_onnx, largest_difference  # noqa: E402
+from conv1d_kit.audio.net import AudioNet
 from conv1d_kit.audio.onnx_compare import compare  # noqa: E402
 from conv1d_kit.audio.onnx_file import Description, check_onnx_target, extra  # noqa: E402
 from conv1d_kit.audio.onnx_runner import OnnxAudioClassifier  # noqa: E402
@@ -199,7 +200,7 @@ def test_a_model_whose_frontend_is_raw_is_traced_whole_and_its_filters_stay_floa
     """As an ensemble is: the front-end stands inside the net."""
     torch.manual_seed(0)
 
-    class Views(torch.nn.Module):
+    class Views(AudioNet):
         def __init__(self):
             super().__init__()
             self.view = LogMel(RATE, n_mels=8)
