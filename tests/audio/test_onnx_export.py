@@ -24,7 +24,7 @@ pytest.importorskip("onnxruntime")
 
 from conv1d_kit.audio import export as exporting  # noqa: E402
 from conv1d_kit.audio.export import WaveToProbabilities, export_onnx, largest_difference  # noqa: E402
-from conv1d_kit.audio.net import AudioNet
+from conv1d_kit.audio.net import AudioNet  # noqa: E402
 from conv1d_kit.audio.onnx_compare import compare  # noqa: E402
 from conv1d_kit.audio.onnx_file import Description, check_onnx_target, extra  # noqa: E402
 from conv1d_kit.audio.onnx_runner import OnnxAudioClassifier  # noqa: E402
