@@ -361,7 +361,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             good = [i for i, f in enumerate(found) if not isinstance(f, DataError)]
             if not good:
                 raise DataError(f"none of the {len(items)} files can be used; the first: {found[0]}")
-            run = self._training([found[i] for i in good], targets[good], len(classes), frontend)
+            run = self._training([found[i] for i in good], targets[good], classes.tolist(), frontend)
             return run.find_rate(self._fresh_net(frontend, len(classes)), **options)
 
     # --- the same on features that are already there (cross-validation computes them once) ---
@@ -453,7 +453,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             accelerator = open_accelerator(precision=self.precision)
         self.temperature_, self.threshold_ = 1.0, None
         epochs = self.choose_epochs(n)
-        learn = partial(self._trained, n_classes=len(classes), frontend=frontend, accelerator=accelerator)
+        learn = partial(self._trained, classes=classes.tolist(), frontend=frontend, accelerator=accelerator)
         if self.calibration_share is not None:
             rest, held = held_out(
                 targets, float(self.calibration_share), classes=classes.tolist(), groups=groups,
@@ -609,19 +609,19 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             made[-1].frames_ = getattr(self, "frames_", {})
         return made
 
-    def _training(self, features, targets, n_classes, frontend, groups=None) -> NetTraining:
+    def _training(self, features, targets, classes, frontend, groups=None) -> NetTraining:
         return NetTraining(
-            features, targets, n_classes, frontend, self._augments(frontend), self.choose_epochs(len(features)),
+            features, targets, classes, frontend, self._augments(frontend), self.choose_epochs(len(features)),
             self.get_params(), groups,
         )  # fmt: skip
 
     def _trained(
-        self, features, targets, *, n_classes, frontend, groups, on_epoch, checkpoint, accelerator
+        self, features, targets, *, classes, frontend, groups, on_epoch, checkpoint, accelerator
     ) -> tuple[AudioNet, History]:
         """A net that has learned; of an ensemble each member, on what its own front-end makes of samples."""
         if self.net not in MEMBERS:
-            net = self._fresh_net(frontend, n_classes)
-            run = self._training(features, targets, n_classes, frontend, groups)
+            net = self._fresh_net(frontend, len(classes))
+            run = self._training(features, targets, classes, frontend, groups)
             history = run.run(net, on_epoch=on_epoch, checkpoint=checkpoint, accelerator=accelerator)
             return net, history
         fronts, nets, epochs = [], [], []
@@ -630,7 +630,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             with opened_store(None, front) as store:
                 heard = features if isinstance(front, Raw) else _through(features, front, store)
                 net, history = member._trained(
-                    heard, targets, n_classes=n_classes, frontend=front, groups=groups, accelerator=accelerator,
+                    heard, targets, classes=classes, frontend=front, groups=groups, accelerator=accelerator,
                     on_epoch=_shifted(on_epoch, i * member.choose_epochs(len(features))),
                     checkpoint=None if checkpoint is None else f"{os.fspath(checkpoint)}.{i + 1}",
                 )  # fmt: skip

@@ -39,7 +39,8 @@ class NetTraining:
     features : sequence of tensor [shape=(F, L)]
     targets : (N,) int classes, or (N, n_classes) 0 or 1
         The latter: any number of labels a clip.
-    n_classes : int
+    classes : sequence of length n_classes
+        Their names.
     frontend : Frontend
         That made the features.
     augments : as `check_augments` gives them
@@ -52,7 +53,7 @@ class NetTraining:
 
     features: Sequence[torch.Tensor]
     targets: np.ndarray
-    n_classes: int
+    classes: Sequence
     frontend: Frontend
     augments: Sequence[tuple[str, Mapping[str, Any]]]
     epochs: int
@@ -71,7 +72,7 @@ class NetTraining:
         if self.options["patience"] is None:
             return self._train(net, on_epoch, checkpoint, accelerator)
         rest, held = held_out(
-            self.targets, float(self.options["validation_share"]), groups=self.groups,
+            self.targets, float(self.options["validation_share"]), classes=self.classes, groups=self.groups,
             seed=int(self.options["seed"]), name="validation_share",
         )  # fmt: skip
         heard = [self.features[i] for i in held]
@@ -119,7 +120,7 @@ class NetTraining:
     def _targets(self) -> torch.Tensor:
         """Shares of the classes [shape=(N, n_classes)]."""
         t = torch.from_numpy(self.targets)
-        return torch.eye(self.n_classes)[t] if t.ndim == 1 else t
+        return torch.eye(len(self.classes))[t] if t.ndim == 1 else t
 
     def _loss(self) -> Loss:
         several = self.targets.ndim == 2

@@ -2,10 +2,15 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from sklearn.model_selection import KFold, cross_val_score
 
 from conv1d_kit import AudioClassifier
@@ -54,7 +59,7 @@ def test_early_stopping_keeps_the_weights_of_the_least_held_out_loss():
     frontend = model.make_frontend(clips, labels)
     features = model.extract(clips, frontend)
     targets = np.unique(labels, return_inverse=True)[1]
-    run = Watched(features, targets, len(set(labels)), frontend, (), 40, model.get_params())
+    run = Watched(features, targets, sorted(set(labels)), frontend, (), 40, model.get_params())
     net = model._fresh_net(frontend, len(set(labels)))
     history = run.run(net)
     scores = [epoch.score for epoch in history.epochs]
@@ -211,6 +216,21 @@ def test_one_process_through_an_accelerator_gives_the_same_weights():
     other = AudioClassifier(**SETTINGS).fit(clips, labels, accelerator=open_accelerator())
     for name, value in plain.net_.state_dict().items():
         assert torch.equal(value, other.net_.state_dict()[name]), name
+
+
+def test_two_processes_end_on_the_same_weights(tmp_path):
+    pytest.importorskip("accelerate")
+    script = Path(__file__).with_name("parallel_fit.py")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, script, tmp_path],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(script.parents[2])}, timeout=200,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    first, second = (load_file(tmp_path / f"{rank}.st") for rank in (0, 1))
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def main() -> None:
         found["refused"] = str(error)
     (folder / f"{accelerator.process_index}.json").write_text(json.dumps(found), "utf-8")
     accelerator.end_training()
+    sys.stdout.flush()
+    os._exit(0)  # threads of the collective may abort the interpreter's own end
 
 
 if __name__ == "__main__":
