@@ -64,7 +64,6 @@ def rates(
             low=low,
             high=high,
             n_steps=steps,
-            smoothing=0.9,
         )
     except InputError as error:
         raise InputError(str(error).replace("low and high must", "--low and --high must")) from error

@@ -156,7 +156,7 @@ def learning_rates(found) -> Figure:
         loss = found.losses[found.rates.index(found.suggestion)]
         axes.plot(found.suggestion, loss, "o", ms=7, color=COLOURS[1])
         axes.annotate(
-            f"{found.suggestion:.2g}: falls fastest", (found.suggestion, loss), (8, 6),
+            f"{found.suggestion:.2g}:\nfalls fastest", (found.suggestion, loss), (-9, -4), ha="right", va="top",
             textcoords="offset points", color=COLOURS[1],
         )  # fmt: skip
     axes.set(xlabel="Learning rate (log scale)", ylabel="Smoothed loss (nats)", xscale="log")
