@@ -82,7 +82,7 @@ def find_learning_rate(
     losses rise and fall at the end, and a fall there is no learning.
 
     Source: Smith, Cyclical Learning Rates for Training Neural Networks (2017), sec. 3.3; the steepest descent
-    is fastai's rule, here of a line fitted to a fifth of the steps, since that of two neighbours is mostly noise.
+    is fastai's rule, here of a line fitted to a fifth of the steps: the fall from one to the next is noise.
 
     Examples
     --------
