@@ -1,0 +1,134 @@
+"""Accuracy of the audio nets on ESC-10 and FSDD: folds in audio_folds.jsonl, figures in audio_cv.json.
+
+Run from the repository's root: `python -m benchmarks.audio_cv [STUDY …]`. Folds that audio_folds.jsonl holds are
+not run again, so that a study can be spread over many runs; the figures of the studies named (default: all) are
+written anew, the others stay. No test part chose anything: settings were compared on inner folds of training
+parts, every training ends on its last epoch's average of weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conv1d_kit.audio.classifier import AudioClassifier
+from conv1d_kit.audio.crossval import CrossValidation, FoldResult, cross_validate
+from conv1d_kit.audio.dataset import AudioTable, make_folds, read_dataset
+from conv1d_kit.training.metrics import mean_interval, wilson_interval
+from conv1d_kit.training.processes import n_cores
+
+from .fsdd_manifest import rows
+
+HERE = Path(__file__).parent
+DATA = Path("../shared/data")
+FOLDS, JUDGED = HERE / "audio_folds.jsonl", HERE / "audio_cv.json"
+
+
+@dataclass(frozen=True)
+class Study:
+    """One net on one way of splitting a set; `column` of FSDD's table, or None for ESC-10's own folds."""
+
+    settings: Mapping[str, Any]
+    command: str
+    column: str | None = None
+    test_fold: str | None = None
+    seeds: int = 1
+    notes: str = ""
+
+    def table(self) -> AudioTable:
+        """Paths, labels and fold values."""
+        if self.column is None:
+            return read_dataset(DATA / "esc10")
+        found = rows(DATA / "fsdd")
+        at = {"split": 2, "speaker": 3}[self.column]
+        paths, labels, folds = (tuple(r[i] for r in found) for i in (0, 1, at))
+        return AudioTable(str(DATA / "fsdd"), paths, labels, folds, fold_name=self.column)
+
+
+FSDD = "python benchmarks/fsdd_manifest.py ../shared/data/fsdd fsdd.csv; conv1d-kit audio cv fsdd.csv "
+STUDIES = {
+    "ESC-10": Study({"net": "ensemble"}, f"conv1d-kit audio cv {DATA}/esc10 --net ensemble --seeds 3", seeds=3),
+    "ESC-10/samples": Study({"net": "wave"}, f"conv1d-kit audio cv {DATA}/esc10 --net wave"),
+    "FSDD": Study(
+        {"net": "depthwise", "epochs": 40}, FSDD + "--folds split --test-fold test --net depthwise --epochs 40",
+        "split", "test", notes="a causal net of 75,274 weights; settings looked at once on takes 5 to 9",
+    ),
+    "FSDD/speakers": Study(
+        {"net": "depthwise", "epochs": 40}, FSDD + "--folds speaker --net depthwise --epochs 40", "speaker",
+        notes="the same net; each speaker unheard in turn",
+    ),
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", nargs="*", default=list(STUDIES), help=f"of {', '.join(STUDIES)}")
+    parser.add_argument("--jobs", type=int, default=n_cores(), help="folds at a time, one thread each")
+    parser.add_argument("--seeds", type=int, help="fewer or more than the study has")
+    a = parser.parse_args()
+    unknown = set(a.study) - set(STUDIES)
+    if unknown:
+        parser.error(f"study must be of {', '.join(STUDIES)}, got {', '.join(sorted(unknown))}")
+    for name in a.study:
+        record = run(STUDIES[name], a.seeds or STUDIES[name].seeds, a.jobs)
+        found = json.loads(JUDGED.read_text("utf-8")) if JUDGED.exists() else {}
+        found[name] = record
+        JUDGED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        score, low, high = (f"{100 * v:.2f}" for v in (record["accuracy"], *record["interval"]))
+        print(f"{name}: {score} % ({low} to {high}), worst fold {100 * min(record['folds'].values()):.2f} %")
+
+
+def run(study: Study, seeds: int, jobs: int) -> dict[str, Any]:
+    """The folds of every seed that are missing, and what all of them say."""
+    table = study.table()
+    rule = "esc" if study.column is None else "column"
+    _, parts = make_folds(table, rule, test_fold=study.test_fold)
+
+    def tell(fold: FoldResult) -> None:
+        print(f"fold {fold.number + 1}: {100 * fold.accuracy:.2f} %, {fold.seconds:.0f} s", flush=True)
+
+    found = [
+        cross_validate(
+            AudioClassifier(**study.settings, seed=seed), table, parts, n_jobs=jobs, results=FOLDS, on_fold=tell
+        )
+        for seed in range(seeds)
+    ]
+    values = [study.test_fold] if study.test_fold else sorted(set(table.folds or "12345"))
+    return judged(study, found, values)
+
+
+def judged(study: Study, found: list[CrossValidation], values: list) -> dict[str, Any]:
+    """Mean over seeds and folds; the interval over folds, each the mean of its seeds."""
+    each = np.array([[f.accuracy for f in one.folds] for one in found])  # (seeds, folds)
+    by_fold = each.mean(0)
+    first = found[0].folds
+    if len(first) == 1:
+        low, high = wilson_interval(round(by_fold[0] * first[0].n_test), first[0].n_test)
+    else:
+        share = float(np.mean([f.n_test / f.n_train for f in first]))
+        mean, half = mean_interval(by_fold.tolist(), test_share=share)
+        low, high = max(0.0, mean - half), min(1.0, mean + half)
+    return {
+        "command": study.command,
+        "notes": study.notes,
+        "accuracy": float(each.mean()),
+        "interval": [low, high],
+        "by_seed": each.mean(1).tolist(),
+        "folds": dict(zip(map(str, values), by_fold.tolist(), strict=True)),
+        "fold_seconds": [[round(f.seconds, 1) for f in one.folds] for one in found],
+        "n_test": [f.n_test for f in first],
+        "epochs": found[0].epochs,
+        "sample_rate": found[0].sample_rate,
+        "classes": found[0].classes,
+        "confusion": np.sum([one.confusion for one in found], 0).tolist(),
+    }
+
+
+if __name__ == "__main__":
+    main()
