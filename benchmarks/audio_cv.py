@@ -1,9 +1,9 @@
 """Accuracy of the audio nets on ESC-10 and FSDD: folds in audio_folds.jsonl, figures in audio_cv.json.
 
-Run from the repository's root: `python -m benchmarks.audio_cv [STUDY …]`. Folds that audio_folds.jsonl holds are
-not run again, so that a study can be spread over many runs; the figures of the studies named (default: all) are
-written anew, the others stay. No test part chose anything: settings were compared on inner folds of training
-parts, every training ends on its last epoch's average of weights.
+Run from the repository's root: `python -m benchmarks.audio_cv [STUDY …]`. Folds that audio_folds.jsonl holds
+are not run again, so that a study can be spread over many runs; the figures of the studies named (default:
+all) are written anew, the others stay. No test part chose anything: settings were compared on inner folds of
+training parts, every training ends on its last epoch's average of weights.
 """
 
 from __future__ import annotations
