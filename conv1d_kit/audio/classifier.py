@@ -254,9 +254,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.check_options()
         items = as_items(X)
         n = len(items)
-        labels = label_sets(y, n, of="clip") if self.multi_label else np.asarray(y)
-        if not self.multi_label and (labels.ndim != 1 or len(labels) != n):  # type: ignore[union-attr]
-            raise InputError(f"y must be one label a clip ({n}), got shape {labels.shape}")  # type: ignore[union-attr]
+        class_targets(y, n, multi_label=bool(self.multi_label), of="clip")  # refused now, not after decoding
+        labels = list(y)
         if groups is not None and len(groups) != n:
             raise InputError(f"groups must be one a clip ({n}), got {len(groups)}")
         frontend = self.make_frontend(items, _words(labels))

@@ -7,8 +7,10 @@ that a kill in the middle of writing leaves the one before.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -114,11 +116,12 @@ def read_checkpoint(path: str | os.PathLike, run: dict) -> dict | None:
 
 
 def remove_checkpoints(path: Path) -> None:
-    """Remove the checkpoint of a training and those of an ensemble's members, PATH.0, PATH.1 …
+    """Remove the checkpoint of a training and those of its parts, PATH.0, PATH.1, PATH.0.2 …
 
     Those that are not there are no fault.
     """
-    for file in [path, *(path.with_name(f"{path.name}.{i}") for i in range(100))]:
+    parts = path.parent.glob(f"{glob.escape(path.name)}.*") if path.parent.is_dir() else ()
+    for file in [path, *(p for p in parts if re.fullmatch(r"(\.\d+)+", p.name[len(path.name) :]))]:
         file.unlink(missing_ok=True)
 
 

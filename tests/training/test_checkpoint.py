@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from conv1d_kit.errors import DataError, InputError
-from conv1d_kit.training.checkpoint import read_checkpoint, write_checkpoint
+from conv1d_kit.training.checkpoint import read_checkpoint, remove_checkpoints, write_checkpoint
 from conv1d_kit.training.loop import train
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -155,3 +155,13 @@ def test_what_is_kept_comes_back_as_it_was(tmp_path):
     assert back["tied"]["a"].dtype == torch.bfloat16
     with pytest.raises(InputError, match=r"tensors, numbers and strings, got set as optimizer\.0"):
         write_checkpoint(tmp_path / "run", {}, {"optimizer": [{1}]})
+
+
+def test_a_trainings_checkpoints_are_removed_and_nothing_else(tmp_path):
+    gone = [".m[1].checkpoint", ".m[1].checkpoint.0", ".m[1].checkpoint.12", ".m[1].checkpoint.0.2"]
+    stays = [".m[1].checkpoint.txt", ".m[1].checkpoint.0.bak", ".m1.checkpoint", ".m1.checkpoint.0"]
+    for name in gone + stays:
+        (tmp_path / name).touch()
+    remove_checkpoints(tmp_path / ".m[1].checkpoint")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(stays)
+    remove_checkpoints(tmp_path / "none" / "here")
