@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
+from .output import note
 from .settings import with_settings
 
 __all__ = [
@@ -60,7 +61,13 @@ def classifier_options(
         options["members"] = tuple(name.strip() for name in members.split(","))
     from ..text.classifier import TextClassifier
 
-    return with_settings(options, settings, TextClassifier)
+    options = with_settings(options, settings, TextClassifier)
+    classifier = TextClassifier(**options)
+    unread = classifier.unread_options(options)
+    if unread:
+        named = ", ".join(unread)
+        note(f"note: {named} {'has' if len(unread) == 1 else 'have'} no say in the model {classifier.model}")
+    return options
 
 
 def _ints(text: str) -> tuple[int, ...]:

@@ -24,6 +24,10 @@ class Blend(TextModel):
         self.names, self.members = tuple(names), tuple(members)
 
     @classmethod
+    def reads(cls, name: str) -> frozenset[str]:
+        return frozenset({"members"})  # and what these read
+
+    @classmethod
     def learn(cls, task: TextTask, options: Mapping[str, Any], *, on_epoch=None, checkpoint=None) -> Blend:
         from .models import MODELS
 

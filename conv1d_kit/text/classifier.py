@@ -402,6 +402,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         return self.model_.cut if isinstance(self.model_, NetModel) else make_tokenizer(self.tokenizer)[0]
 
+    def unread_options(self, names: Iterable[str]) -> list[str]:
+        """Those of the options `names` that have no say in this model.
+
+        Examples
+        --------
+        >>> TextClassifier(model="nb").unread_options(["filters", "seed", "min_count"])
+        ['filters']
+        """
+        read = {"model", "multi_label", "class_weight", "calibration_share", "seed"}
+        for name in {self.model, *self._kinds()}:
+            read |= MODELS[name].reads(name)
+        return [name for name in names if name not in read]
+
     def check_options(self) -> None:
         """Refuse arguments that cannot be used; `fit` does so too, scikit-learn's way, not `__init__`.
 

@@ -48,6 +48,10 @@ class LinearModel(TextModel):
         self.name, self.bag, self.weights, self.bias, self.idf = name, bag, weights, bias, idf
 
     @classmethod
+    def reads(cls, name: str) -> frozenset[str]:
+        return frozenset() if name == "majority" else frozenset({"ngrams", "C", "tokenizer", "min_count"})
+
+    @classmethod
     def learn(
         cls, task: TextTask, options: Mapping[str, Any], *, on_epoch=None, checkpoint=None
     ) -> LinearModel:

@@ -58,6 +58,11 @@ class TextModel(ABC):
 
     @classmethod
     @abstractmethod
+    def reads(cls, name: str) -> frozenset[str]:
+        """The classifier's options that the model `name` of this kind looks at."""
+
+    @classmethod
+    @abstractmethod
     def learn(
         cls,
         task: TextTask,

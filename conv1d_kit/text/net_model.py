@@ -29,6 +29,10 @@ from .vocabulary import Vocabulary
 
 __all__ = ["OPTIMIZERS", "NetModel", "n_epochs", "net_options"]
 
+_TRAINING = frozenset({  # options of how any net is trained
+    "vectors", "epochs", "batch_size", "optimizer", "lr", "average_decay", "label_smoothing", "adversarial",
+    "tokenizer", "min_count", "n_threads",
+})  # fmt: skip
 STEPS = 1000  # updates, where the epochs are not given
 
 
@@ -49,6 +53,10 @@ class NetModel(TextModel):
         self.net, self.vocabulary, self.tokenizer, self.history = net, vocabulary, tokenizer, history
         self.cut, self.tokenizer_state = make_tokenizer(tokenizer, state=state)
         self._predictor: Predictor | None = None
+
+    @classmethod
+    def reads(cls, name: str) -> frozenset[str]:
+        return TEXT_NETS[name].reads | _TRAINING
 
     @classmethod
     def learn(

@@ -140,3 +140,40 @@ def test_the_optimizer_of_kim_learns_the_order_of_words():
     texts, labels = make_reviews(800, seed=5)
     model = TextClassifier(optimizer="adadelta", dim=32, filters=30, widths=(2,), epochs=25).fit(texts, labels)
     assert model.score(TEST, TRUTH) > 0.85
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if name not in ("majority", "blend")])
+def test_options_that_a_model_is_said_not_to_read_leave_it_as_it_was(model):
+    """Each option, changed alone, moves the scores only where the table says that the model looks at it."""
+    texts, labels = make_reviews(40, seed=0)
+    usual = {
+        "model": model,
+        "filters": 4,
+        "dim": 8,
+        "epochs": 2,
+        "seed": 0,
+        "batch_size": 20,
+        "word_dropout": 0.2,
+    }
+    changed = {
+        "filters": 5, "dim": 7, "widths": (2,), "pooling": "mean", "activation": "tanh", "dropout": 0.1,
+        "embedding_scale": 0.5, "max_norm": 0.01, "epochs": 3, "batch_size": 10, "lr": 0.05,
+        "optimizer": "adadelta", "average_decay": 0.5, "label_smoothing": 0.3, "adversarial": 0.5,
+        "ngrams": (1, 1), "C": 0.01,
+        "tokenizer": "character", "min_count": 3, "members": ("nb",),
+    }  # fmt: skip
+    told = TextClassifier(model=model)
+    plain = TextClassifier(**usual).fit(texts, labels).logits(texts)
+    for name, value in changed.items():
+        try:
+            other = TextClassifier(**{**usual, name: value}).fit(texts, labels).logits(texts)
+        except InputError:  # a net that is too deep for the texts' tokens, or an option it refuses
+            continue
+        if told.unread_options([name]):
+            np.testing.assert_array_equal(other, plain, err_msg=name)
+
+
+def test_a_blend_reads_what_its_members_read():
+    blend = TextClassifier(model="blend", members=("nb", "cnn"))
+    assert blend.unread_options(["C", "filters", "members", "depth"]) == ["depth"]
+    assert TextClassifier(model="cnn").unread_options(["C", "members", "filters"]) == ["C", "members"]
