@@ -47,9 +47,9 @@ def in_turn(
             break
         quickest = min(least.values(), default=0.0)
         names = list(calls)
-        for name in (
-            names[turn % len(names) :] + names[: turn % len(names)]
-        ):  # nobody always follows the same one
+        at = turn % len(names) if names else 0
+        names = names[at:] + names[:at]
+        for name in names if turn % 2 == 0 else reversed(names):  # nobody always follows the same one
             bundle = calls[name]
             long = least[name] * len(calls) > budget_s
             if least[name] > limit_s or (long and (turn >= 2 or least[name] > 3 * quickest)):
