@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable
 
@@ -46,10 +47,7 @@ def in_turn(
         if turn >= 2 and spent >= budget_s:
             break
         quickest = min(least.values(), default=0.0)
-        names = list(calls)
-        for name in (
-            names[turn % len(names) :] + names[: turn % len(names)]
-        ):  # nobody always follows the same one
+        for name in random.Random(turn).sample(list(calls), len(calls)):  # nobody always follows the same one
             bundle = calls[name]
             long = least[name] * len(calls) > budget_s
             if least[name] > limit_s or (long and (turn >= 2 or least[name] > 3 * quickest)):

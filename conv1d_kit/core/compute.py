@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from .geometry import Geometry
+from .gradients import direct_in_training, trains
 from .kernels import METHODS, direct, through_spectrum
 from .padding import pad
 from .plan import Plan
@@ -25,6 +26,8 @@ def compute(
     """
     if plan.mode_pads is not None:
         x = pad(x, plan.mode_pads, plan.mode)
+    if plan.gradients is not None and trains(x, w):
+        return direct_in_training(x, w, bias, plan.geometry, plan.gradients)
     if plan.fused:
         return direct(x, w, plan.geometry, bias)
     if spectra is not None:

@@ -11,14 +11,31 @@ import torch
 from .geometry import Geometry
 from .machine import MACHINE
 from .short import numpys_seconds
-from .spectrum import fewer_threads, fft_points, line_points, remembered, spectral_seconds
+from .spectrum import (
+    fewer_threads,
+    fft_points,
+    gradient_points,
+    gradient_seconds,
+    line_points,
+    remembered,
+    spectral_seconds,
+)
 
-__all__ = ["Work", "blocked_is_quicker", "cheapest_method", "line_ways", "outputs_a_row", "predicted_seconds"]
+__all__ = [
+    "Work",
+    "blocked_is_quicker",
+    "cheapest_method",
+    "gradients_by_fft",
+    "line_ways",
+    "outputs_a_row",
+    "predicted_seconds",
+]
 
 SHIFTED = 1e-9  # seconds an integer multiply-add over shifted copies
 SHIFTED_CALL = 8e-6  # seconds a tap of such a kernel
 SHORTEST_BLOCKED = 1024  # numbers of x below which a blocked product is not worth asking about
 SHORTEST_SPECTRAL = 12  # taps below which FFT never wins
+CLEARLY = 1.3  # how much quicker a gradient through FFT must be, which errs more
 
 
 class Work(NamedTuple):
@@ -63,6 +80,25 @@ def predicted_seconds(work: Work) -> Mapping[str, float]:
     return seconds
 
 
+def gradients_by_fft(work: Work) -> tuple[bool, bool] | None:
+    """Whether FFT gives x's gradient, and w's, sooner than torch's kernels; None where they do both."""
+    g, taps = work.geometry, math.prod(work.w_shape[2:])
+    depthwise = g.groups > 1 and work.w_shape[:2] == (g.groups, 1)
+    if not depthwise and taps < SHORTEST_SPECTRAL:
+        return None
+    forward = _library_seconds(work)
+    of_depthwise = MACHINE.depthwise_weight[work.itemsize > 4] * _multiply_adds(work) if depthwise else 0.0
+    by_torch = (
+        forward * MACHINE.backward[0],
+        max(forward * MACHINE.backward[1], of_depthwise),
+    )
+    quicker = (
+        CLEARLY * _input_gradient_seconds(work) < by_torch[0],
+        CLEARLY * _weight_gradient_seconds(work) < by_torch[1],
+    )
+    return quicker if any(quicker) else None
+
+
 def line_ways(n: int, k: int, start: int, size: int, itemsize: int, is_complex: bool) -> dict[str, float]:
     """Predicted seconds of one row by each way of `line.py`."""
     return {
@@ -91,6 +127,26 @@ def _library_seconds(work: Work) -> float:
         return MACHINE.direct_call + seconds * more
     lanes = max(1, min(per_group, MACHINE.lanes[wide]))
     return MACHINE.direct_call + multiply_adds * MACHINE.multiply_add[wide] / lanes * more
+
+
+def _input_gradient_seconds(work: Work) -> float:
+    """Through FFT: the adjoint as the convolution that `spectral.as_convolution` makes of it."""
+    (batch, _, *sizes), (n_out, per_group, *kernel), g, *_ = work
+    stuffed = [(n - 1) * s + 1 for n, s in zip(g.out_sizes(sizes, kernel), g.stride, strict=True)]
+    needed = g.adjoint_pads(sizes, kernel, stuffed)
+    seen = [n + min(0, low) + min(0, high) for n, (low, high) in zip(stuffed, needed, strict=True)]
+    adjoint = Geometry(
+        (1,) * len(sizes), tuple((max(0, low), max(0, high)) for low, high in needed), g.dilation, g.groups
+    )
+    gy_shape, turned = (batch, n_out, *seen), (per_group * g.groups, n_out // g.groups, *kernel)
+    n_fft = fft_points("overlap_add", adjoint, gy_shape, turned, work.itemsize)
+    return spectral_seconds(adjoint, gy_shape, turned, work.itemsize, n_fft)
+
+
+def _weight_gradient_seconds(work: Work) -> float:
+    """Through FFT."""
+    x_shape, w_shape, g, itemsize, _ = work
+    return gradient_seconds(g, x_shape, w_shape, itemsize, gradient_points(g, x_shape, w_shape, itemsize))
 
 
 def _blocked_seconds(work: Work) -> float:

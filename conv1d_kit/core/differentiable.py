@@ -20,7 +20,15 @@ from .spectral import forward_product, input_product, weight_product
 from .spectrum import fft_points
 from .terms import sum_with_non_finite
 
-__all__ = ["all_finite", "inside_transform", "is_plain", "scaled", "spectral_conv"]
+__all__ = [
+    "all_finite",
+    "input_gradient",
+    "inside_transform",
+    "is_plain",
+    "scaled",
+    "spectral_conv",
+    "weight_gradient",
+]
 
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -47,6 +55,16 @@ def spectral_conv(
     if inside_transform(*tensors) or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors)):
         return _Conv.apply(x, w, g, n_fft)
     return _conv(x, w, g, n_fft, spectra_w)
+
+
+def input_gradient(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: tuple[int, ...]) -> torch.Tensor:
+    """x's gradient [spatial shape `sizes`] through FFT, differentiable."""
+    return _Input.apply(gy, w, g, sizes)
+
+
+def weight_gradient(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: tuple[int, ...]) -> torch.Tensor:
+    """w's gradient [kernel shape `kernel`] through FFT, differentiable."""
+    return _Weight.apply(gy, x, g, kernel)
 
 
 def inside_transform(*tensors: torch.Tensor) -> bool:

@@ -34,6 +34,19 @@ class Geometry(NamedTuple):
         axes = zip(sizes, self.pads, self.spans(kernel), self.stride, strict=True)
         return tuple((size + low + high - span) // stride + 1 for size, (low, high), span, stride in axes)
 
+    def adjoint_pads(self, sizes: Sequence[int], kernel: Sequence[int], stuffed: Sequence[int]) -> Pads:
+        """Pads of the output, `stuffed` with zeros between its strides, for the adjoint to give `sizes`.
+
+        Negative where more was padded than the kernel reaches.
+
+        Examples
+        --------
+        >>> Geometry((2,), ((1, 1),), (1,), 1).adjoint_pads([10], [4], [9])
+        ((2, 2),)
+        """
+        axes = zip(sizes, self.spans(kernel), self.pads, stuffed, strict=True)
+        return tuple((span - 1 - low, size - given + low) for size, span, (low, _), given in axes)
+
     def stretch(self, first: int, last: int, span: int, size: int) -> tuple[slice, tuple[int, int]]:
         """What outputs first to last of the last axis see: a slice of its `size` inputs and the pads beside it.
 

@@ -24,26 +24,29 @@ class Machine(NamedTuple):
     threads: int = 2
     # FFT and what is moved for it: a real point at 64, 128, … points, a call, a point of a call's tables
     points: tuple[tuple[float, ...], tuple[float, ...]] = (
-        (4.5e-10, 4.5e-10, 4.3e-10, 5.1e-10, 5.2e-10, 6e-10, 6.5e-10, 7.6e-10, 9e-10, 9.6e-10, 1.2e-9, 1.4e-9,
-         1.4e-09, 1.6e-09, 1.9e-09, 2.1e-09),
-        (6.4e-10, 6.4e-10, 6.5e-10, 9e-10, 9.5e-10, 1.1e-9, 1.4e-9, 1.5e-9, 1.9e-9, 2.1e-9, 2.8e-9, 3.4e-9,
-         3.3e-09, 3.7e-09, 4e-09, 4.4e-09),
+        (2e-10, 2e-10, 1.9e-10, 2.8e-10, 2.9e-10, 3.2e-10, 4.3e-10, 5.4e-10, 7.4e-10, 8.2e-10, 9.1e-10, 7.7e-10,
+         4.2e-10, 4.7e-10, 5.6e-10, 6.2e-10),
+        (3.1e-10, 3.1e-10, 4.5e-10, 6e-10, 8.3e-10, 7.9e-10, 8.4e-10, 1.4e-9, 1.8e-9, 2e-9, 2.4e-9, 2.1e-9,
+         2.2e-9, 2.5e-9, 2.7e-9, 3e-9),
     )  # fmt: skip
-    fft_call: tuple[float, float] = (3.2e-05, 3.4e-05)
-    fft_table: tuple[float, float] = (3.2e-09, 1e-09)
+    fft_call: tuple[float, float] = (1.2e-05, 1e-05)
+    fft_table: tuple[float, float] = (1.2e-08, 3.6e-09)
     alone: float = 8e-9  # more a point where one row alone has 64 KiB or more
-    part_call: tuple[float, float] = (7.2e-06, 9.1e-06)  # a part of a kernel, a round
-    product: tuple[float, float] = (1.6e-10, 3e-10)  # a point and part, where no channels mix
-    moved: tuple[float, float] = (2.1e-10, 8.1e-10)  # an output
+    part_call: tuple[float, float] = (5e-07, 5e-07)  # a part of a kernel, a round
+    product: tuple[float, float] = (2.2e-10, 3.8e-10)  # a point and part, where no channels mix
+    moved: tuple[float, float] = (2.9e-10, 6.6e-10)  # a number of a block or of an output
     # spectra of channels that mix: a complex multiply-add, a number brought into their order and back
-    mix: tuple[float, float] = (5.3e-11, 1.5e-10)
-    reorder: tuple[float, float] = (3e-09, 4.7e-09)
+    mix: tuple[float, float] = (2.8e-11, 9.3e-11)
+    reorder: tuple[float, float] = (2.1e-09, 2.7e-09)
     # direct: torch's kernel by one output channel, a depthwise multiply-add, an output of a depthwise sum
     direct_call: float = 1.7e-05
     multiply_add: tuple[float, float] = (2.3e-10, 1.8e-09)
     lanes: tuple[int, int] = (20, 64)  # output channels that torch's kernel works on at a time
     depthwise: tuple[float, float] = (1.7e-11, 2e-10)
     depthwise_output: float = 2.7e-10
+    # gradients by torch's kernels: those of x and w ÷ the sum, a multiply-add of a depthwise w's on one thread
+    backward: tuple[float, float] = (1.3, 1.5)
+    depthwise_weight: tuple[float, float] = (8e-10, 8e-10)
     # one channel as Toeplitz products: a call, an output, a multiply-add of the matrix product
     toeplitz_call: float = 4.6e-05
     toeplitz_output: tuple[float, float] = (7.1e-10, 2e-09)

@@ -12,7 +12,7 @@ import torch
 
 from ..errors import InputError
 from .array import check_dtype, common_dtype, shown
-from .cost import Work, cheapest_method
+from .cost import Work, cheapest_method, gradients_by_fft
 from .geometry import Geometry
 from .library import straight_call
 from .padding import Pads, check_mode, is_zero, resolve_padding
@@ -46,6 +46,7 @@ class Plan(NamedTuple):
     work: Work
     fused: bool  # torch's own kernel computes it, bias included
     straight: tuple[Any, tuple[int, ...]] | None  # that kernel and its pads; None where more is to be decided
+    gradients: tuple[bool, bool] | None  # x's and w's through FFT; None where those of the method serve both
 
 
 def make_plan(
@@ -171,17 +172,19 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     geometry = Geometry(stride, pads, dilation, groups)
     inexact = dtype.is_floating_point or dtype.is_complex
     work = Work(x_shape, w_shape, geometry, dtype.itemsize, inexact)
-    exporting = torch.compiler.is_exporting()
+    exporting, free = torch.compiler.is_exporting(), False
     if not exporting and 0 in x_shape + w_shape:
         method = "direct"  # nothing to transform
     elif method == "auto":
         method = "direct" if exporting else cheapest_method(work)
+        free = not exporting and not torch.compiler.is_compiling() and method == "direct"
     fused = method == "direct" and dtype.is_floating_point and 0 not in w_shape
     straight = None
     seen = not exporting and not torch.compiler.is_compiling()  # symbols are not to be compared
     if fused and batched and mode_pads is None and seen and 0 not in x_shape:
         straight = straight_call(work, dtype)
-    return Plan(mode, mode_pads, geometry, method, batched, work, fused, straight)
+    gradients = gradients_by_fft(work) if free and dtype in (torch.float32, torch.float64) else None
+    return Plan(mode, mode_pads, geometry, method, batched, work, fused, straight, gradients)
 
 
 def is_whole(value: Any) -> bool:

@@ -14,7 +14,7 @@ __all__ = ["all_finite", "numpys_convolve", "numpys_seconds", "short_convolve", 
 MOST = 1 << 15  # outputs up to which NumPy's matrix product is tried
 # Up to these sizes NumPy's BLAS stays on one thread: others would wait for torch's, which keep the cores awhile
 LARGEST_PRODUCT, LONGEST_DOT = 1 << 18, 10_000
-WORTH_S = 1.5e-4  # seconds from which the engine may be quicker
+WORTH_S = 1.25e-4  # seconds from which the engine may be quicker
 
 
 def short_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray | None:
@@ -87,8 +87,8 @@ def numpys_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
 def _toeplitz_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
     per_row = _per_row(k)
     reach = per_row - 1 + k
-    base, each = (1.1e-5, 1.6e-9 + 3.7e-11 * reach) if itemsize <= 4 else (1.3e-5, 2.8e-9 + 5.5e-11 * reach)
-    return base + 5e-10 * reach * per_row + n * each * (4 if is_complex else 1)
+    base, each = (9e-6, 1.3e-9 + 2.4e-11 * reach) if itemsize <= 4 else (9.5e-6, 2.4e-9 + 4.5e-11 * reach)
+    return base + 2e-10 * reach * per_row + n * each * (4 if is_complex else 1)
 
 
 def _per_row(k: int) -> int:

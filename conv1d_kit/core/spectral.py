@@ -25,6 +25,8 @@ from .spectrum import (
     cut,
     fft_points,
     gradient_points,
+    groups_a_round,
+    of_groups,
     remembered,
     rows_a_round,
     whole_length,
@@ -61,9 +63,14 @@ def kernel_spectra(w: torch.Tensor, g: Geometry, size: int, n_fft: int) -> list[
 
 
 def forward_product(
-    x: torch.Tensor, w: torch.Tensor, g: Geometry, n_fft: int, spectra_w: list[torch.Tensor] | None = None
+    x: torch.Tensor,
+    w: torch.Tensor,
+    g: Geometry,
+    n_fft: int,
+    spectra_w: list[torch.Tensor] | None = None,
+    y: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """y from x and w, in rounds of rows and blocks that fit the cache.
+    """y, into its memory where it is given, from x and w in rounds of groups, rows, blocks that fit the cache.
 
     Each block of n_fft inputs gives the outputs whose windows lie inside it (overlap-save): blocks are read
     where they lie in x, and nothing is added up afterwards. With a stride that divides n_fft the spectrum is
@@ -75,12 +82,18 @@ def forward_product(
     if spectra_w is None and _is_line(x, w, g):
         (size,) = g.out_sizes(x.shape[2:], w.shape[2:])
         return spectral_line(x[0, 0], w[0, 0].flip(0), w.shape[2] - 1 - g.pads[0][0], size, n_fft)[None, None]
+    n_groups = groups_a_round(w.shape, g, x.shape[-1], n_fft)
+    if spectra_w is None and n_groups < g.groups:
+        y = new_result(x, (len(x), w.shape[0], *g.out_sizes(x.shape[2:], w.shape[2:])))
+        for part_g, inputs, outputs in _group_rounds(n_groups, x.shape[1], w.shape[0], g):
+            forward_product(x[:, inputs], w[outputs], part_g, n_fft, y=y[:, outputs])
+        return y
     layout = _layout(x.shape, w.shape, g, n_fft)
     if spectra_w is None:
         spectra_w = kernel_spectra(w, g, x.shape[-1], n_fft)
     if layout.rows >= len(x):
-        return _round_of_rows(x, g, n_fft, spectra_w, layout, None)
-    y = new_result(x, layout.out_shape)
+        return _round_of_rows(x, g, n_fft, spectra_w, layout, y)
+    y = new_result(x, layout.out_shape) if y is None else y
     for first in range(0, len(x), layout.rows):
         part = slice(first, first + layout.rows)
         few = _layout((len(x[part]), *x.shape[1:]), w.shape, g, n_fft)
@@ -192,33 +205,38 @@ def as_convolution(
     for axis, stride in enumerate(g.stride, start=2):
         stuffed = _stuffed(stuffed.movedim(axis, -1), stride).movedim(-1, axis)
     turned = w.unflatten(0, (g.groups, -1)).transpose(1, 2).flatten(0, 1).flip(tuple(range(2, w.ndim)))
-    lows = [span - 1 - low for span, (low, _) in zip(g.spans(w.shape[2:]), g.pads, strict=True)]
-    highs = [
-        size + span - 1 - given - low
-        for size, span, given, low in zip(sizes, g.spans(w.shape[2:]), stuffed.shape[2:], lows, strict=True)
-    ]
-    for axis, (low, high) in enumerate(zip(lows, highs, strict=True), start=2):
+    needed = g.adjoint_pads(sizes, w.shape[2:], stuffed.shape[2:])
+    for axis, (low, high) in enumerate(needed, start=2):
         if low < 0 or high < 0:  # more was padded than the kernel reaches
             stuffed = stuffed.narrow(axis, max(0, -low), stuffed.shape[axis] + min(0, low) + min(0, high))
-    pads = tuple((max(0, low), max(0, high)) for low, high in zip(lows, highs, strict=True))
-    return stuffed, turned, Geometry((1,) * len(lows), pads, g.dilation, g.groups)
+    pads = tuple((max(0, low), max(0, high)) for low, high in needed)
+    return stuffed, turned, Geometry((1,) * len(pads), pads, g.dilation, g.groups)
 
 
 def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Sequence[int]) -> torch.Tensor:
     """gw [kernel shape `kernel`] from gy and x: both in blocks, their spectra multiplied and summed."""
-    lead_sizes = gy.shape[2:-1]
+    shape = (gy.shape[1], x.shape[1] // g.groups, *kernel)
+    if not len(x):
+        return x.new_zeros(shape)
+    n_fft = gradient_points(g, x.shape, shape, x.dtype.itemsize)
     x = pad(x, (*g.pads[:-1], (0, 0)))
+    n_groups = groups_a_round(shape, g, x.shape[-1], n_fft)
+    return torch.cat([
+        _weights(gy[:, outputs], x[:, inputs], few, kernel, n_fft)
+        for few, inputs, outputs in _group_rounds(n_groups, x.shape[1], gy.shape[1], g)
+    ])  # fmt: skip
+
+
+def _weights(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Sequence[int], n_fft: int) -> torch.Tensor:
+    """weight_product of groups that go at a time; x has its pads on the leading axes."""
+    lead_sizes = gy.shape[2:-1]
     span, low = g.spans(kernel)[-1], g.pads[-1][0]
     stuffed = _stuffed(gy, g.stride[-1])
     transform, inverse = transforms(x)
-    extent = stuffed.shape[-1] + span - 1
     shape = (gy.shape[1], x.shape[1] // g.groups, *kernel)
     taps = list(_lead_taps(kernel[:-1], lead_sizes, g))
     totals: list[Any] = [None] * len(taps)
     a_row = math.prod(x.shape[1:-1]) + gy.shape[1] * math.prod(lead_sizes)
-    mixed = shape[1] > 1
-    n_products = len(x) * math.prod(lead_sizes) * math.prod(shape[:-1])
-    n_fft = gradient_points(span, extent, len(x) * a_row, n_products, x.dtype.itemsize)
     hop = n_fft - span + 1
     rows = rows_a_round(len(x), a_row, n_fft)
     for row in range(0, len(x), rows):
@@ -231,12 +249,22 @@ def weight_product(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: Seque
             for i, at in enumerate(taps):
                 totals[i] = _contract(spectra_gy, spectra_x[at], g.groups, totals[i])
     cut = slice(None, span, g.dilation[-1])
-    if not len(x):
-        return x.new_zeros(shape)
-    if mixed:
+    if shape[1] > 1:
         totals = [t.unflatten(0, (-1, g.groups)).permute(1, 2, 3, 0).flatten(0, 1) for t in totals]
     found = [inverse(total, n_fft)[..., cut] for total in totals]
     return found[0].reshape(shape) if len(found) == 1 else torch.stack(found, 2).reshape(shape)
+
+
+def _group_rounds(
+    n_groups: int, channels: int, n_out: int, g: Geometry
+) -> Iterator[tuple[Geometry, slice, slice]]:
+    """n_groups at a time: their geometry, input channels and output channels."""
+    for first in range(0, g.groups, n_groups):
+        count = min(n_groups, g.groups - first)
+        inputs, outputs = (
+            slice(first * n // g.groups, (first + count) * n // g.groups) for n in (channels, n_out)
+        )
+        yield g._replace(groups=count), inputs, outputs
 
 
 def _stuffed(t: torch.Tensor, step: int) -> torch.Tensor:
@@ -250,6 +278,9 @@ def _stuffed(t: torch.Tensor, step: int) -> torch.Tensor:
 
 def round_elements(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, n_fft: int) -> int:
     """Numbers that one round of blocks holds, inputs and outputs together."""
+    n_groups = groups_a_round(w_shape, g, x_shape[-1], n_fft)
+    if n_groups < g.groups:
+        g, x_shape, w_shape = of_groups(n_groups, g, x_shape, w_shape)
     *lead_sizes, size = g.out_sizes(x_shape[2:], w_shape[2:])
     lead_in = math.prod(s + low + high for s, (low, high) in zip(x_shape[2:-1], g.pads, strict=False))
     a_row = x_shape[1] * lead_in + w_shape[0] * math.prod(lead_sizes)

@@ -21,9 +21,12 @@ __all__ = [
     "fewer_threads",
     "fft_points",
     "gradient_points",
+    "gradient_seconds",
+    "groups_a_round",
     "line_counts",
     "line_points",
     "line_seconds",
+    "of_groups",
     "remembered",
     "rows_a_round",
     "shared_zeros",
@@ -43,6 +46,7 @@ MOST_PARTS = 16
 LARGEST_BLOCK = 1 << 17  # points
 PRECISE = 1 << 10  # points up to which a power of two is as quick as a shorter length, and errs a fifth less
 UNEVEN = 1.35  # how much longer a point takes at a length that is no power of two
+NEAR, FAR = 1.6, 5.0  # passes over spectra of kernels that stay near the cores, and over those that do not
 LONE_BYTES = 1 << 16  # of one row, from which transforming it alone takes longer
 
 
@@ -128,6 +132,11 @@ def spectral_seconds(
     g: Geometry, x_shape: Sequence[int], w_shape: Sequence[int], itemsize: int, n_fft: int
 ) -> float:
     """Predicted seconds of a convolution by blocks of n_fft points."""
+    n_groups = groups_a_round(w_shape, g, x_shape[-1], n_fft)
+    if n_groups < g.groups:
+        return (
+            g.groups / n_groups * spectral_seconds(*of_groups(n_groups, g, x_shape, w_shape), itemsize, n_fft)
+        )
     kernel = w_shape[2:]
     *lead_sizes, n_out = g.out_sizes(x_shape[2:], kernel)
     parts, per = cut(g, kernel, x_shape[-1], n_fft)
@@ -141,26 +150,30 @@ def spectral_seconds(
     forward = rows_in * (n_blocks + n_rounds * (parts - 1))
     seconds = transform_seconds(n_fft, forward, n_rounds, itemsize)
     seconds += transform_seconds(n_fft, -(-rows_out * n_blocks // folds), n_rounds, itemsize)
-    seconds += transform_seconds(n_fft, math.prod(w_shape[:-1]) * parts, 1, itemsize)
     mixed = w_shape[1] > 1 and w_shape[0] > g.groups
-    if mixed:  # the kernels' spectra are made in fresh memory and brought into order
-        seconds += (
-            4 * MACHINE.reorder[itemsize > 4] * fewer_threads() * math.prod(w_shape[:-1]) * parts * n_fft / 2
-        )
+    seconds += _kernel_seconds(n_fft, math.prod(w_shape[:-1]) * parts, mixed, itemsize)
     n_products = w_shape[1] * math.prod(kernel[:-1]) * parts
     seconds += n_rounds * n_products // (w_shape[1] if mixed else 1) * MACHINE.part_call[itemsize > 4]
-    seconds += MACHINE.moved[itemsize > 4] * rows_out * n_out * fewer_threads()
     return seconds + _products_seconds(n_fft, n_blocks, rows_in, rows_out, n_products, mixed, itemsize)
+
+
+def _kernel_seconds(n: int, transforms: int, mixed: bool, itemsize: int) -> float:
+    """To transform the kernels, and to bring their spectra into the order of channels that mix."""
+    seconds, numbers = transform_seconds(n, transforms, 1, itemsize), transforms * n / 2
+    if not mixed:
+        return seconds
+    passes = NEAR if 2 * numbers <= ROUND else FAR
+    return seconds + passes * MACHINE.reorder[itemsize > 4] * fewer_threads() * numbers
 
 
 def _products_seconds(
     n: int, n_blocks: int, rows_in: int, rows_out: int, n_products: int, mixed: bool, itemsize: int
 ) -> float:
-    wide, more = itemsize > 4, fewer_threads()
-    if not mixed:
-        return MACHINE.product[wide] * more * n_products * rows_out * n_blocks * n
-    each = MACHINE.mix[wide] * n_products * rows_out + MACHINE.reorder[wide] * (rows_in + rows_out)
-    return n_blocks * n / 2 * each * more
+    wide, points = itemsize > 4, n_blocks * n * fewer_threads()
+    if mixed:
+        each = MACHINE.mix[wide] * n_products * rows_out + MACHINE.reorder[wide] * (rows_in + rows_out)
+        return points / 2 * each
+    return points * (MACHINE.product[wide] * n_products * rows_out + MACHINE.moved[wide] * (rows_in + rows_out))
 
 
 @remembered
@@ -206,16 +219,56 @@ def line_counts(n_fft: int, k: int, size: int) -> LineCounts:
 
 
 @remembered
-def gradient_points(span: int, extent: int, rows: int, n_products: int, itemsize: int) -> int:
-    """Points of a block of `spectral.weight_product`: `rows` signals in all, n_products of pairs a block."""
+def gradient_points(g: Geometry, x_shape: Sequence[int], w_shape: Sequence[int], itemsize: int) -> int:
+    """Points of a block of `spectral.weight_product`."""
+    (span, extent) = _gradient_extent(g, x_shape, w_shape)
+    choices = [fast_length(extent), *block_lengths(span, extent, 1, may_part=False)]
+    return min(choices, key=lambda n: gradient_seconds(g, x_shape, w_shape, itemsize, n))
 
-    def seconds(n: int) -> float:
-        n_blocks = -(-(extent - span + 1) // (n - span + 1))
-        n_rounds = -(-n_blocks // blocks_a_round(rows, n_blocks, n))
-        mixing = _products_seconds(n, n_blocks, rows - 1, 1, n_products, True, itemsize)
-        return transform_seconds(n, rows * n_blocks, 2 * n_rounds, itemsize) + mixing
 
-    return min([fast_length(extent), *block_lengths(span, extent, 1, may_part=False)], key=seconds)
+def gradient_seconds(
+    g: Geometry, x_shape: Sequence[int], w_shape: Sequence[int], itemsize: int, n_fft: int
+) -> float:
+    """Predicted seconds of `spectral.weight_product` by blocks of n_fft points."""
+    n_groups = groups_a_round(w_shape, g, x_shape[-1], n_fft)
+    if n_groups < g.groups:
+        few = of_groups(n_groups, g, x_shape, w_shape)
+        return g.groups / n_groups * gradient_seconds(*few, itemsize, n_fft)
+    kernel = w_shape[2:]
+    span, extent = _gradient_extent(g, x_shape, w_shape)
+    lead_out = math.prod(g.out_sizes(x_shape[2:], kernel)[:-1])
+    lead_in = math.prod([s + low + high for s, (low, high) in zip(x_shape[2:-1], g.pads, strict=False)])
+    rows_in, rows_out = x_shape[0] * x_shape[1] * lead_in, x_shape[0] * w_shape[0] * lead_out
+    n_blocks = -(-(extent - span + 1) // (n_fft - span + 1))
+    a_row = (rows_in + rows_out) // x_shape[0]
+    rows = rows_a_round(x_shape[0], a_row, n_fft)
+    n_rounds = -(-x_shape[0] // rows) * -(-n_blocks // blocks_a_round(rows * a_row, n_blocks, n_fft))
+    seconds = transform_seconds(n_fft, (rows_in + rows_out) * n_blocks, 2 * n_rounds, itemsize)
+    n_products, mixed = w_shape[1] * math.prod(kernel[:-1]), w_shape[1] > 1
+    seconds += _kernel_seconds(n_fft, math.prod(w_shape[:-1]), mixed, itemsize)
+    n_products *= 1 if mixed else 2  # what is summed up is read and written, too
+    return seconds + _products_seconds(n_fft, n_blocks, rows_in, rows_out, n_products, mixed, itemsize)
+
+
+def _gradient_extent(g: Geometry, x_shape: Sequence[int], w_shape: Sequence[int]) -> tuple[int, int]:
+    """(span of the kernel, how much of the last axis the outputs see)"""
+    span = g.spans(w_shape[2:])[-1]
+    return span, (g.out_sizes(x_shape[2:], w_shape[2:])[-1] - 1) * g.stride[-1] + span
+
+
+def groups_a_round(w_shape: Sequence[int], g: Geometry, size: int, n_fft: int) -> int:
+    """Groups at a time, so that the spectra of their kernels stay near the cores; `size` is x's last."""
+    parts, _ = cut(g, w_shape[2:], size, n_fft)
+    a_group = math.prod(w_shape[:-1]) // g.groups * parts * n_fft
+    return max(1, min(g.groups, ROUND // max(1, a_group)))
+
+
+def of_groups(
+    n_groups: int, g: Geometry, x_shape: Sequence[int], w_shape: Sequence[int]
+) -> tuple[Geometry, tuple[int, ...], tuple[int, ...]]:
+    """The convolution of so many of the groups."""
+    channels, n_out = (n_groups * n // g.groups for n in (x_shape[1], w_shape[0]))
+    return g._replace(groups=n_groups), (x_shape[0], channels, *x_shape[2:]), (n_out, *w_shape[1:])
 
 
 def rows_a_round(batch: int, a_row: int, n_fft: int) -> int:

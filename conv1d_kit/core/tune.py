@@ -120,6 +120,11 @@ def _direct(dtype: torch.dtype, start: Machine, budget_s: float) -> dict[str, fl
         w = torch.randn(32, 1, taps, dtype=dtype)
         times[taps] = least_seconds(partial(library, x, w, depthwise), budget_s) / (4 * 32 * 8000)
     slope, output = _line(times)
+    gy, by_w = torch.randn(4, 32, 7970, dtype=dtype), [False, True, False]
+    of_w = least_seconds(
+        lambda: torch.ops.aten.convolution_backward(gy, x, w, None, [1], [0], [1], False, [0], 32, by_w),
+        budget_s,
+    ) / (4 * 32 * 31 * 7970)
     line, reaches = torch.randn(200_000, dtype=dtype), {}
     for taps in (16, 63):
         w = torch.randn(taps, dtype=dtype)
@@ -128,7 +133,7 @@ def _direct(dtype: torch.dtype, start: Machine, budget_s: float) -> dict[str, fl
     product, store = _line(reaches)
     x, w, row, kernel = torch.randn(1, 2, 64), torch.randn(1, 2, 16), torch.randn(64), torch.randn(16)
     return {
-        "multiply_add": each, "depthwise": slope, "depthwise_output": output,
+        "multiply_add": each, "depthwise": slope, "depthwise_output": output, "depthwise_weight": of_w,
         "toeplitz_add": product, "toeplitz_output": store,
         "direct_call": least_seconds(lambda: library(x, w, FLAT), budget_s),
         "toeplitz_call": least_seconds(lambda: toeplitz_line(row, kernel, 0, 64), budget_s),

@@ -35,6 +35,15 @@ def test_a_run_that_raises_is_noted_and_the_others_are_timed():
         in_turn({"bad": fails})
 
 
+def test_nobody_always_follows_the_same_one():
+    order = []
+    runs = {name: lambda name=name: (order.append(name), time.sleep(0.006)) for name in "abcd"}
+    in_turn(runs, budget_s=0.2)
+    turns = order[2 * len(runs) :]  # each was called twice before
+    before_a = [turns[i - 1] for i, name in enumerate(turns) if name == "a" and i]
+    assert max(map(before_a.count, "bcd")) <= 0.7 * len(before_a)
+
+
 def test_a_slow_first_call_is_not_the_time_of_a_run():
     calls = []
 
