@@ -22,7 +22,7 @@ from ..training.model_folder import load_model_folder, save_model_folder
 from ..training.rate_finder import RateSearch
 from ..training.rejection import Threshold, surest_threshold
 from ..training.targets import class_targets, label_sets
-from .augment import check_augments
+from .augment import AUGMENTS, check_augments
 from .batch import kind_of
 from .choices import Choices, choose_for, epochs_for
 from .classifier_options import MAX_SEED, check_options
@@ -44,7 +44,9 @@ __all__ = ["MEMBERS", "NETS", "AudioClassifier", "Prediction", "split_flaws"]
 _LEAST_ANSWERED = 0.1  # share of the held-out clips that a threshold must answer: fewer would be luck
 # an ensemble's members: what each has of its own, beside a seed
 MEMBERS: dict[str, tuple[dict[str, Any], ...]] = {
-    "ensemble": ({"net": "residual", "frontend": "log_mel"}, {"net": "spectrogram", "frontend": "log_mel"}),
+    "ensemble": tuple(
+        {"net": net, "frontend": "log_mel"} for net in ("residual", "spectrogram", "texture", "texture")
+    ),
     "two_view": ({"net": "residual", "frontend": "log_mel"}, {"net": "wave", "frontend": "raw"}),
 }
 # what `net` may be: one of the table, or an ensemble of rows with their front-ends
@@ -572,7 +574,10 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         return front
 
     def _augments(self, frontend: Frontend) -> list[tuple[str, dict[str, Any]]]:
-        names = _PLAIN_AUGMENTS[kind_of(frontend)] if self.augment is None else self.augment
+        names, kind = self.augment, kind_of(frontend)
+        if names is None:
+            own = AUDIO_NETS[self.net].augments
+            names = _PLAIN_AUGMENTS[kind] if own is None else [n for n in own if kind in AUGMENTS[n].kinds]
         return check_augments(names, frontend)
 
     def _fronts(self, frontend: Frontend) -> list[Frontend]:

@@ -1,9 +1,9 @@
-"""A net that hears a sound as a texture: statistics of its bands' envelopes, of any length, and two dense layers."""
+"""A net that hears a sound as a texture: statistics of its bands' envelopes, and two dense layers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -47,6 +47,7 @@ class TextureNet(AudioNet):
     torch.Size([2, 10])
     """
 
+    augments = ("speed", "crop", "gain")  # two sounds mixed have the statistics of neither
     centre: torch.Tensor
     spread: torch.Tensor
 
@@ -125,7 +126,7 @@ def recurrences(x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     found = (x[..., None, :] @ windows)[..., 0, :]
     found = found / (found[..., :1] + 1e-3)
     edges = [round(2 * (MOST_LAG / 2) ** (i / N_LAGS)) for i in range(N_LAGS + 1)]
-    return torch.stack([found[..., a : max(b, a + 1)].amax(-1) for a, b in zip(edges, edges[1:])], -1)
+    return torch.stack([found[..., a : max(b, a + 1)].amax(-1) for a, b in pairwise(edges)], -1)
 
 
 def _grouping(n_features: int, n_groups: int) -> torch.Tensor:

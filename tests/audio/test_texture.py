@@ -1,5 +1,7 @@
 """Texture statistics: each against its definition as a loop; what a net makes of them learns and is kept."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -58,7 +60,7 @@ def test_recurrences_are_the_highest_autocorrelations(batch):
             centred = np.concatenate([band - band.mean(), np.zeros(501)])
             r = np.array([centred[:n] @ centred[lag : lag + n] for lag in range(501)])
             r /= r[0] + 1e-3
-            tops = [r[a : max(b, a + 1)].max() for a, b in zip(edges, edges[1:], strict=False)]
+            tops = [r[a : max(b, a + 1)].max() for a, b in pairwise(edges)]
             np.testing.assert_allclose(ours, tops, atol=1e-9)
 
 
@@ -107,9 +109,7 @@ def test_noises_that_differ_only_in_how_they_flutter_are_told_apart(tmp_path):
     def flutter(hz, seed):
         r = np.random.default_rng(seed)
         t = np.arange(8000) / 8000
-        return Clip(
-            0.1 * r.standard_normal(8000) * (1 + 0.9 * np.sin(2 * np.pi * (hz * t + r.random()))), 8000
-        )
+        return Clip(0.1 * r.standard_normal(8000) * (1 + 0.9 * np.sin(2 * np.pi * (hz * t + r.random()))), 8000)
 
     train = [flutter(hz, seed) for seed in range(8) for hz in (4, 11)]
     test = [flutter(hz, seed) for seed in range(20, 30) for hz in (4, 11)]
