@@ -8,6 +8,7 @@ import torch
 
 from conv1d_kit.audio.classifier import AudioClassifier
 from conv1d_kit.audio.clip import Clip
+from conv1d_kit.audio.frontends import Mfcc
 from conv1d_kit.audio.texture import (
     TextureNet,
     correlations,
@@ -92,6 +93,16 @@ def test_a_gain_changes_nothing_but_the_means():
     quiet, loud = texture_statistics(x), texture_statistics(x + 3)
     torch.testing.assert_close(loud[:, :8], quiet[:, :8] + 3)
     torch.testing.assert_close(loud[:, 8:], quiet[:, 8:], atol=2e-4, rtol=1e-4)
+
+
+def test_it_learns_from_crops_and_not_from_mixtures_whatever_it_hears_through():
+    model = AudioClassifier(net="texture")
+    names = [name for name, _ in model._augments(model.make_frontend_at(8000))]
+    assert names == ["speed", "crop", "gain"]
+    assert [name for name, _ in model._augments(Mfcc(8000))] == ["crop"]
+    assert [name for name, _ in AudioClassifier(net="texture", augment=["roll"])._augments(Mfcc(8000))] == [
+        "roll"
+    ]
 
 
 def test_training_statistics_are_standardised():
