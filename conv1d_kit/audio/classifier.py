@@ -22,7 +22,7 @@ from ..training.model_folder import load_model_folder, save_model_folder
 from ..training.rate_finder import RateSearch
 from ..training.rejection import Threshold, surest_threshold
 from ..training.targets import class_targets, label_sets
-from .augment import check_augments
+from .augment import AUGMENTS, check_augments
 from .batch import kind_of
 from .choices import Choices, choose_for, epochs_for
 from .classifier_options import MAX_SEED, check_options
@@ -43,9 +43,12 @@ __all__ = ["MEMBERS", "NETS", "AudioClassifier", "Prediction", "split_flaws"]
 
 _LEAST_ANSWERED = 0.1  # share of the held-out clips that a threshold must answer: fewer would be luck
 # an ensemble's members: what each has of its own, beside a seed
+_CNNS = ({"net": "residual", "frontend": "log_mel"}, {"net": "spectrogram", "frontend": "log_mel"})
+_TEXTURE = {"net": "texture", "frontend": "log_mel"}
 MEMBERS: dict[str, tuple[dict[str, Any], ...]] = {
-    "ensemble": ({"net": "residual", "frontend": "log_mel"}, {"net": "spectrogram", "frontend": "log_mel"}),
-    "two_view": ({"net": "residual", "frontend": "log_mel"}, {"net": "wave", "frontend": "raw"}),
+    "ensemble": _CNNS,
+    "environment": (*_CNNS, _TEXTURE, _TEXTURE),
+    "two_view": (_CNNS[0], {"net": "wave", "frontend": "raw"}),
 }
 # what `net` may be: one of the table, or an ensemble of rows with their front-ends
 NETS = (*AUDIO_NETS, *MEMBERS)
@@ -77,11 +80,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    net : a key of AUDIO_NETS, "ensemble" or "two_view"
+    net : a key of AUDIO_NETS or MEMBERS
         "spectrogram" (log-mel and a 2-D CNN), "residual" (a deeper one), "depthwise" or "dilated" (never look
         ahead; small), "bc_resnet", "wave" and "m5" (samples; slower), "filterbank" (learned filters on the
-        samples and a small 1-D CNN; for short clips); `audio nets` shows them all. "ensemble": the mean of
-        "residual" and "spectrogram"; "two_view": of "residual" and "wave".
+        samples and a small 1-D CNN; for short clips), "texture" (statistics; for sounds of seconds); `audio
+        nets` shows them all. "ensemble": the mean of "residual" and "spectrogram"; "environment": of these and
+        two "texture", for rain, engines and the like; "two_view": of "residual" and "wave".
     frontend : a key of FRONTENDS, optional
         Default: the net's own, log_mel or raw. One with weights (learned, sinc, gabor) is trained with the net.
     frontend_options : dict, optional
@@ -572,7 +576,10 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         return front
 
     def _augments(self, frontend: Frontend) -> list[tuple[str, dict[str, Any]]]:
-        names = _PLAIN_AUGMENTS[kind_of(frontend)] if self.augment is None else self.augment
+        names, kind = self.augment, kind_of(frontend)
+        if names is None:
+            own = AUDIO_NETS[self.net].augments
+            names = _PLAIN_AUGMENTS[kind] if own is None else [n for n in own if kind in AUGMENTS[n].kinds]
         return check_augments(names, frontend)
 
     def _fronts(self, frontend: Frontend) -> list[Frontend]:

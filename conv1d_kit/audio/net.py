@@ -23,6 +23,8 @@ class AudioNet(nn.Module):
     ----------
     frontend : str
         The row of FRONTENDS it takes where nothing else is asked for.
+    augments : tuple of keys of AUGMENTS, or None
+        What it learns best with, where nothing else is asked for; None: what suits its features.
     head : torch.nn.Linear
         The last layer, (B, D) → (B, n_classes).
     multi_label : bool
@@ -30,6 +32,7 @@ class AudioNet(nn.Module):
     """
 
     frontend = "log_mel"
+    augments: tuple[str, ...] | None = None
     multi_label = False
     causal = False  # True: its features should be causal too, and then nothing looks ahead
     head: nn.Linear

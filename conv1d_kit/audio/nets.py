@@ -6,6 +6,7 @@ from .causal_nets import DepthwiseNet, DilatedNet
 from .filterbank import FilterBankCNN
 from .net import AudioNet
 from .spectrogram_nets import BCResNet, ResidualCNN, SpectrogramCNN
+from .texture import TextureNet
 from .wave_nets import M5, WaveCNN
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "FilterBankCNN",
     "ResidualCNN",
     "SpectrogramCNN",
+    "TextureNet",
     "WaveCNN",
 ]
 
@@ -29,4 +31,5 @@ AUDIO_NETS: dict[str, type[AudioNet]] = {
     "wave": WaveCNN,
     "m5": M5,
     "filterbank": FilterBankCNN,
+    "texture": TextureNet,
 }

@@ -24,7 +24,8 @@ Net = Annotated[
     str,
     typer.Option(
         help="spectrogram, residual, bc_resnet, depthwise, dilated (on features); wave, m5, filterbank (on "
-        "samples); ensemble, two_view (means of two nets). `audio nets` shows them."
+        "samples); texture (statistics); ensemble, environment, two_view (means of several nets). `audio nets` "
+        "shows them."
     ),
 ]
 Frontend = Annotated[

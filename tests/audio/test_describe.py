@@ -106,8 +106,8 @@ def test_receptive_fields_of_the_table_are_the_closed_forms(rows):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in AUDIO_NETS if name != "bc_resnet"]
-)  # torch.fx cannot trace it
+    "name", [name for name in AUDIO_NETS if name not in ("bc_resnet", "texture")]
+)  # torch.fx cannot trace the one, and the other's statistics are of a whole
 def test_look_ahead_is_what_the_stream_waits_for(rows, name):
     row = AUDIO_NETS[name]
     front = FRONTENDS[row.frontend](RATE, **({"causal": True} if row.causal else {}))
