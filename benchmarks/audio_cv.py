@@ -53,7 +53,7 @@ class Study:
 
 FSDD = "python benchmarks/fsdd_manifest.py ../shared/data/fsdd fsdd.csv; conv1d-kit audio cv fsdd.csv "
 STUDIES = {
-    "ESC-10": Study({"net": "ensemble"}, f"conv1d-kit audio cv {DATA}/esc10 --net ensemble --seeds 3", seeds=3),
+    "ESC-10": Study({"net": "environment"}, f"conv1d-kit audio cv {DATA}/esc10 --net environment"),
     "ESC-10/samples": Study({"net": "wave"}, f"conv1d-kit audio cv {DATA}/esc10 --net wave"),
     "FSDD": Study(
         {"net": "depthwise", "epochs": 40}, FSDD + "--folds split --test-fold test --net depthwise --epochs 40",

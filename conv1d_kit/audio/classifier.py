@@ -53,8 +53,8 @@ MEMBERS: dict[str, tuple[dict[str, Any], ...]] = {
 # what `net` may be: one of the table, or an ensemble of rows with their front-ends
 NETS = (*AUDIO_NETS, *MEMBERS)
 _PLAIN_AUGMENTS: dict[str, tuple[str, ...]] = {
-    "waveform": ("speed", "roll", "gain", "mix"), "log_mel": ("speed", "roll", "gain", "mix"),
-    "log_power": ("roll", "gain", "mix"), "other": ("roll", "masks"),
+    "waveform": ("speed", "crop", "gain", "mix"), "log_mel": ("speed", "crop", "gain", "mix"),
+    "log_power": ("crop", "gain", "mix"), "other": ("crop", "masks"),
 }  # fmt: skip
 
 
@@ -99,7 +99,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     batch_size, learning_rate, weight_decay, dropout, width
         Of the optimisation (AdamW, warm-up and cosine) and the net; a batch is at most an eighth of the clips.
     augment : sequence of keys of AUGMENTS or of (key, options), optional
-        Default: speed, roll, gain and mix where the features have them.
+        Default: speed, crop, gain and mix where the features have them.
     label_smoothing : float in [0, 1)
         Share of the target that is spread over all classes.
     class_weight : "balanced" or None
