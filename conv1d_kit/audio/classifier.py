@@ -27,7 +27,7 @@ from .batch import kind_of
 from .choices import Choices, choose_for, epochs_for
 from .classifier_options import MAX_SEED, check_options
 from .clip import as_items, check_rate
-from .composite_nets import Ensemble, HeardNet
+from .composite_nets import CentredNet, Ensemble, HeardNet
 from .dataset import load_waves
 from .feature_store import FeatureStore, clip_key, opened_store
 from .frontends import FRONTENDS, Frontend, Raw
@@ -94,6 +94,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         Everything is resampled to it. Default: the lowest that keeps what the files hold, at most 32000.
     n_mels : int, optional
         Bands of log_mel and pcen. Default, as for their windows and hops: by the clips (`audio.choices`).
+    centred : bool
+        Each feature relative to its mean over the clip (cepstral mean normalisation): for voices, microphones
+        or rooms that training has not heard. Not where the spectrum's shape is what tells the classes apart.
     epochs : int, optional
         Default: about 32000 clips heard in all, 20 to 100 epochs.
     batch_size, learning_rate, weight_decay, dropout, width
@@ -173,6 +176,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         frontend_options: Mapping[str, Any] | None = None,
         sample_rate: int | None = None,
         n_mels: int | None = None,
+        centred: bool = False,
         epochs: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 2e-3,
@@ -197,6 +201,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.frontend_options = frontend_options
         self.sample_rate = sample_rate
         self.n_mels = n_mels
+        self.centred = centred
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -570,6 +575,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(
                 f"frontend_options must be those of {FRONTENDS[name].__name__}: {error}"
             ) from error
+        if self.centred and self.net in AUDIO_NETS and (name == "raw" or AUDIO_NETS[self.net].causal):
+            why = "looks ahead to no frame" if name != "raw" else "hears samples"
+            raise InputError(f"centred must be False for the net {self.net!r}, which {why}; try 'spectrogram'")
         if self.net in AUDIO_NETS and (AUDIO_NETS[self.net].frontend == "raw") != (name == "raw"):
             takes = "samples: frontend 'raw'" if name != "raw" else "features, not samples: another frontend"
             raise InputError(f"net {self.net!r} takes {takes}, got frontend {name!r}")
@@ -596,6 +604,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         (front,) = fronts
         row = AUDIO_NETS[self.net]
         net: AudioNet = row(front.n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
+        net = CentredNet(net) if self.centred else net
         net = HeardNet(front, net) if _learns(front) else net
         net.multi_label = bool(self.multi_label)
         return net

@@ -36,8 +36,9 @@ def check_options(o: Mapping[str, Any], nets: Sequence[str]) -> None:
         raise InputError(f"frontend_options must be a dict or None, got {o['frontend_options']!r}")
     if o["class_weight"] not in (None, "balanced"):
         raise InputError(f"class_weight must be 'balanced' or None, got {o['class_weight']!r}")
-    if not isinstance(o["multi_label"], bool | np.bool_):
-        raise InputError(f"multi_label must be True or False, got {o['multi_label']!r}")
+    for name in ("multi_label", "centred"):
+        if not isinstance(o[name], bool | np.bool_):
+            raise InputError(f"{name} must be True or False, got {o[name]!r}")
     for name in ("batch_size", "n_threads", "width", "epochs", "patience"):
         value = o[name]
         if name in ("epochs", "patience") and value is None:

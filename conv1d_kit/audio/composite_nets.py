@@ -1,4 +1,4 @@
-"""Nets made of nets, from samples: a front-end that is trained with its net, and an ensemble of views."""
+"""Nets made of nets: a front-end that learns with its net, features about their mean, an ensemble of views."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from ..core.pooling import mean_pool
 from .frontends import Frontend
 from .net import AudioNet
 
-__all__ = ["Ensemble", "HeardNet"]
+__all__ = ["CentredNet", "Ensemble", "HeardNet"]
 
 
 class HeardNet(AudioNet):
@@ -65,6 +66,53 @@ class HeardNet(AudioNet):
 
     def _heard(self, x, lengths):
         return self.front(x[:, 0]), None if lengths is None else self.front.lengths(lengths)
+
+
+class CentredNet(AudioNet):
+    """A net that hears each feature relative to its mean over the clip: a microphone or a voice is taken out.
+
+    On log-mels this is cepstral mean normalisation; padding has no part in the mean. It needs the whole clip: a
+    stream would have to wait for the end.
+
+    Source: Atal, Effectiveness of linear prediction characteristics of the speech wave for automatic speaker
+    identification and verification (1974).
+
+    Parameters
+    ----------
+    net : AudioNet
+        Takes features.
+
+    Examples
+    --------
+    >>> from .nets import AUDIO_NETS
+    >>> net = CentredNet(AUDIO_NETS["spectrogram"](40, 10, width=8)).eval()
+    >>> x, n = torch.randn(2, 40, 90), torch.tensor([90, 33])
+    >>> torch.allclose(net(x, n), net(x + torch.randn(2, 40, 1), n), atol=1e-5)
+    True
+    """
+
+    def __init__(self, net: AudioNet):
+        super().__init__()
+        self.net = net
+
+    @property
+    def head(self) -> nn.Linear:  # type: ignore[override]
+        """The head of the net."""
+        return self.net.head
+
+    @property
+    def dropout(self) -> nn.Module:  # type: ignore[override]
+        """The dropout of the net."""
+        return self.net.dropout
+
+    def fit_input(self, features: Sequence[torch.Tensor]) -> None:
+        self.net.fit_input([f.float() - f.float().mean(-1, keepdim=True) for f in features])
+
+    def maps(self, x, lengths=None):
+        return self.net.maps(x - mean_pool(x, lengths)[..., None], lengths)
+
+    def summary(self, maps, lengths=None):
+        return self.net.summary(maps, lengths)
 
 
 class Ensemble(AudioNet):

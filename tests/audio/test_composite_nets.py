@@ -6,7 +6,8 @@ import torch
 
 from conv1d_kit import AudioClassifier
 from conv1d_kit.audio.classifier import MEMBERS, NETS
-from conv1d_kit.audio.composite_nets import Ensemble, HeardNet
+from conv1d_kit.audio.clip import Clip
+from conv1d_kit.audio.composite_nets import CentredNet, Ensemble, HeardNet
 from conv1d_kit.audio.frontends import FRONTENDS, Raw
 from conv1d_kit.audio.nets import AUDIO_NETS
 from conv1d_kit.audio.synth import make_sounds
@@ -127,3 +128,43 @@ def test_balanced_classes_and_smoothing_are_used(data):
     assert AudioClassifier(epochs=1, width=4, n_mels=32, class_weight="balanced").fit(
         clips, labels
     ).history_.losses == pytest.approx(plain.history_.losses)  # equal classes: nothing to balance
+
+
+@pytest.mark.parametrize("name", ["spectrogram", "residual", "bc_resnet"])
+def test_a_centred_net_does_not_hear_a_microphone(name):
+    """A gain for each band adds a constant to log-mels; neither it nor padding reaches a logit."""
+    torch.manual_seed(0)
+    net = CentredNet(AUDIO_NETS[name](40, 3, width=8)).eval()
+    x, lengths = torch.randn(3, 40, 70), torch.tensor([70, 41, 9])
+    colour = 5 * torch.randn(3, 40, 1)
+    with torch.no_grad():
+        whole = net(x, lengths)
+        torch.testing.assert_close(net(x + colour, lengths), whole, atol=2e-5, rtol=1e-4)
+        for row, n in enumerate(lengths.tolist()):
+            torch.testing.assert_close(net(x[row : row + 1, :, :n])[0], whole[row], atol=2e-5, rtol=1e-4)
+        heard = (net.net(x + colour, lengths) - net.net(x, lengths)).abs().max()
+        assert heard > 10 * (net(x + colour, lengths) - whole).abs().max()
+
+
+def test_a_centred_classifier_is_saved_opened_and_exported(tmp_path):
+    clips, labels = make_sounds(3, seed=0)
+    model = AudioClassifier(epochs=2, width=4, n_mels=16, centred=True).fit(clips, labels)
+    model.save(tmp_path / "m")
+    again = AudioClassifier.load(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict_proba(clips), model.predict_proba(clips))
+    coloured = [Clip(np.convolve(c.samples[0], [1, -0.7])[: c.n_samples], c.sample_rate) for c in clips]
+    plain = AudioClassifier(epochs=2, width=4, n_mels=16).fit(clips, labels)
+    moved = [np.abs(m.predict_proba(coloured) - m.predict_proba(clips)).mean() for m in (model, plain)]
+    assert moved[0] < moved[1]
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    from conv1d_kit.audio.export import export_onnx
+
+    assert export_onnx(model, tmp_path / "m.onnx") <= 1e-4
+
+
+@pytest.mark.parametrize("net", ["wave", "depthwise"])
+def test_nets_that_cannot_be_centred_say_so(net):
+    clips, labels = make_sounds(2, seed=0)
+    with pytest.raises(InputError, match=f"centred must be False for the net '{net}'"):
+        AudioClassifier(net=net, centred=True, epochs=1).fit(clips, labels)
