@@ -24,23 +24,23 @@ class Machine(NamedTuple):
     threads: int = 2
     # FFT and what is moved for it: a real point at 64, 128, … points, a call, a point of a call's tables
     points: tuple[tuple[float, ...], tuple[float, ...]] = (
-        (2e-10, 2e-10, 1.9e-10, 2.8e-10, 2.9e-10, 3.2e-10, 4.3e-10, 5.4e-10, 7.4e-10, 8.2e-10, 9.1e-10, 7.7e-10,
-         4.2e-10, 4.7e-10, 5.6e-10, 6.2e-10),
-        (3.1e-10, 3.1e-10, 4.5e-10, 6e-10, 8.3e-10, 7.9e-10, 8.4e-10, 1.4e-9, 1.8e-9, 2e-9, 2.4e-9, 2.1e-9,
-         2.2e-9, 2.5e-9, 2.7e-9, 3e-9),
+        (4.4e-10, 4.4e-10, 3.4e-10, 6.5e-10, 5.8e-10, 6.6e-10, 7.8e-10, 9.2e-10, 1e-9, 1e-9, 1.1e-9, 9e-10,
+         6e-10, 6.5e-10, 7.5e-10, 8.5e-10),
+        (2.9e-10, 2.9e-10, 5.1e-10, 7.6e-10, 7.8e-10, 9e-10, 1e-9, 1.8e-9, 2.4e-9, 2.7e-9, 3.3e-9, 2.3e-9,
+         3e-9, 3.4e-9, 3.6e-9, 4.1e-9),
     )  # fmt: skip
-    fft_call: tuple[float, float] = (1.2e-05, 1e-05)
-    fft_table: tuple[float, float] = (1.2e-08, 3.6e-09)
+    fft_call: tuple[float, float] = (1.8e-05, 2.3e-05)
+    fft_table: tuple[float, float] = (1.6e-08, 5e-09)
     alone: float = 8e-9  # more a point where one row alone has 64 KiB or more
-    part_call: tuple[float, float] = (5e-07, 5e-07)  # a part of a kernel, a round
-    product: tuple[float, float] = (2.2e-10, 3.8e-10)  # a point and part, where no channels mix
-    moved: tuple[float, float] = (2.9e-10, 6.6e-10)  # a number of a block or of an output
+    part_call: tuple[float, float] = (3.4e-06, 9.3e-06)  # a part of a kernel, a round
+    product: tuple[float, float] = (3.5e-10, 4e-10)  # a point and part, where no channels mix
+    moved: tuple[float, float] = (2.9e-10, 8.5e-10)  # a number of a block or of an output
     # spectra of channels that mix: a complex multiply-add, a number brought into their order and back
-    mix: tuple[float, float] = (2.8e-11, 9.3e-11)
-    reorder: tuple[float, float] = (2.1e-09, 2.7e-09)
+    mix: tuple[float, float] = (3.3e-11, 8e-11)
+    reorder: tuple[float, float] = (2.6e-09, 3.1e-09)
     # direct: torch's kernel by one output channel, a depthwise multiply-add, an output of a depthwise sum
-    direct_call: float = 1.7e-05
-    multiply_add: tuple[float, float] = (2.3e-10, 1.8e-09)
+    direct_call: float = 1.4e-05
+    multiply_add: tuple[float, float] = (2.3e-10, 1.5e-09)
     lanes: tuple[int, int] = (20, 64)  # output channels that torch's kernel works on at a time
     depthwise: tuple[float, float] = (1.7e-11, 2e-10)
     depthwise_output: float = 2.7e-10
@@ -48,9 +48,9 @@ class Machine(NamedTuple):
     backward: tuple[float, float] = (1.3, 1.5)
     depthwise_weight: tuple[float, float] = (8e-10, 8e-10)
     # one channel as Toeplitz products: a call, an output, a multiply-add of the matrix product
-    toeplitz_call: float = 4.6e-05
-    toeplitz_output: tuple[float, float] = (7.1e-10, 2e-09)
-    toeplitz_add: tuple[float, float] = (1.1e-11, 4e-11)
+    toeplitz_call: float = 2.9e-05
+    toeplitz_output: tuple[float, float] = (4.3e-10, 6.5e-10)
+    toeplitz_add: tuple[float, float] = (9e-12, 1.6e-11)
 
 
 def wisdom_path() -> Path | None:

@@ -48,6 +48,7 @@ PRECISE = 1 << 10  # points up to which a power of two is as quick as a shorter 
 UNEVEN = 1.35  # how much longer a point takes at a length that is no power of two
 NEAR, FAR = 1.6, 5.0  # passes over spectra of kernels that stay near the cores, and over those that do not
 LONE_BYTES = 1 << 16  # of one row, from which transforming it alone takes longer
+SHIFTED_ROWS = 2.0  # how much longer products take whose rows are those of a kernel of several axes, one by one
 
 
 def remembered(function: Callable[P, R]) -> Callable[P, R]:
@@ -154,7 +155,8 @@ def spectral_seconds(
     seconds += _kernel_seconds(n_fft, math.prod(w_shape[:-1]) * parts, mixed, itemsize)
     n_products = w_shape[1] * math.prod(kernel[:-1]) * parts
     seconds += n_rounds * n_products // (w_shape[1] if mixed else 1) * MACHINE.part_call[itemsize > 4]
-    return seconds + _products_seconds(n_fft, n_blocks, rows_in, rows_out, n_products, mixed, itemsize)
+    more = SHIFTED_ROWS if len(kernel) > 1 and kernel[-2] > 1 else 1
+    return seconds + more * _products_seconds(n_fft, n_blocks, rows_in, rows_out, n_products, mixed, itemsize)
 
 
 def _kernel_seconds(n: int, transforms: int, mixed: bool, itemsize: int) -> float:
