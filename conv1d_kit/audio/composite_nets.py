@@ -9,12 +9,12 @@ from torch import nn
 
 from ..core.pooling import mean_pool
 from .frontends import Frontend
-from .net import AudioNet
+from .net import AudioNet, WrappedNet
 
 __all__ = ["CentredNet", "Ensemble", "HeardNet"]
 
 
-class HeardNet(AudioNet):
+class HeardNet(WrappedNet):
     """A front-end before a net, (B, 1, T) samples → (B, n_classes): the front-end's weights learn too.
 
     Parameters
@@ -37,17 +37,8 @@ class HeardNet(AudioNet):
 
     def __init__(self, front: Frontend, net: AudioNet):
         super().__init__()
-        self.front, self.net = front, net
-
-    @property
-    def head(self) -> nn.Linear:  # type: ignore[override]
-        """The head of the net."""
-        return self.net.head
-
-    @property
-    def dropout(self) -> nn.Module:  # type: ignore[override]
-        """The dropout of the net."""
-        return self.net.dropout
+        self.front = front
+        self.net = net
 
     def kernels(self) -> torch.Tensor:
         """The filters of the front-end as they are now."""
@@ -61,14 +52,11 @@ class HeardNet(AudioNet):
     def maps(self, x, lengths=None):
         return self.net.maps(*self._heard(x, lengths))
 
-    def summary(self, maps, lengths=None):
-        return self.net.summary(maps, lengths)
-
     def _heard(self, x, lengths):
         return self.front(x[:, 0]), None if lengths is None else self.front.lengths(lengths)
 
 
-class CentredNet(AudioNet):
+class CentredNet(WrappedNet):
     """A net that hears each feature relative to its mean over the clip: a microphone or a voice is taken out.
 
     On log-mels this is cepstral mean normalisation; padding has no part in the mean. It needs the whole clip: a
@@ -95,24 +83,11 @@ class CentredNet(AudioNet):
         super().__init__()
         self.net = net
 
-    @property
-    def head(self) -> nn.Linear:  # type: ignore[override]
-        """The head of the net."""
-        return self.net.head
-
-    @property
-    def dropout(self) -> nn.Module:  # type: ignore[override]
-        """The dropout of the net."""
-        return self.net.dropout
-
     def fit_input(self, features: Sequence[torch.Tensor]) -> None:
         self.net.fit_input([f.float() - f.float().mean(-1, keepdim=True) for f in features])
 
     def maps(self, x, lengths=None):
         return self.net.maps(x - mean_pool(x, lengths)[..., None], lengths)
-
-    def summary(self, maps, lengths=None):
-        return self.net.summary(maps, lengths)
 
 
 class Ensemble(AudioNet):

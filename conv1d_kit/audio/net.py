@@ -10,7 +10,7 @@ from torch import nn
 from ..core.pooling import length_mask, pool
 from .norms import Standardize
 
-__all__ = ["AudioNet", "frame_mask", "masked", "needed_lengths", "shortened"]
+__all__ = ["AudioNet", "WrappedNet", "frame_mask", "masked", "needed_lengths", "shortened"]
 
 
 class AudioNet(nn.Module):
@@ -69,6 +69,25 @@ class AudioNet(nn.Module):
         with torch.no_grad():
             for p in self.head.parameters():
                 p.div_(temperature)
+
+
+class WrappedNet(AudioNet):
+    """A net that does something before another one, `net`, whose head, dropout and summary are its own."""
+
+    net: AudioNet
+
+    @property
+    def head(self) -> nn.Linear:  # type: ignore[override]
+        """The head of the net."""
+        return self.net.head
+
+    @property
+    def dropout(self) -> nn.Module:  # type: ignore[override]
+        """The dropout of the net."""
+        return self.net.dropout
+
+    def summary(self, maps: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        return self.net.summary(maps, lengths)
 
 
 def needed_lengths(lengths: torch.Tensor | None, size: int) -> torch.Tensor | None:

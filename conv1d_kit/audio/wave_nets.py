@@ -9,14 +9,14 @@ from torch import nn
 
 from ..core.pooling import length_mask
 from ..layers import Conv1d
-from .net import AudioNet, frame_mask, masked, needed_lengths, shortened
+from .net import AudioNet, WrappedNet, frame_mask, masked, needed_lengths, shortened
 from .norms import MaskedBatchNorm, Standardize
 from .spectrogram_nets import SpectrogramCNN
 
 __all__ = ["M5", "WaveCNN"]
 
 
-class WaveCNN(AudioNet):
+class WaveCNN(WrappedNet):
     """A learned filter bank on the waveform, then the 2-D net over (filter, frame).
 
     Two strided convolutions and a maximum over time make about 100 frames a second from samples, as in
@@ -45,16 +45,6 @@ class WaveCNN(AudioNet):
         self.second = Conv1d(n_filters // 2, n_filters, 9, stride=4, padding=4, bias=False)
         self.second_norm = MaskedBatchNorm(n_filters)
         self.net = SpectrogramCNN(n_filters, n_classes, width=width, dropout=dropout)
-
-    @property
-    def head(self) -> nn.Linear:  # type: ignore[override]
-        """The head of the 2-D net."""
-        return self.net.head
-
-    @property
-    def dropout(self) -> nn.Module:  # type: ignore[override]
-        """The dropout of the 2-D net."""
-        return self.net.dropout
 
     def maps(self, x, lengths=None):
         x, lengths = _samples(self.input, x, lengths)
