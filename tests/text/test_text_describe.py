@@ -49,6 +49,7 @@ def test_receptive_fields_add_up(name, options, tokens):
 
 
 def test_nothing_beyond_the_receptive_field_reaches_a_place():
+    torch.manual_seed(0)  # with others a ReLU may stop all that one place says
     net = TEXT_NETS["dilated"](9, 2, NetOptions(**SMALL, depth=2)).eval()
     x = torch.randn(1, 6, 31, generator=torch.Generator().manual_seed(0))
     place, half = 15, receptive_field(net) // 2
