@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from conv1d_kit.audio.classifier import AudioClassifier
-from conv1d_kit.audio.crossval import CrossValidation, FoldResult, cross_validate
+from conv1d_kit.audio.crossval import CrossValidation, FoldResult, cross_validate, interval_over
 from conv1d_kit.audio.dataset import AudioTable, make_folds, read_dataset
-from conv1d_kit.training.metrics import mean_interval, wilson_interval
 from conv1d_kit.training.processes import n_cores
 
 from .fsdd_manifest import rows
@@ -113,17 +112,11 @@ def judged(study: Study, found: list[CrossValidation], values: list) -> dict[str
     each = np.array([[f.accuracy for f in one.folds] for one in found])  # (seeds, folds)
     by_fold = each.mean(0)
     first = found[0].folds
-    if len(first) == 1:
-        low, high = wilson_interval(round(by_fold[0] * first[0].n_test), first[0].n_test)
-    else:
-        share = float(np.mean([f.n_test / f.n_train for f in first]))
-        mean, half = mean_interval(by_fold.tolist(), test_share=share)
-        low, high = max(0.0, mean - half), min(1.0, mean + half)
     return {
         "command": study.command,
         "notes": study.notes,
         "accuracy": float(each.mean()),
-        "interval": [low, high],
+        "interval": list(interval_over(by_fold.tolist(), first)),
         "by_seed": each.mean(1).tolist(),
         "folds": dict(zip(map(str, values), by_fold.tolist(), strict=True)),
         "fold_seconds": [[round(f.seconds, 1) for f in one.folds] for one in found],

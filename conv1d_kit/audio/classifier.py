@@ -21,7 +21,7 @@ from ..training.loop import Epoch, History
 from ..training.model_folder import load_model_folder, save_model_folder
 from ..training.rate_finder import RateSearch
 from ..training.rejection import Threshold, surest_threshold
-from ..training.targets import class_targets, label_sets
+from ..training.targets import class_targets, label_sets, said_labels
 from .augment import AUGMENTS, check_augments
 from .batch import kind_of
 from .choices import Choices, choose_for, epochs_for
@@ -303,12 +303,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         A threshold has no say here, so that scikit-learn's scores count every clip; `predict_each` goes by it.
         """
         check_is_fitted(self, "net_")
-        p = self.predict_proba(X)
-        if not self.multi_label:
-            return self.classes_[p.argmax(1)]
-        said = np.empty(len(p), dtype=object)
-        said[:] = [self._label(row) for row in p]
-        return said
+        return said_labels(self.classes_, self.predict_proba(X), multi_label=bool(self.multi_label))
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities [shape=(N, n_classes)], columns as `classes_`.
@@ -590,12 +585,6 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             names = _PLAIN_AUGMENTS[kind] if own is None else [n for n in own if kind in AUGMENTS[n].kinds]
         return check_augments(names, frontend)
 
-    def _fronts(self, frontend: Frontend) -> list[Frontend]:
-        """What the net, or each member of an ensemble, hears through, from what `make_frontend` gave."""
-        if self.net in MEMBERS:
-            return [m._front(frontend.sample_rate) for m in self._members()]
-        return [self._front(frontend.sample_rate) if isinstance(frontend, Raw) else frontend]
-
     def _make_net(self, fronts: Sequence[Frontend], n_classes: int) -> Any:
         """A fresh net behind these front-ends."""
         if self.net in MEMBERS:
@@ -613,7 +602,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         """One with the seed's weights; torch's global generator stays as it is."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(self.seed))
-            return self._make_net(self._fronts(frontend), n_classes)
+            front = self._front(frontend.sample_rate) if isinstance(frontend, Raw) else frontend
+            return self._make_net([front], n_classes)
 
     def _members(self) -> list[AudioClassifier]:
         """An ensemble's members as estimators of their own, each with another seed."""
@@ -662,19 +652,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def _hearing(self) -> Hearing:
         return Hearing(self.frontend_, self.net_, int(self.n_threads))
 
-    def _label(self, p: np.ndarray) -> Any:
-        """The most probable class, or with `multi_label` the tuple of those above one half."""
-        return tuple(self.classes_[p > 0.5].tolist()) if self.multi_label else self.classes_[int(p.argmax())]
-
     def _prediction(self, heard: Heard) -> Prediction:
         if heard.error:
             return Prediction(heard.name, error=heard.error)
         p = heard.probabilities
-        note, label, score = (
-            flaws_of(heard.silent, heard.n_samples, self.frontend_),
-            self._label(p),
-            float(p.max()),
-        )
+        note, score = flaws_of(heard.silent, heard.n_samples, self.frontend_), float(p.max())
+        (label,) = said_labels(self.classes_, p[None], multi_label=bool(self.multi_label))
         if self.threshold_ is not None and score < self.threshold_.value:
             none = f"none of these (below {self.threshold_.value:.2f})"
             label, note = None, f"{note}; {none}" if note else none

@@ -21,14 +21,14 @@ from ..errors import DataError, InputError
 from ..training.folds import Fold
 from ..training.loop import Epoch
 from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
-from ..training.processes import WorkerPool
+from ..training.processes import WorkerPool, n_cores
 from ..training.records import RecordFile
 from .classifier import MEMBERS, AudioClassifier, split_flaws
 from .dataset import AudioTable, common_folder, short_name
 from .feature_store import FeatureStore, clip_key, opened_store
 from .frontends import FRONTENDS
 
-__all__ = ["CrossValidation", "FoldResult", "cross_validate"]
+__all__ = ["CrossValidation", "FoldResult", "cross_validate", "interval_over"]
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,16 @@ class CrossValidation:
     @property
     def interval(self) -> tuple[float, float]:
         """95 %: over folds, corrected for shared training rows (Nadeau & Bengio); Wilson's for one split."""
-        if len(self.folds) == 1:
-            return wilson_interval(self.folds[0].n_correct, self.folds[0].n_test)
-        share = float(np.mean([f.n_test / f.n_train for f in self.folds]))
-        mean, half = mean_interval([f.accuracy for f in self.folds], test_share=share)
-        return max(0.0, mean - half), min(1.0, mean + half)
+        return interval_over([f.accuracy for f in self.folds], self.folds)
+
+
+def interval_over(accuracies: Sequence[float], folds: Sequence[FoldResult]) -> tuple[float, float]:
+    """95 % interval of accuracies on these folds: Nadeau & Bengio's over folds, Wilson's for one split."""
+    if len(folds) == 1:
+        return wilson_interval(round(accuracies[0] * folds[0].n_test), folds[0].n_test)
+    share = float(np.mean([f.n_test / f.n_train for f in folds]))
+    mean, half = mean_interval(accuracies, test_share=share)
+    return max(0.0, mean - half), min(1.0, mean + half)
 
 
 def cross_validate(
@@ -232,7 +237,7 @@ def cross_validate(
                 on_fold(found)
 
         todo = {number: part for number, part in enumerate(parts) if number not in done}
-        n_jobs = max(1, min(len(todo), n_jobs or _processors()))
+        n_jobs = max(1, min(len(todo), n_jobs or n_cores()))
         with tempfile.TemporaryDirectory(prefix="conv1d_kit-cv-") as folder:
             run = _run_beside if n_jobs > 1 else _run_in_turn
             fresh = run(folder, setting, todo, n_jobs, on_epoch, tell)
@@ -343,10 +348,3 @@ def _lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     return path.read_text("utf-8").split("\n")[:-1]  # what follows the last newline is still being written
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1

@@ -12,11 +12,13 @@ import torch
 
 from ..errors import DataError
 from .explain import views
+from .hearing import flaws_of
+from .net_training import BATCH_S, alike
 from .stretches import stretches
 
 __all__ = ["Embedded", "dimension", "embed", "embed_each", "model_id"]
 
-_BATCH_S, _WINDOW_S, _WINDOW_ITEMS, _BATCH_ITEMS = 80.0, 240.0, 64, 16  # in one pass; between two yields
+_WINDOW_S, _WINDOW_ITEMS = 240.0, 64  # between two yields
 
 
 @dataclass
@@ -135,12 +137,8 @@ def model_id(model) -> str:
 
 def _add(model, pieces: list[tuple[Embedded, np.ndarray]]) -> None:
     """Each piece's vector to its item, in padded batches of pieces of similar length."""
-    order = sorted(pieces, key=lambda piece: len(piece[1]))
-    while order:
-        n = 1
-        while n < min(_BATCH_ITEMS, len(order)) and (n + 1) * len(order[n][1]) <= _BATCH_S * model.sample_rate_:
-            n += 1
-        batch, order = order[:n], order[n:]
+    for rows in alike([len(samples) for _, samples in pieces], BATCH_S * model.sample_rate_):
+        batch = [pieces[i] for i in rows]
         for (item, samples), row in zip(batch, _vectors(model, [s for _, s in batch]), strict=True):
             item._total = item._total + row * len(samples)
 
@@ -155,17 +153,11 @@ def _vectors(model, waves: list[np.ndarray]) -> np.ndarray:
 
 
 def _finished(model, item: Embedded) -> Embedded:
-    frontend = model.frontend_
     item.duration_s = item._n_samples / model.sample_rate_
     if item.error or item._n_samples == 0:
         return item
     item.vector = (item._total / item._n_samples).astype(np.float32)  # type: ignore[union-attr]
     if not np.isfinite(item.vector).all():
         item.vector, item.error = None, "its vector is not finite; is the model sound?"
-    notes = ["silent"] * item._silent
-    if item._n_samples < frontend.window_length:
-        notes.append(
-            f"shorter than one window of {1000 * frontend.window_length / frontend.sample_rate:.0f} ms"
-        )
-    item.note = "; ".join(notes)
+    item.note = flaws_of(item._silent, item._n_samples, model.frontend_)
     return item

@@ -24,10 +24,10 @@ from .net import AudioNet
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["CROP_S", "NetTraining", "logits_of", "padded", "plain"]
+__all__ = ["BATCH_S", "CROP_S", "NetTraining", "alike", "logits_of", "padded", "plain"]
 
 CROP_S = 10.0  # longest stretch heard at once in training
-_BATCH_S = 80.0  # most sound in one pass of the net where nothing is learned
+BATCH_S, _BATCH_ITEMS = 80.0, 16  # most sound in one pass of the net where nothing is learned, and most pieces
 
 
 @dataclass(frozen=True)
@@ -171,23 +171,30 @@ class NetTraining:
 
 def logits_of(net: AudioNet, frontend: Frontend, features: Sequence[torch.Tensor]) -> torch.Tensor:
     """Logits [shape=(N, n_classes)] of features (F, L), in padded batches of clips of similar length."""
-    order = sorted(range(len(features)), key=lambda i: features[i].shape[-1])
-    limit = _frames(frontend, _BATCH_S)
-    found: list[tuple[list[int], torch.Tensor]] = []
+    sizes, limit = [f.shape[-1] for f in features], _frames(frontend, BATCH_S)
     with torch.no_grad():
-        while order:
-            rows = order[:1]  # as many as fill the limit with the longest of them, 16 at most
-            while (
-                len(rows) < min(16, len(order))
-                and (len(rows) + 1) * features[order[len(rows)]].shape[-1] <= limit
-            ):
-                rows.append(order[len(rows)])
-            order = order[len(rows) :]
-            found.append((rows, net(*padded([features[i] for i in rows]))))
+        found = [(rows, net(*padded([features[i] for i in rows]))) for rows in alike(sizes, limit)]
     out = torch.cat([part for _, part in found])
     back = torch.empty(len(features), dtype=torch.long)
     back[torch.tensor([i for rows, _ in found for i in rows])] = torch.arange(len(features))
     return out[back]
+
+
+def alike(sizes: Sequence[int], limit: float) -> Iterator[list[int]]:
+    """Indices of things of similar size in batches: as many as fill `limit` with the longest, 16 at most.
+
+    Examples
+    --------
+    >>> list(alike([5, 1, 9, 1], limit=10))
+    [[1, 3], [0], [2]]
+    """
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    while order:
+        n = 1
+        while n < min(_BATCH_ITEMS, len(order)) and (n + 1) * sizes[order[n]] <= limit:
+            n += 1
+        yield order[:n]
+        order = order[n:]
 
 
 def padded(features: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

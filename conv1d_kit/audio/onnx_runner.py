@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..training.onnx_file import open_session
+from ..training.targets import said_labels
 from .clip import as_items, pieces
 from .onnx_file import Description
 
@@ -55,12 +56,7 @@ class OnnxAudioClassifier:
 
     def predict(self, X) -> np.ndarray:
         """The most probable class of each clip; of several labels a clip the tuple of those above one half."""
-        p = self.predict_proba(X)
-        if not self.description_.multi_label:
-            return self.classes_[p.argmax(1)]
-        out = np.empty(len(p), dtype=object)
-        out[:] = [tuple(self.classes_[row > 0.5].tolist()) for row in p]
-        return out
+        return said_labels(self.classes_, self.predict_proba(X), multi_label=self.description_.multi_label)
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities [shape=(N, n_classes), float32] of Clips or paths, columns as `classes_`.

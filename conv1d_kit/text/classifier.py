@@ -17,7 +17,7 @@ from ..training.folds import held_out
 from ..training.loop import Epoch, History
 from ..training.losses import balanced_weights
 from ..training.model_folder import load_model_folder, save_model_folder
-from ..training.targets import class_targets
+from ..training.targets import class_targets, said_labels
 from .bulk import stream_scores
 from .linear import check_ngrams
 from .model import TextTask
@@ -261,12 +261,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: Sequence[str]) -> np.ndarray:
         """Most probable label of each text [shape=(N,)]; with `multi_label` a tuple of those above one half."""
         p = self.predict_proba(X)
-        if not self.multi_label:
-            return self.classes_[p.argmax(1)]
-        result = np.empty(len(p), dtype=object)
-        for i, row in enumerate(p):
-            result[i] = tuple(self.classes_[row > 0.5].tolist())
-        return result
+        return said_labels(self.classes_, p, multi_label=bool(self.multi_label))
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         """Probability of each class, columns in the order of `classes_` [shape=(N, n_classes), float64]."""

@@ -15,6 +15,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError, InputTypeError, ModelError
 from ..training.onnx_file import open_session
+from ..training.targets import said_labels
 from .tokens import LEARNED, TOKENIZERS, Tokenizer, make_tokenizer, words_of
 from .vocabulary import PAD, Vocabulary
 
@@ -139,13 +140,7 @@ class OnnxTextClassifier:
 
     def predict(self, X: Sequence[str]) -> np.ndarray:
         """The most probable label of each text [shape=(N,)]; with several labels a tuple of those above 1/2."""
-        p = self.predict_proba(X)
-        if not self.description_.multi_label:
-            return self.classes_[p.argmax(1)]
-        result = np.empty(len(p), dtype=object)
-        for i, row in enumerate(p):
-            result[i] = tuple(self.classes_[row > 0.5].tolist())
-        return result
+        return said_labels(self.classes_, self.predict_proba(X), multi_label=self.description_.multi_label)
 
     def predict_proba(self, X: Sequence[str]) -> np.ndarray:
         """Probabilities [shape=(N, n_classes), float32], columns as `classes_`.

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError, InputTypeError
 
-__all__ = ["class_targets", "label_sets"]
+__all__ = ["class_targets", "label_sets", "said_labels"]
 
 
 def class_targets(y: Sequence, n: int, *, multi_label: bool = False, of: str) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +66,22 @@ def label_sets(y: Sequence, n: int, *, of: str) -> list[set]:
         if isinstance(row, str | bytes) or not isinstance(row, Iterable):
             raise InputTypeError(f"y must hold collections of labels, got {row!r} in y[{i}]; try [{row!r}]")
     return [set(row) for row in rows]
+
+
+def said_labels(classes: np.ndarray, probabilities: np.ndarray, *, multi_label: bool) -> np.ndarray:
+    """What each row's probabilities say: the most probable class, or the tuple of those above one half.
+
+    Examples
+    --------
+    >>> said_labels(np.array(["dog", "rain"]), np.array([[0.9, 0.6], [0.2, 0.7]]), multi_label=True).tolist()
+    [('dog', 'rain'), ('rain',)]
+    """
+    if not multi_label:
+        return classes[probabilities.argmax(1)]
+    said = np.empty(len(probabilities), dtype=object)
+    for i, row in enumerate(probabilities):  # one by one: tuples of one length would become a second axis
+        said[i] = tuple(classes[row > 0.5].tolist())
+    return said
 
 
 def _check_labels(labels: Sequence, of: str) -> None:

@@ -6,7 +6,7 @@ from sklearn.preprocessing import LabelEncoder, MultiLabelBinarizer
 
 from conv1d_kit.errors import InputError, InputTypeError
 from conv1d_kit.training.folds import held_out
-from conv1d_kit.training.targets import class_targets
+from conv1d_kit.training.targets import class_targets, said_labels
 
 
 @pytest.mark.parametrize("y", [["b", "a", "b"], [3, 1, 3], np.array(["x", "y"])])
@@ -71,3 +71,16 @@ def test_rows_that_cannot_be_cut_in_two_are_said():
         held_out(np.array([0, 1] * 5), 0.2, groups=["x", "y"] * 5)
     with pytest.raises(InputError, match=r"all rows of class 1 stand in groups that are held out"):
         held_out(np.array([0] * 5 + [1] * 5), 0.5, groups=[*"abcde", *"zzzzz"])
+
+
+def test_labels_said_of_each_row_stay_one_tuple_a_row_whatever_their_lengths():
+    """As many labels in each row as there are, none or one: no second axis."""
+    classes = np.array(["a", "b"])
+    for p, said in (
+        ([[0.9, 0.1], [0.2, 0.7]], [("a",), ("b",)]), ([[0.9, 0.8], [0.6, 0.7]], [("a", "b"), ("a", "b")]),
+        ([[0.1, 0.5], [0.2, 0.3]], [(), ()]),
+    ):  # fmt: skip
+        found = said_labels(classes, np.array(p), multi_label=True)
+        assert found.shape == (2,)
+        assert found.tolist() == said
+    assert said_labels(classes, np.array([[0.9, 0.1], [0.2, 0.7]]), multi_label=False).tolist() == ["a", "b"]
