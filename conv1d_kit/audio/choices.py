@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,7 @@ class SetFacts:
     rates : tuple of int, Hz
     durations_s : tuple of float
     bandwidths_hz : tuple of float
-        As `audio.facts.bandwidth_hz`; NaN where a clip is silent.
+        As `audio.facts.bandwidth_hz`; NaN where a clip is silent; none where they were not asked for.
     n_unreadable : int
         Of the clips looked at; the tuples hold the rest.
     """
@@ -104,8 +105,10 @@ class Choices:
         ]
 
 
-def choose_for(items: Sequence, labels: Sequence, *, sample_rate: int | None = None) -> Choices:
-    """Look at a sample of the clips or files, then `choose`; the rate may be given.
+def choose_for(
+    items: Sequence, labels: Sequence, *, sample_rate: int | None = None, n_threads: int = 2
+) -> Choices:
+    """Look at a sample of the clips or files, then `choose`; with a rate given their headers are enough.
 
     Raises
     ------
@@ -123,13 +126,17 @@ def choose_for(items: Sequence, labels: Sequence, *, sample_rate: int | None = N
     8,000 Hz: the files' own rate; 95 % of the clips hold nothing above 4.0 kHz
     window of 32 ms every 10 ms: the median clip lasts 0.50 s, less than 1 s
     """
-    return choose(look(items, labels), sample_rate=sample_rate)
+    facts = look(items, labels, bandwidths=sample_rate is None, n_threads=n_threads)
+    return choose(facts, sample_rate=sample_rate)
 
 
-def look(items: Sequence, labels: Sequence, *, most: int = _MOST_CLIPS) -> SetFacts:
+def look(
+    items: Sequence, labels: Sequence, *, most: int = _MOST_CLIPS, bandwidths: bool = True, n_threads: int = 2
+) -> SetFacts:
     """Rates, lengths and bandwidths of at most `most` clips or files, spread evenly over the classes.
 
-    Of each the first 10 s are decoded, one after the other, so that memory does not grow with the set.
+    Of each the first 10 s are decoded, one after the other in each thread, so that memory does not grow with
+    the set. Without `bandwidths` a file is decoded only where its header promises no length.
 
     Raises
     ------
@@ -143,16 +150,14 @@ def look(items: Sequence, labels: Sequence, *, most: int = _MOST_CLIPS) -> SetFa
         raise InputError("items must hold at least one clip, got none")
     by_class = sorted(range(len(clips)), key=names.__getitem__)
     chosen = np.unique(np.linspace(0, len(clips) - 1, min(most, len(clips))).round().astype(int))
-    seen, errors = [], []
-    for i in chosen:
-        try:
-            seen.append(_glance(clips[by_class[i]]))
-        except DataError as error:
-            errors.append(str(error))
-    if not seen:
+    with ThreadPoolExecutor(max(1, n_threads)) as pool:
+        found = list(pool.map(_glance if bandwidths else _peek, (clips[by_class[i]] for i in chosen)))
+    errors = [str(f) for f in found if isinstance(f, DataError)]
+    if len(errors) == len(found):
         raise DataError(f"none of the {len(errors)} files can be read; the first: {errors[0]}")
-    rates, durations, bandwidths = zip(*seen, strict=True)
-    return SetFacts(dict(sorted(Counter(names).items())), rates, durations, bandwidths, len(errors))
+    rates, durations, *heard = zip(*(f for f in found if not isinstance(f, DataError)), strict=True)
+    by_label = dict(sorted(Counter(names).items()))
+    return SetFacts(by_label, rates, durations, heard[0] if heard else (), len(errors))
 
 
 def choose(facts: SetFacts, *, sample_rate: int | None = None) -> Choices:
@@ -171,8 +176,9 @@ def choose(facts: SetFacts, *, sample_rate: int | None = None) -> Choices:
     batch_size    16; an eighth of the clips where these are few
     """
     reasons: dict[str, str] = {}
-    rate, reasons["sample_rate"] = _rate(facts.rates, facts.bandwidths_hz)
-    if sample_rate is not None:
+    if sample_rate is None:
+        rate, reasons["sample_rate"] = _rate(facts.rates, facts.bandwidths_hz)
+    else:
         rate, reasons["sample_rate"] = sample_rate, "as asked for"
     n_fft, hop, reasons["n_fft"] = _frames(rate, facts.durations_s)
     n_mels, reasons["n_mels"] = _mels(rate, n_fft)
@@ -256,21 +262,37 @@ def _batch(n_clips: int) -> tuple[int, str]:
     return _BATCH, f"the default; an eighth of the clips where these are fewer than {8 * _BATCH}"
 
 
-def _glance(item) -> tuple[int, float, float]:
-    """Rate, length in s and bandwidth in Hz of a clip or file."""
-    if isinstance(item, Clip):
-        n = min(item.n_samples, max(1, round(_LISTEN_S * item.sample_rate)))
-        return item.sample_rate, item.duration_s, bandwidth_hz(Clip(item.samples[:, :n], item.sample_rate))
-    clip = Clip.read(item, max_duration_s=_LISTEN_S)
-    return clip.sample_rate, max(clip.duration_s, _promised_s(item)), bandwidth_hz(clip)
+def _glance(item) -> tuple[int, float, float] | DataError:
+    """Rate, length in s and bandwidth in Hz of a clip or file, or why it cannot be read."""
+    try:
+        if isinstance(item, Clip):
+            n = min(item.n_samples, max(1, round(_LISTEN_S * item.sample_rate)))
+            start = Clip(item.samples[:, :n], item.sample_rate)
+            return item.sample_rate, item.duration_s, bandwidth_hz(start)
+        start = Clip.read(item, max_duration_s=_LISTEN_S)
+        return start.sample_rate, max(start.duration_s, _promised(item)[1]), bandwidth_hz(start)
+    except DataError as error:
+        return error
 
 
-def _promised_s(path) -> float:
-    """The length that the header promises, in s; 0 where it promises none."""
+def _peek(item) -> tuple[int, float] | DataError:
+    """Rate and length in s of a clip, or those that a file's header promises."""
+    try:
+        rate, duration_s = (item.sample_rate, item.duration_s) if isinstance(item, Clip) else _promised(item)
+    except DataError as error:
+        return error
+    if duration_s > 0:
+        return rate, duration_s
+    found = _glance(item)
+    return found if isinstance(found, DataError) else found[:2]
+
+
+def _promised(path) -> tuple[int, float]:
+    """The rate and the length in s that a file's header promises; 0 s where it promises none."""
     import soundfile as sf
 
     try:
         info = sf.info(file_argument(path))
     except (sf.LibsndfileError, TypeError, ValueError) as error:
         raise DataError(f"{shown_path(path)}: cannot be read ({error})") from error
-    return info.frames / info.samplerate if 0 < info.frames < 2**62 else 0.0
+    return info.samplerate, info.frames / info.samplerate if 0 < info.frames < 2**62 else 0.0

@@ -374,7 +374,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.check_options()
         rate = None if self.sample_rate is None else check_rate(self.sample_rate)
         known = [""] * len(items) if labels is None else labels
-        chosen = choose_for(items, known, sample_rate=rate)
+        chosen = choose_for(items, known, sample_rate=rate, n_threads=int(self.n_threads))
         self.choices_: Choices | None = chosen
         self.frames_ = dict(chosen.frontend_options)
         return self.make_frontend_at(chosen.sample_rate)

@@ -123,11 +123,15 @@ def test_a_quiet_bird_above_a_loud_rumble_keeps_its_rate():
     assert choice.sample_rate == 16000
 
 
+def _files(clips, folder):
+    for i, clip in enumerate(clips):
+        sf.write(folder / f"{i}.wav", clip.samples.T, clip.sample_rate, subtype="FLOAT")
+    return sorted(folder.glob("*.wav"))
+
+
 def test_files_and_clips_give_the_same_facts(tmp_path):
     clips = [_noise(i, 0.3 + 0.2 * i, 8000) for i in range(4)]
-    for i, clip in enumerate(clips):
-        sf.write(tmp_path / f"{i}.wav", clip.samples.T, 8000, subtype="FLOAT")
-    files = sorted(tmp_path.glob("*.wav"))
+    files = _files(clips, tmp_path)
     assert look(files, _labels(files)) == look(clips, _labels(clips))
     assert look(files, _labels(files)).durations_s == pytest.approx((0.3, 0.7, 0.5, 0.9))  # by class
 
@@ -188,3 +192,21 @@ def test_fsdd_is_heard_at_8_khz_in_short_frames(shared_data):
     choice = choose_for(files, [f.name[0] for f in files])
     assert (choice.sample_rate, choice.n_fft, choice.hop_length, choice.n_mels) == (8000, 256, 80, 40)
     assert 0.5 <= choice.window_s < 1
+
+
+def test_with_a_rate_given_headers_are_enough(tmp_path, monkeypatch):
+    files = _files([_noise(i, 0.3 + 0.2 * i, 8000) for i in range(4)], tmp_path)
+    free = choose_for(files, _labels(files))
+    monkeypatch.setattr(Clip, "read", lambda *a, **k: pytest.fail("a file was decoded"))
+    facts = look(files, _labels(files), bandwidths=False)
+    assert facts.bandwidths_hz == ()
+    assert (facts.rates, facts.durations_s) == ((8000,) * 4, pytest.approx((0.3, 0.7, 0.5, 0.9)))
+    given = choose_for(files, _labels(files), sample_rate=8000)
+    assert given.frontend_options == free.frontend_options
+    assert given.reasons["sample_rate"] == "as asked for"
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_threads_change_nothing(tmp_path, n_threads):
+    clips = [_noise(i, 0.1 * (i + 1), 8000) for i in range(7)]
+    assert look(clips, list("abcabca"), n_threads=n_threads) == look(clips, list("abcabca"))
