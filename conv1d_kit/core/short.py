@@ -14,7 +14,7 @@ __all__ = ["all_finite", "numpys_convolve", "numpys_seconds", "short_convolve", 
 MOST = 1 << 15  # outputs up to which NumPy's matrix product is tried
 # Up to these sizes NumPy's BLAS stays on one thread: others would wait for torch's, which keep the cores awhile
 LARGEST_PRODUCT, LONGEST_DOT = 1 << 18, 10_000
-WORTH_S = 1.25e-4  # seconds from which the engine may be quicker
+WORTH_S = 1.1e-4  # seconds from which the engine may be quicker
 
 
 def short_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray | None:
@@ -64,7 +64,7 @@ def short_way(n: int, k: int, itemsize: int, is_complex: bool) -> str | None:
     if n <= MOST:
         seconds["toeplitz"] = 1.25 * _toeplitz_seconds(n, k, itemsize, is_complex)  # for a clear gain alone
     best = min(seconds, key=seconds.__getitem__)
-    return best if seconds[best] <= WORTH_S or k <= 4 else None
+    return best if seconds[best] <= WORTH_S else None
 
 
 def numpys_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
@@ -78,7 +78,7 @@ def numpys_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
     if is_complex:
         each = 8e-9 + 5e-10 * k if k > 1 else 4e-9
     elif k <= 11:
-        each = 4e-10 + (1.1e-10 * k if k <= 8 else 3e-10 * k)
+        each = 4e-10 + (3e-10 if k > 8 else 1.1e-10 if itemsize > 4 else 2.7e-10) * k
     else:
         each = min(6e-9 + 5e-10 * k, 2.1e-8) + (7e-11 if itemsize > 4 else 4.5e-11) * k
     return 1.5e-6 + each * n
