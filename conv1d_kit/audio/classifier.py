@@ -125,6 +125,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         Of the forward pass in training; bfloat16 (through accelerate) pays where the processor has it.
     average_decay : float in [0, 1)
         Of the average of weights the model ends on.
+    n_seeds : int
+        So many nets like this one (of an ensemble: of each member) are trained, from seeds of their own, and the
+        mean of their probabilities is said: surer, for as many times the work. Not for streams of a causal net.
     n_threads : int
         Threads that decode files (not those of torch).
     seed : int
@@ -193,6 +196,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         min_accuracy: float | None = None,
         precision: str = "float32",
         average_decay: float = 0.99,
+        n_seeds: int = 1,
         n_threads: int = 2,
         seed: int = 0,
     ):
@@ -218,6 +222,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.min_accuracy = min_accuracy
         self.precision = precision
         self.average_decay = average_decay
+        self.n_seeds = n_seeds
         self.n_threads = n_threads
         self.seed = seed
 
@@ -356,6 +361,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.check_options()
         if self.net in MEMBERS:
             raise InputError(f"net must be one of {', '.join(AUDIO_NETS)} for a range test, got {self.net!r}")
+        if self.n_seeds > 1:
+            raise InputError(f"n_seeds must be 1 for a range test, got {self.n_seeds!r}")
         items = as_items(X)
         classes, targets = class_targets(y, len(items), multi_label=bool(self.multi_label), of="clip")
         frontend = self.make_frontend(items, _words(list(y)))
@@ -382,7 +389,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def make_frontend_at(self, rate: int) -> Frontend:
         """What makes the features that training starts from; raw samples where the net learns its own."""
         front = self._front(rate)
-        return Raw(rate) if self.net in MEMBERS or _learns(front) else front
+        return Raw(rate) if self._own_settings or _learns(front) else front
 
     def choose_epochs(self, n_clips: int) -> int:
         """`epochs`, or by default as many as let the net hear about 32000 clips: 20 to 100."""
@@ -391,7 +398,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     @property
     def n_trainings(self) -> int:
         """Nets that are trained one after the other: an ensemble's members, and all again to calibrate."""
-        return len(MEMBERS.get(self.net, (self.net,))) * (1 if self.calibration_share is None else 2)
+        return max(1, len(self._own_settings)) * (1 if self.calibration_share is None else 2)
 
     def count_epochs(self, n_clips: int) -> int:
         """Epochs that are told of in all, at most."""
@@ -587,7 +594,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def _make_net(self, fronts: Sequence[Frontend], n_classes: int) -> Any:
         """A fresh net behind these front-ends."""
-        if self.net in MEMBERS:
+        if self._own_settings:
             nets = [m._make_net([f], n_classes) for m, f in zip(self._members(), fronts, strict=True)]
             return Ensemble([Raw(f.sample_rate) if _learns(f) else f for f in fronts], nets)
         (front,) = fronts
@@ -605,12 +612,19 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             front = self._front(frontend.sample_rate) if isinstance(frontend, Raw) else frontend
             return self._make_net([front], n_classes)
 
+    @property
+    def _own_settings(self) -> tuple[dict[str, Any], ...]:
+        """What each of several nets has of its own, beside a seed; empty where one net is all."""
+        if self.net not in MEMBERS and self.n_seeds == 1:
+            return ()
+        return MEMBERS.get(self.net, ({},)) * int(self.n_seeds)
+
     def _members(self) -> list[AudioClassifier]:
         """An ensemble's members as estimators of their own, each with another seed."""
         made = []
-        for i, own in enumerate(MEMBERS[self.net]):
+        for i, own in enumerate(self._own_settings):
             seed = (int(self.seed) + i * 7919) % (MAX_SEED + 1)
-            made.append(AudioClassifier(**{**self.get_params(), **own, "seed": seed}))
+            made.append(AudioClassifier(**{**self.get_params(), **own, "seed": seed, "n_seeds": 1}))
             made[-1].frames_ = getattr(self, "frames_", {})
         return made
 
@@ -624,7 +638,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self, features, targets, *, classes, frontend, groups, on_epoch, checkpoint, accelerator
     ) -> tuple[AudioNet, History]:
         """A net that has learned; of an ensemble each member, on what its own front-end makes of samples."""
-        if self.net not in MEMBERS:
+        if not self._own_settings:
             net = self._fresh_net(frontend, len(classes))
             run = self._training(features, targets, classes, frontend, groups)
             history = run.run(net, on_epoch=on_epoch, checkpoint=checkpoint, accelerator=accelerator)

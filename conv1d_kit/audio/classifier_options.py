@@ -39,7 +39,7 @@ def check_options(o: Mapping[str, Any], nets: Sequence[str]) -> None:
     for name in ("multi_label", "centred"):
         if not isinstance(o[name], bool | np.bool_):
             raise InputError(f"{name} must be True or False, got {o[name]!r}")
-    for name in ("batch_size", "n_threads", "width", "epochs", "patience"):
+    for name in ("batch_size", "n_seeds", "n_threads", "width", "epochs", "patience"):
         value = o[name]
         if name in ("epochs", "patience") and value is None:
             continue

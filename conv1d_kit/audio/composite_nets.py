@@ -139,5 +139,11 @@ class Ensemble(AudioNet):
         self.temperature *= temperature
 
     def _heard(self, x, lengths):
-        for front, net in self.members:
-            yield net, (front(x[:, 0]), None if lengths is None else front.lengths(lengths))
+        """Each net and what it hears; front-ends alike are heard through once."""
+        heard: dict[str, tuple] = {}
+        for i, (front, net) in enumerate(self.members):
+            learns = any(p.requires_grad for p in front.parameters())
+            key = f"{i}" if learns else f"{type(front).__name__} {front.options()}"
+            if key not in heard:
+                heard[key] = front(x[:, 0]), None if lengths is None else front.lengths(lengths)
+            yield net, heard[key]

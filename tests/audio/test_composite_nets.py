@@ -8,7 +8,7 @@ from conv1d_kit import AudioClassifier
 from conv1d_kit.audio.classifier import MEMBERS, NETS
 from conv1d_kit.audio.clip import Clip
 from conv1d_kit.audio.composite_nets import CentredNet, Ensemble, HeardNet
-from conv1d_kit.audio.frontends import FRONTENDS, Raw
+from conv1d_kit.audio.frontends import FRONTENDS, LogMel, Raw
 from conv1d_kit.audio.nets import AUDIO_NETS
 from conv1d_kit.audio.synth import make_sounds
 from conv1d_kit.errors import InputError
@@ -71,9 +71,41 @@ def test_an_ensembles_members_are_trained_as_they_would_be_alone(data):
     assert [e.number for e in both.history_.epochs] == [1] * len(MEMBERS["ensemble"])
 
 
+def test_front_ends_alike_are_heard_through_once(monkeypatch):
+    fronts = [LogMel(8000, n_mels=40), LogMel(8000, n_mels=40), LogMel(8000, n_mels=32)]
+    nets = [AUDIO_NETS["spectrogram"](f.n_features, 3, width=4) for f in fronts]
+    net, x, heard = Ensemble(fronts, nets).eval(), torch.randn(2, 1, 4000), []
+    with torch.no_grad():
+        shares = sum(n(f(x[:, 0])).softmax(1) for f, n in zip(fronts, nets, strict=True)) / 3
+        old = LogMel.forward
+        monkeypatch.setattr(LogMel, "forward", lambda self, *a: heard.append(self.n_features) or old(self, *a))
+        torch.testing.assert_close(net(x).softmax(1), shares)
+    assert heard == [40, 32]
+
+
+@pytest.mark.parametrize("settings", [{"net": "spectrogram"}, {"net": "wave"}, {"net": "ensemble"}])
+def test_several_seeds_are_the_mean_of_nets_trained_alone(settings, data):
+    clips, labels = data
+    usual = {**settings, "epochs": 1, "width": 4, "n_mels": 32}
+    several = AudioClassifier(**usual, n_seeds=2, seed=3).fit(clips, labels)
+    n = len(MEMBERS.get(settings["net"], "1"))
+    assert len(several.net_.members) == len(several.history_.epochs) == several.n_trainings == 2 * n
+    if n == 1:
+        alone = [AudioClassifier(**usual, seed=s).fit(clips, labels) for s in (3, 3 + 7919)]
+        shares = [model.predict_proba(clips[:4]) for model in alone]
+        assert np.abs(shares[0] - shares[1]).max() > 1e-3
+        np.testing.assert_allclose(several.predict_proba(clips[:4]), np.mean(shares, 0), atol=2e-3)
+
+
+def test_several_seeds_have_no_range_test(data):
+    with pytest.raises(InputError, match="n_seeds must be 1"):
+        AudioClassifier(n_seeds=2).find_learning_rate(*data)
+
+
 @pytest.mark.parametrize("settings", [{"net": name} for name in NETS] + [
     {"net": "residual", "frontend": name} for name in FRONTENDS if name != "raw"
-], ids=lambda s: "-".join(s.values()))  # fmt: skip
+] + [{"net": "depthwise", "n_seeds": 2}, {"net": "wave", "n_seeds": 2}],
+    ids=lambda s: "-".join(map(str, s.values())))  # fmt: skip
 def test_every_net_and_front_end_trains_and_is_opened_again(settings, data, tmp_path):
     clips, labels = data
     model = AudioClassifier(**settings, epochs=1, width=4, n_mels=32).fit(clips, labels)
