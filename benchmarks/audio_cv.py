@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,20 +104,22 @@ def run(study: Study, seeds: int, jobs: int) -> dict[str, Any]:
         for seed in range(seeds)
     ]
     values = [study.test_fold] if study.test_fold else sorted(set(table.folds or "12345"))
-    return judged(study, found, values)
+    return judged(study, found, values, table.labels)
 
 
-def judged(study: Study, found: list[CrossValidation], values: list) -> dict[str, Any]:
-    """Mean over seeds and folds; the interval over folds, each the mean of its seeds."""
+def judged(study: Study, found: list[CrossValidation], values: list, labels: Sequence[str]) -> dict[str, Any]:
+    """Mean over seeds and folds; the interval over folds, each the mean of its seeds; and all seeds as one."""
     each = np.array([[f.accuracy for f in one.folds] for one in found])  # (seeds, folds)
     by_fold = each.mean(0)
     first = found[0].folds
+    joined = [_joined([one.folds[i] for one in found], labels, found[0].classes) for i in range(len(first))]
     return {
         "command": study.command,
         "notes": study.notes,
         "accuracy": float(each.mean()),
         "interval": list(interval_over(by_fold.tolist(), first)),
         "by_seed": each.mean(1).tolist(),
+        "seeds_joined": {"accuracy": float(np.mean(joined)), "interval": list(interval_over(joined, first))},
         "folds": dict(zip(map(str, values), by_fold.tolist(), strict=True)),
         "fold_seconds": [[round(f.seconds, 1) for f in one.folds] for one in found],
         "n_test": [f.n_test for f in first],
@@ -126,6 +128,12 @@ def judged(study: Study, found: list[CrossValidation], values: list) -> dict[str
         "classes": found[0].classes,
         "confusion": np.sum([one.confusion for one in found], 0).tolist(),
     }
+
+
+def _joined(seeds: Sequence[FoldResult], labels: Sequence[str], classes: Sequence[str]) -> float:
+    """A fold's accuracy by the mean of the probabilities: what a model with as many n_seeds would say."""
+    said = np.mean([one.probabilities for one in seeds], 0).argmax(1)
+    return float(np.mean([classes[c] == labels[row] for c, row in zip(said, seeds[0].rows, strict=True)]))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from .spectrum import (
     line_points,
     remembered,
     spectral_seconds,
+    threads_in_use,
 )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "gradients_by_fft",
     "line_ways",
     "outputs_a_row",
+    "phases_are_quicker",
     "predicted_seconds",
 ]
 
@@ -36,6 +38,9 @@ SHIFTED_CALL = 8e-6  # seconds a tap of such a kernel
 SHORTEST_BLOCKED = 1024  # numbers of x below which a blocked product is not worth asking about
 SHORTEST_SPECTRAL = 12  # taps below which FFT never wins
 CLEARLY = 1.3  # how much quicker a gradient through FFT must be, which errs more
+PLAINLY = 1.6  # how much quicker phases must be
+FEWEST_LANED = 20_480  # numbers of x up to which torch does not call oneDNN
+FEW_TAPS = 8  # a phase, up to which torch's transposed kernel takes its time by the column
 
 
 class Work(NamedTuple):
@@ -97,6 +102,36 @@ def gradients_by_fft(work: Work) -> tuple[bool, bool] | None:
         CLEARLY * _weight_gradient_seconds(work) < by_torch[1],
     )
     return quicker if any(quicker) else None
+
+
+@remembered
+def phases_are_quicker(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], stride: int, groups: int, itemsize: int
+) -> bool:
+    """Whether a transposed convolution of one axis is quicker by `phases.py` than by torch's kernel.
+
+    x (B, C, L) and w (C, O / groups, K). Both predictions err more than others do: a clear gain is asked for.
+    """
+    (batch, channels, size), (_, per_group, n_taps), wide = x_shape, w_shape, itemsize > 4
+    a_phase = -(-n_taps // stride)
+    n_out, columns = per_group * groups * stride, batch * size * per_group * groups * n_taps
+    kernels = (n_out, channels // groups, a_phase)
+    g = Geometry((1,), ((a_phase - 1, a_phase - 1),), (1,), groups)
+    work = Work((batch, channels, size), kernels, g, itemsize, True)
+    seconds = MACHINE.phase_call + min(predicted_seconds(work).values())
+    seconds += MACHINE.phase_output[wide] * batch * n_out * size * fewer_threads()
+    seconds += MACHINE.phase_weight[wide] * n_out * a_phase * channels / groups
+    multiply_adds = columns * channels / groups
+    if a_phase <= FEW_TAPS:
+        # oneDNN fills its lanes with channels that are not there, a row at a time
+        is_lanes = batch * channels * size > FEWEST_LANED and channels >= 16 * groups
+        empty = max(1.0, 32 / per_group) / batch if is_lanes else 0.0
+        share = 1 / min(batch, threads_in_use())
+        by_torch = MACHINE.column[wide] * columns * max(share, empty)
+        by_torch += MACHINE.column_add[wide] * multiply_adds * share
+    else:
+        by_torch = MACHINE.transposed_add[wide] * multiply_adds / min(16, per_group) * fewer_threads()
+    return PLAINLY * seconds < MACHINE.direct_call + by_torch
 
 
 def line_ways(n: int, k: int, start: int, size: int, itemsize: int, is_complex: bool) -> dict[str, float]:

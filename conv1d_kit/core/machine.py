@@ -47,6 +47,14 @@ class Machine(NamedTuple):
     # gradients by torch's kernels: those of x and w ÷ the sum, a multiply-add of a depthwise w's on one thread
     backward: tuple[float, float] = (1.3, 1.5)
     depthwise_weight: tuple[float, float] = (8e-10, 8e-10)
+    # transposed, by phases: a call, an output laid in its place, a weight; by torch's kernel: of few taps a
+    # column and its multiply-add on one thread, of many a multiply-add by one output channel
+    phase_call: float = 4e-05
+    phase_output: tuple[float, float] = (8.5e-10, 1.7e-09)
+    phase_weight: tuple[float, float] = (1.3e-09, 2.6e-09)
+    column: tuple[float, float] = (1.5e-09, 3e-09)
+    column_add: tuple[float, float] = (8e-12, 1.6e-11)
+    transposed_add: tuple[float, float] = (1.9e-10, 4e-10)
     # one channel as Toeplitz products: a call, an output, a multiply-add of the matrix product
     toeplitz_call: float = 2.9e-05
     toeplitz_output: tuple[float, float] = (4.3e-10, 6.5e-10)

@@ -9,12 +9,17 @@ import torch
 from ..errors import InputError
 from .array import check_dtype, common_dtype, enter, narrow, widen
 from .compute import add_bias
+from .cost import phases_are_quicker
+from .differentiable import all_finite, inside_transform
 from .geometry import Geometry
 from .kernels import direct
+from .phases import transposed_by_phases
 from .plan import check_bias, check_groups, check_rank, per_axis
 from .spectral import as_convolution
 
 __all__ = ["conv_transpose"]
+
+LEAST = 2048  # numbers of x and of an output row, below which phases are not worth asking about
 
 
 def conv_transpose(
@@ -101,11 +106,35 @@ def conv_transpose(
     if 0 in x.shape or 0 in w.shape:
         y = x.new_zeros((len(x), w.shape[1] * groups, *sizes)) + x[:0].sum() + w[:0].sum()  # part of the graph
         y = add_bias(y, bias)
+    elif _by_phases(x, w, stride, dilation, groups, sizes):
+        y = _in_phases(x, w, bias, stride[0], padding[0], extra[0], groups, sizes[0])
     elif dtype.is_floating_point:
-        run = (torch.nn.functional.conv_transpose1d, torch.nn.functional.conv_transpose2d,
-               torch.nn.functional.conv_transpose3d)[n - 1]  # fmt: skip
-        y = run(x, w, bias, stride, padding, extra, groups, dilation)
+        y = _torchs(x, w, bias, stride, padding, extra, groups, dilation)
     else:  # what torch lacks (integers) or sums less precisely (complex)
         g = Geometry(stride, tuple((p, p) for p in padding), dilation, groups)
         y = add_bias(direct(*as_convolution(x, w, g, sizes)), bias)
     return leave(narrow(y if batched else y[0], dtype))
+
+
+def _by_phases(x: torch.Tensor, w: torch.Tensor, stride, dilation, groups: int, sizes) -> bool:
+    """Whether `phases.py` takes over: one axis, values that can be looked at, and a clear gain."""
+    if x.ndim != 3 or dilation[0] > 1 or x.dtype not in (torch.float32, torch.float64) or not x.is_cpu:
+        return False
+    if torch.compiler.is_compiling() or inside_transform(x, w) or torch.is_autocast_enabled("cpu"):
+        return False
+    if x.is_meta or w.is_meta or x.numel() + sizes[0] < LEAST:
+        return False
+    return phases_are_quicker(tuple(x.shape), tuple(w.shape), stride[0], groups, x.dtype.itemsize)
+
+
+def _in_phases(x, w, bias, stride: int, padding: int, extra: int, groups: int, size: int) -> torch.Tensor:
+    y, stood_in = transposed_by_phases(x, w, stride, padding, size, groups)
+    if not all_finite(w) or (stood_in and not all_finite(y)):  # zeros at the ends, and between taps
+        return _torchs(x, w, bias, (stride,), (padding,), (extra,), groups, (1,))
+    return add_bias(y, bias)
+
+
+def _torchs(x, w, bias, stride, padding, extra, groups: int, dilation) -> torch.Tensor:
+    run = (torch.nn.functional.conv_transpose1d, torch.nn.functional.conv_transpose2d,
+           torch.nn.functional.conv_transpose3d)[x.ndim - 3]  # fmt: skip
+    return run(x, w, bias, stride, padding, extra, groups, dilation)

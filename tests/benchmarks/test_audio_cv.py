@@ -18,7 +18,7 @@ def _study(rights, n_test=10, n_train=40):
 
 
 def test_seeds_are_averaged_before_the_interval_over_folds():
-    found = judged(STUDIES["ESC-10"], [_study([8, 10]), _study([6, 10])], ["1", "2"])
+    found = judged(STUDIES["ESC-10"], [_study([8, 10]), _study([6, 10])], ["1", "2"], ["a"] * 10)
     assert found["accuracy"] == pytest.approx(0.85)
     assert found["by_seed"] == pytest.approx([0.9, 0.8])
     assert found["folds"] == pytest.approx({"1": 0.7, "2": 1.0})
@@ -27,8 +27,21 @@ def test_seeds_are_averaged_before_the_interval_over_folds():
     assert found["confusion"] == [[2, 0], [0, 2]]
 
 
+def test_seeds_joined_are_one_model_that_says_the_mean_of_their_probabilities():
+    def one(probabilities, n_correct):
+        fold = FoldResult(0, 40, 3, n_correct, 1.0, (2, 0, 1), (0, 0, 0), probabilities)
+        return CrossValidation(["a", "b"], [fold], np.eye(2, dtype=int), [], 8000, 3, 1.0)
+
+    sure = one(((0.9, 0.1), (0.9, 0.1), (0.2, 0.8)), 1)
+    unsure = one(((0.4, 0.6), (0.4, 0.6), (0.6, 0.4)), 2)
+    found = judged(STUDIES["FSDD"], [sure, unsure], ["test"], ["b", "b", "a"])  # rows 2, 0, 1: a, b, b
+    assert found["seeds_joined"]["accuracy"] == pytest.approx(2 / 3)
+    assert found["seeds_joined"]["interval"] == list(wilson_interval(2, 3))
+    assert found["accuracy"] == pytest.approx(0.5)
+
+
 def test_a_fixed_split_has_wilsons_interval():
-    found = judged(STUDIES["FSDD"], [_study([9])], ["test"])
+    found = judged(STUDIES["FSDD"], [_study([9])], ["test"], ["a"] * 10)
     assert found["interval"] == list(wilson_interval(9, 10))
     assert found["folds"] == {"test": 0.9}
 
