@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MEMBERS", "NETS", "AudioClassifier", "Prediction", "split_flaws"]
 
+_RANGE_DB = 40.0  # below a clip's loudest cell, which is all that a centred net hears
 _LEAST_ANSWERED = 0.1  # share of the held-out clips that a threshold must answer: fewer would be luck
 # an ensemble's members: what each has of its own, beside a seed
 _CNNS = ({"net": "residual", "frontend": "log_mel"}, {"net": "spectrogram", "frontend": "log_mel"})
@@ -95,8 +96,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     n_mels : int, optional
         Bands of log_mel and pcen. Default, as for their windows and hops: by the clips (`audio.choices`).
     centred : bool
-        Each feature relative to its mean over the clip (cepstral mean normalisation): for voices, microphones
-        or rooms that training has not heard. Not where the spectrum's shape is what tells the classes apart.
+        Each feature relative to its mean over the clip's loud frames (cepstral mean normalisation), of log
+        powers only the upper 40 dB: for voices, microphones, rooms or backgrounds that training has not heard.
+        Not where the spectrum's shape is what tells the classes apart.
     epochs : int, optional
         Default: about 32000 clips heard in all, 20 to 100 epochs.
     batch_size, learning_rate, weight_decay, dropout, width
@@ -126,8 +128,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     average_decay : float in [0, 1)
         Of the average of weights the model ends on.
     n_seeds : int
-        So many nets like this one (of an ensemble: of each member) are trained, from seeds of their own, and the
-        mean of their probabilities is said: surer, for as many times the work. Not for streams of a causal net.
+        So many nets like this one (of an ensemble: of each member) are trained, from seeds of their own, and
+        the mean of their probabilities is said: surer, for as many times the work. Several do not stream.
     n_threads : int
         Threads that decode files (not those of torch).
     seed : int
@@ -600,7 +602,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         (front,) = fronts
         row = AUDIO_NETS[self.net]
         net: AudioNet = row(front.n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
-        net = CentredNet(net) if self.centred else net
+        if self.centred:
+            is_power = kind_of(front) in ("log_mel", "log_power")
+            net = CentredNet(net, front.n_features, range_db=_RANGE_DB if is_power else None)
         net = HeardNet(front, net) if _learns(front) else net
         net.multi_label = bool(self.multi_label)
         return net

@@ -166,7 +166,7 @@ def test_balanced_classes_and_smoothing_are_used(data):
 def test_a_centred_net_does_not_hear_a_microphone(name):
     """A gain for each band adds a constant to log-mels; neither it nor padding reaches a logit."""
     torch.manual_seed(0)
-    net = CentredNet(AUDIO_NETS[name](40, 3, width=8)).eval()
+    net = CentredNet(AUDIO_NETS[name](40, 3, width=8), 40).eval()
     x, lengths = torch.randn(3, 40, 70), torch.tensor([70, 41, 9])
     colour = 5 * torch.randn(3, 40, 1)
     with torch.no_grad():
@@ -176,6 +176,39 @@ def test_a_centred_net_does_not_hear_a_microphone(name):
             torch.testing.assert_close(net(x[row : row + 1, :, :n])[0], whole[row], atol=2e-5, rtol=1e-4)
         heard = (net.net(x + colour, lengths) - net.net(x, lengths)).abs().max()
         assert heard > 10 * (net(x + colour, lengths) - whole).abs().max()
+
+
+def _spoken(background):
+    """Log powers (1, 40, 60): 30 loud frames amid a background of that many dB below them."""
+    generator = torch.Generator().manual_seed(0)
+    x = 3 * torch.randn(1, 40, 60, generator=generator) - background * np.log(10) / 10
+    x[:, :, 15:45] = torch.randn(1, 40, 30, generator=generator)
+    return x
+
+
+def test_a_centred_net_of_log_powers_does_not_hear_how_deep_a_silence_is():
+    torch.manual_seed(0)
+    net = CentredNet(AUDIO_NETS["spectrogram"](40, 3, width=8), 40, range_db=40.0).eval()
+    plain = CentredNet(net.net, 40).eval()
+    with torch.no_grad():
+        whole, padded = net(_spoken(80)), torch.nn.functional.pad(_spoken(80), (0, 9))
+        torch.testing.assert_close(net(_spoken(100)), whole)
+        torch.testing.assert_close(net(_spoken(80) + 7), whole, atol=1e-4, rtol=1e-4)  # nor how loud it all is
+        torch.testing.assert_close(net(padded, torch.tensor([60])), whole)
+        assert (plain(_spoken(100)) - plain(_spoken(80))).abs().max() > 0.02
+        assert (net(_spoken(20)) - whole).abs().max() > 0.02  # a background within the range is heard
+
+
+def test_what_is_usual_in_a_band_is_learned_from_the_clips():
+    net = CentredNet(AUDIO_NETS["spectrogram"](40, 3, width=8), 40, range_db=40.0)
+    tilt = torch.linspace(0, -20, 40)[:, None]
+    clips = [_spoken(80)[0] + tilt, _spoken(80)[0, :, :30] + tilt]
+    net.fit_input(clips)
+    torch.testing.assert_close(net.usual, torch.cat(clips, 1).mean(1, keepdim=True))
+    heard = [net._centred(c[None], None) for c in clips]
+    torch.testing.assert_close(
+        net.net.input.mean.flatten(), torch.cat(heard, 2).mean((0, 2)), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_a_centred_classifier_is_saved_opened_and_exported(tmp_path):
