@@ -26,7 +26,7 @@ __all__ = [
     "Work",
     "blocked_is_quicker",
     "cheapest_method",
-    "gradients_by_fft",
+    "gradient_ways",
     "line_ways",
     "outputs_a_row",
     "phases_are_quicker",
@@ -85,23 +85,31 @@ def predicted_seconds(work: Work) -> Mapping[str, float]:
     return seconds
 
 
-def gradients_by_fft(work: Work) -> tuple[bool, bool] | None:
-    """Whether FFT gives x's gradient, and w's, sooner than torch's kernels; None where they do both."""
+def gradient_ways(work: Work) -> tuple[str, str] | None:
+    """How the gradients of x and w come soonest: "torch", "fft", x's also "phases"; None: both by torch."""
     g, taps = work.geometry, math.prod(work.w_shape[2:])
     depthwise = g.groups > 1 and work.w_shape[:2] == (g.groups, 1)
     if not depthwise and taps < SHORTEST_SPECTRAL:
         return None
     forward = _library_seconds(work)
+    lone = (
+        work.w_shape[1] == 1 and not depthwise
+    )  # torch's kernel for x's gradient fills its lanes with nothing
+    columns = _multiply_adds(work) / work.w_shape[0] if lone else 0.0
+    of_x = {
+        "torch": max(forward * MACHINE.backward[0], MACHINE.lone_column[work.itemsize > 4] * columns) / CLEARLY,
+        "fft": _input_gradient_seconds(work),
+    }
+    if len(g.stride) == 1 == g.dilation[0]:
+        gy_shape = (work.x_shape[0], work.w_shape[0], *g.out_sizes(work.x_shape[2:], work.w_shape[2:]))
+        of_x["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, work.itemsize)
     of_depthwise = MACHINE.depthwise_weight[work.itemsize > 4] * _multiply_adds(work) if depthwise else 0.0
-    by_torch = (
-        forward * MACHINE.backward[0],
-        max(forward * MACHINE.backward[1], of_depthwise),
-    )
-    quicker = (
-        CLEARLY * _input_gradient_seconds(work) < by_torch[0],
-        CLEARLY * _weight_gradient_seconds(work) < by_torch[1],
-    )
-    return quicker if any(quicker) else None
+    of_w = {
+        "torch": max(forward * MACHINE.backward[1], of_depthwise) / CLEARLY,
+        "fft": _weight_gradient_seconds(work),
+    }
+    ways = min(of_x, key=of_x.__getitem__), min(of_w, key=of_w.__getitem__)
+    return None if ways == ("torch", "torch") else ways
 
 
 @remembered
@@ -113,25 +121,36 @@ def phases_are_quicker(
     x (B, C, L) and w (C, O / groups, K). Both predictions err more than others do: a clear gain is asked for.
     """
     (batch, channels, size), (_, per_group, n_taps), wide = x_shape, w_shape, itemsize > 4
-    a_phase = -(-n_taps // stride)
-    n_out, columns = per_group * groups * stride, batch * size * per_group * groups * n_taps
-    kernels = (n_out, channels // groups, a_phase)
-    g = Geometry((1,), ((a_phase - 1, a_phase - 1),), (1,), groups)
-    work = Work((batch, channels, size), kernels, g, itemsize, True)
-    seconds = MACHINE.phase_call + min(predicted_seconds(work).values())
-    seconds += MACHINE.phase_output[wide] * batch * n_out * size * fewer_threads()
-    seconds += MACHINE.phase_weight[wide] * n_out * a_phase * channels / groups
+    columns = batch * size * per_group * groups * n_taps
     multiply_adds = columns * channels / groups
-    if a_phase <= FEW_TAPS:
+    if n_taps <= FEW_TAPS * stride:
         # oneDNN fills its lanes with channels that are not there, a row at a time
-        is_lanes = batch * channels * size > FEWEST_LANED and channels >= 16 * groups
-        empty = max(1.0, 32 / per_group) / batch if is_lanes else 0.0
+        is_laned = batch * channels * size > FEWEST_LANED and channels >= 16 * groups
+        empty = max(1.0, 32 / per_group) / batch if is_laned else 0.0
         share = 1 / min(batch, threads_in_use())
         by_torch = MACHINE.column[wide] * columns * max(share, empty)
         by_torch += MACHINE.column_add[wide] * multiply_adds * share
     else:
         by_torch = MACHINE.transposed_add[wide] * multiply_adds / min(16, per_group) * fewer_threads()
-    return PLAINLY * seconds < MACHINE.direct_call + by_torch
+    return (
+        PLAINLY * _phases_seconds(x_shape, w_shape, stride, groups, itemsize) < MACHINE.direct_call + by_torch
+    )
+
+
+def _phases_seconds(
+    x_shape: tuple[int, ...], w_shape: tuple[int, ...], stride: int, groups: int, itemsize: int
+) -> float:
+    (batch, channels, size), (_, per_group, n_taps), wide = x_shape, w_shape, itemsize > 4
+    a_phase, n_out, inputs = -(-n_taps // stride), per_group * groups * stride, channels // groups
+    g = Geometry((1,), ((a_phase - 1, a_phase - 1),), (1,), groups)
+    seconds = predicted_seconds(Work((batch, channels, size), (n_out, inputs, a_phase), g, itemsize, True))
+    laid = MACHINE.phase_output[wide] * batch * n_out * size * fewer_threads()
+    return (
+        MACHINE.phase_call
+        + min(seconds.values())
+        + laid
+        + MACHINE.phase_weight[wide] * n_out * a_phase * inputs
+    )
 
 
 def line_ways(n: int, k: int, start: int, size: int, itemsize: int, is_complex: bool) -> dict[str, float]:

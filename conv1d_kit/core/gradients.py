@@ -1,18 +1,21 @@
-"""The direct sum in training: each gradient through FFT where torch's own kernel would take longer.
+"""The direct sum in training: each gradient another way where torch's own kernel would take longer.
 
 A gradient is a convolution of other shapes than the sum it belongs to: the weight's sums over all of a signal
-for each of a few taps, which torch's kernels for depthwise layers, few channels and dilation take slowly.
+for each of a few taps, which torch's kernels for depthwise layers, few channels and dilation take slowly; the
+input's spreads each output over what it saw, which they take slowly for one channel and long strides.
 """
 
 from __future__ import annotations
 
 import torch
 
+from .cost import Work, cheapest_method
 from .differentiable import input_gradient, inside_transform, weight_gradient
 from .geometry import Geometry
-from .kernels import direct
+from .kernels import METHODS, direct
 from .library import pads_well
 from .padding import pad
+from .phases import spread_by_phases
 
 __all__ = ["direct_in_training", "trains"]
 
@@ -25,49 +28,58 @@ def trains(x: torch.Tensor, w: torch.Tensor) -> bool:
 
 
 def direct_in_training(
-    x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None, g: Geometry, by_fft: tuple[bool, bool]
+    x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None, g: Geometry, ways: tuple[str, str]
 ) -> torch.Tensor:
-    """`kernels.direct` whose gradients for x and w go through FFT or torch's kernel.
+    """`kernels.direct` whose gradients for x and w come in the ways that `cost.gradient_ways` names.
 
     Examples
     --------
     >>> x, w = torch.tensor([[[1.0, 2.0, 3.0]]]), torch.tensor([[[1.0, -1.0]]], requires_grad=True)
-    >>> y = direct_in_training(x, w, None, Geometry((1,), ((0, 0),), (1,), 1), (True, True))
+    >>> y = direct_in_training(x, w, None, Geometry((1,), ((0, 0),), (1,), 1), ("phases", "fft"))
     >>> torch.autograd.grad(y.sum(), w)[0].round(decimals=4)
     tensor([[[3., 5.]]])
     """
     if any(low or high for low, high in g.pads) and not pads_well(x.shape, w.shape, g):
         x, g = pad(x, g.pads), g._replace(pads=((0, 0),) * len(g.pads))
-    return _Direct.apply(x, w, bias, g, by_fft)
+    return _Direct.apply(x, w, bias, g, ways)
 
 
 class _Direct(torch.autograd.Function):
     @staticmethod
-    def forward(x, w, bias, g, by_fft):
+    def forward(x, w, bias, g, ways):
         return direct(x, w, g, bias)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        x, w, _, ctx.g, ctx.by_fft = inputs
+        x, w, _, ctx.g, ctx.ways = inputs
         ctx.save_for_backward(x, w)
 
     @staticmethod
     def backward(ctx, gy):
         (x, w), g, wanted = ctx.saved_tensors, ctx.g, ctx.needs_input_grad
         gx = gw = None
-        by_fft = [need and fft and _has_values(gy) for need, fft in zip(wanted[:2], ctx.by_fft, strict=True)]
-        by_torch = [need and not fft for need, fft in zip(wanted[:2], by_fft, strict=True)]
+        way_x, way_w = ctx.ways if _has_values(gy) else ("torch", "torch")
+        if wanted[0] and way_x == "phases":
+            gx = spread_by_phases(gy, w, g.stride[0], g.pads[0][0], x.shape[2], g.groups, _convolved)
+        elif wanted[0] and way_x == "fft":
+            gx = input_gradient(gy, w, g, tuple(x.shape[2:]))
+        if wanted[1] and way_w == "fft":
+            gw = weight_gradient(gy, x, g, tuple(w.shape[2:]))
+        by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
             lows, nothing = [low for low, _ in g.pads], [0] * len(g.pads)
-            gx, gw, _ = torch.ops.aten.convolution_backward(
+            found = torch.ops.aten.convolution_backward(
                 gy, x, w, None, g.stride, lows, g.dilation, False, nothing, g.groups, [*by_torch, False]
             )
-        if by_fft[0]:
-            gx = input_gradient(gy, w, g, tuple(x.shape[2:]))
-        if by_fft[1]:
-            gw = weight_gradient(gy, x, g, tuple(w.shape[2:]))
+            gx, gw = found[0] if by_torch[0] else gx, found[1] if by_torch[1] else gw
         gb = gy.sum((0, *range(2, gy.ndim))) if wanted[2] else None
         return gx, gw, gb, None, None
+
+
+def _convolved(x: torch.Tensor, w: torch.Tensor, pads: tuple[int, int], groups: int) -> torch.Tensor:
+    g = Geometry((1,), (pads,), (1,), groups)
+    method = cheapest_method(Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True))
+    return METHODS[method](x, w, g)
 
 
 def _has_values(gy: torch.Tensor) -> bool:

@@ -47,6 +47,7 @@ class Machine(NamedTuple):
     # gradients by torch's kernels: those of x and w ÷ the sum, a multiply-add of a depthwise w's on one thread
     backward: tuple[float, float] = (1.3, 1.5)
     depthwise_weight: tuple[float, float] = (8e-10, 8e-10)
+    lone_column: tuple[float, float] = (4e-09, 4e-09)  # x's, of one channel: a tap and position
     # transposed, by phases: a call, an output laid in its place, a weight; by torch's kernel: of few taps a
     # column and its multiply-add on one thread, of many a multiply-add by one output channel
     phase_call: float = 4e-05

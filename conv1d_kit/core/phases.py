@@ -8,19 +8,23 @@ Source: Bellanger et al. (1976), Digital filtering by polyphase network, IEEE Tr
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
-from .conv import conv
+from .differentiable import all_finite
 
-__all__ = ["transposed_by_phases"]
+__all__ = ["spread_by_phases"]
+
+Convolve = Callable[[torch.Tensor, torch.Tensor, tuple[int, int], int], torch.Tensor]
 
 
-def transposed_by_phases(
-    x: torch.Tensor, w: torch.Tensor, stride: int, low: int, size: int, groups: int
-) -> tuple[torch.Tensor, bool]:
-    """y[t] = sum_l x[l] · w[t + low − l·stride] for t = 0 … size − 1, and whether zeros stood in for taps.
+def spread_by_phases(
+    x: torch.Tensor, w: torch.Tensor, stride: int, low: int, size: int, groups: int, convolve: Convolve
+) -> torch.Tensor | None:
+    """y[t] = sum_l x[l] · w[t + low − l·stride] for t = 0 … size − 1 [shape=(B, O, size)].
 
-    Where they did, a NaN or Inf of x reaches outputs beyond its kernel.
+    None where what is not finite meets a zero that stands in for a tap or for an input: NaN would come of it.
 
     Parameters
     ----------
@@ -28,12 +32,15 @@ def transposed_by_phases(
     w : Tensor [shape=(C, O / groups, K)]
     low : int >= 0
         Outputs cut off before t = 0.
+    convolve : function (x, w, (low, high) pad, groups) → y
+        The stride-1 convolution, in which a NaN of x reaches its own outputs alone.
 
     Examples
     --------
     >>> x, w = torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[1.0, 10.0, 100.0]]])
-    >>> transposed_by_phases(x, w, 2, 0, 5, 1)
-    (tensor([[[  1.,  10., 102.,  20., 200.]]]), True)
+    >>> padded = lambda x, w, pads, groups: torch.conv1d(torch.nn.functional.pad(x, pads), w, groups=groups)
+    >>> spread_by_phases(x, w, 2, 0, 5, 1, padded)
+    tensor([[[  1.,  10., 102.,  20., 200.]]])
     """
     shift = -low % stride  # so that the first output kept is the first of a round of phases
     first, n_taps = (low + shift) // stride, -(-(w.shape[2] + shift) // stride)
@@ -44,6 +51,8 @@ def transposed_by_phases(
     n_rounds = -(-size // stride)
     before, behind = n_taps - 1 - first, n_rounds + first - x.shape[-1]
     x = x[..., max(0, -before) : x.shape[-1] + min(0, behind)]
-    y = conv(x, kernels, padding=((max(0, before), max(0, behind)),), groups=groups)
+    y = convolve(x, kernels, (max(0, before), max(0, behind)), groups)
     y = y.unflatten(1, (-1, stride)).transpose(2, 3).flatten(2)  # (B, O, rounds · stride)
-    return (y if y.shape[-1] == size else y[..., :size].contiguous()), bool(shift or missing)
+    if not all_finite(w) or ((shift or missing) and not all_finite(y)):
+        return None
+    return y if y.shape[-1] == size else y[..., :size].contiguous()

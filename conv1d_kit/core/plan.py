@@ -12,7 +12,7 @@ import torch
 
 from ..errors import InputError
 from .array import check_dtype, common_dtype, shown
-from .cost import Work, cheapest_method, gradients_by_fft
+from .cost import Work, cheapest_method, gradient_ways
 from .geometry import Geometry
 from .library import straight_call
 from .padding import Pads, check_mode, is_zero, resolve_padding
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
     work: Work
     fused: bool  # torch's own kernel computes it, bias included
     straight: tuple[Any, tuple[int, ...]] | None  # that kernel and its pads; None where more is to be decided
-    gradients: tuple[bool, bool] | None  # x's and w's through FFT; None where those of the method serve both
+    gradients: tuple[str, str] | None  # ways of x's and w's; None where those of the method serve both
 
 
 def make_plan(
@@ -183,7 +183,7 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     seen = not exporting and not torch.compiler.is_compiling()  # symbols are not to be compared
     if fused and batched and mode_pads is None and seen and 0 not in x_shape:
         straight = straight_call(work, dtype)
-    gradients = gradients_by_fft(work) if free and dtype in (torch.float32, torch.float64) else None
+    gradients = gradient_ways(work) if free and dtype in (torch.float32, torch.float64) else None
     return Plan(mode, mode_pads, geometry, method, batched, work, fused, straight, gradients)
 
 

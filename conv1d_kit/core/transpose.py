@@ -9,11 +9,12 @@ import torch
 from ..errors import InputError
 from .array import check_dtype, common_dtype, enter, narrow, widen
 from .compute import add_bias
+from .conv import conv
 from .cost import phases_are_quicker
-from .differentiable import all_finite, inside_transform
+from .differentiable import inside_transform
 from .geometry import Geometry
 from .kernels import direct
-from .phases import transposed_by_phases
+from .phases import spread_by_phases
 from .plan import check_bias, check_groups, check_rank, per_axis
 from .spectral import as_convolution
 
@@ -128,10 +129,14 @@ def _by_phases(x: torch.Tensor, w: torch.Tensor, stride, dilation, groups: int, 
 
 
 def _in_phases(x, w, bias, stride: int, padding: int, extra: int, groups: int, size: int) -> torch.Tensor:
-    y, stood_in = transposed_by_phases(x, w, stride, padding, size, groups)
-    if not all_finite(w) or (stood_in and not all_finite(y)):  # zeros at the ends, and between taps
+    y = spread_by_phases(x, w, stride, padding, size, groups, _convolved)
+    if y is None:
         return _torchs(x, w, bias, (stride,), (padding,), (extra,), groups, (1,))
     return add_bias(y, bias)
+
+
+def _convolved(x: torch.Tensor, w: torch.Tensor, pads: tuple[int, int], groups: int) -> torch.Tensor:
+    return conv(x, w, padding=(pads,), groups=groups)
 
 
 def _torchs(x, w, bias, stride, padding, extra, groups: int, dilation) -> torch.Tensor:

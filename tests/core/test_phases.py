@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from conv1d_kit import conv_transpose
 from conv1d_kit.core import transpose
 from conv1d_kit.core.cost import phases_are_quicker
-from conv1d_kit.core.phases import transposed_by_phases
+from conv1d_kit.core.phases import spread_by_phases
 
 
 @pytest.fixture
@@ -18,11 +18,11 @@ def by_phases(monkeypatch):
 
     def counted(*args):
         calls.append(args)
-        return transposed_by_phases(*args)
+        return spread_by_phases(*args)
 
     monkeypatch.setattr(transpose, "LEAST", 0)
     monkeypatch.setattr(transpose, "phases_are_quicker", lambda *_: True)
-    monkeypatch.setattr(transpose, "transposed_by_phases", counted)
+    monkeypatch.setattr(transpose, "spread_by_phases", counted)
     return calls
 
 
@@ -42,7 +42,7 @@ def test_they_equal_torchs(n, taps, stride, padding, extra, groups, seed):
     expected = torch.nn.functional.conv_transpose1d(
         x, w, stride=stride, padding=padding, output_padding=extra, groups=groups
     )
-    found, _ = transposed_by_phases(x, w, stride, padding, size, groups)
+    found = spread_by_phases(x, w, stride, padding, size, groups, transpose._convolved)
     assert found.is_contiguous()
     torch.testing.assert_close(found, expected)
 

@@ -10,7 +10,7 @@ from conv1d_kit.core.gradients import direct_in_training
 from conv1d_kit.core.plan import make_plan
 
 D = torch.float64
-WAYS = [(True, True), (True, False), (False, True)]
+WAYS = [("fft", "fft"), ("fft", "torch"), ("torch", "fft"), ("phases", "torch"), ("phases", "fft")]
 LAYERS = [  # x, w, geometry
     ((2, 4, 50), (4, 1, 7), Geometry((1,), ((3, 3),), (1,), 4)),
     ((2, 1, 50), (3, 1, 7), Geometry((2,), ((2, 2),), (1,), 1)),
@@ -31,49 +31,54 @@ def plain(x, w, bias, g: Geometry):
     return run(torch.nn.functional.pad(x, flat), w, bias, g.stride, 0, g.dilation, g.groups)
 
 
-@pytest.mark.parametrize("by_fft", WAYS)
-@pytest.mark.parametrize(("x_shape", "w_shape", "g"), LAYERS, ids=str)
-def test_output_and_gradients_are_torchs(x_shape, w_shape, g, by_fft):
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "g", "ways"),
+    [(*layer, ways) for layer in LAYERS for ways in WAYS
+     if ways[0] != "phases" or (len(layer[2].stride) == 1 == layer[2].dilation[0])],
+    ids=str,
+)  # fmt: skip
+def test_output_and_gradients_are_torchs(x_shape, w_shape, g, ways):
     leaves = [t.requires_grad_() for t in tensors(x_shape, w_shape, w_shape[:1])]
-    ours, theirs = direct_in_training(*leaves, g, by_fft), plain(*leaves, g)
+    ours, theirs = direct_in_training(*leaves, g, ways), plain(*leaves, g)
     torch.testing.assert_close(ours, theirs)
     (gy,) = tensors(ours.shape, seed=1)
     for a, b in zip(*(torch.autograd.grad(y, leaves, gy) for y in (ours, theirs)), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("by_fft", WAYS)
-def test_second_derivatives_and_batches_of_gradients(by_fft):
+@pytest.mark.parametrize("ways", WAYS)
+def test_second_derivatives_and_batches_of_gradients(ways):
     g = Geometry((2,), ((1, 1),), (1,), 2)
     leaves = [t.requires_grad_() for t in tensors((2, 4, 12), (4, 2, 3), (4,))]
-    run = lambda *leaves: direct_in_training(*leaves, g, by_fft)  # noqa: E731
+    run = lambda *leaves: direct_in_training(*leaves, g, ways)  # noqa: E731
     assert torch.autograd.gradcheck(run, leaves, check_batched_grad=True)
     assert torch.autograd.gradgradcheck(run, leaves)
 
 
 @pytest.mark.parametrize("wanted", ["x", "w", "bias"])
-@pytest.mark.parametrize("by_fft", WAYS)
-def test_what_is_not_asked_for_is_not_computed(wanted, by_fft):
+@pytest.mark.parametrize("ways", WAYS)
+def test_what_is_not_asked_for_is_not_computed(wanted, ways):
     x, w, bias = tensors((2, 4, 50), (4, 1, 7), (4,))
     leaf = {"x": x, "w": w, "bias": bias}[wanted].requires_grad_()
     g = Geometry((1,), ((0, 0),), (1,), 4)
     ours, theirs = (
         torch.autograd.grad(y.square().sum(), leaf)[0]
-        for y in (direct_in_training(x, w, bias, g, by_fft), plain(x, w, bias, g))
+        for y in (direct_in_training(x, w, bias, g, ways), plain(x, w, bias, g))
     )
     torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_not_finite_reaches_the_gradients_that_torch_gives_it(value):
-    g = Geometry((1,), ((0, 0),), (1,), 4)
+@pytest.mark.parametrize("way", ["fft", "phases"])
+def test_not_finite_reaches_the_gradients_that_torch_gives_it(value, way):
+    g = Geometry((1,) if way == "fft" else (3,), ((0, 0),), (1,), 4)
     for bad in ("x", "gy"):
-        x, w, gy = tensors((2, 4, 50), (4, 1, 7), (2, 4, 44))
-        (x if bad == "x" else gy)[0, 1, 20] = value
+        x, w, gy = tensors((2, 4, 50), (4, 1, 7), (2, 4, 44 if way == "fft" else 15))
+        (x if bad == "x" else gy)[0, 1, 10] = value
         leaves = [x.requires_grad_(), w.requires_grad_()]
         found = [
             torch.autograd.grad(y, leaves, gy)
-            for y in (direct_in_training(*leaves, None, g, (True, True)), plain(*leaves, None, g))
+            for y in (direct_in_training(*leaves, None, g, (way, "fft")), plain(*leaves, None, g))
         ]
         for ours, theirs in zip(*found, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
@@ -86,7 +91,13 @@ def planned(x_shape, w_shape, groups=1, method="auto", dtype=torch.float32):
 def test_a_depthwise_kernel_of_some_taps_gets_its_gradient_through_fft():
     """torch sums it on one thread, one multiply-add at a time."""
     plan = planned((8, 256, 500), (256, 1, 31), groups=256)
-    assert (plan.method, plan.gradients) == ("direct", (False, True))
+    assert (plan.method, plan.gradients) == ("direct", ("torch", "fft"))
+
+
+def test_a_layer_on_samples_spreads_its_gradient_by_phases():
+    """torch's kernel works on as many lanes for one channel as for sixteen."""
+    plan = make_plan((16, 1, 16000), (32, 1, 80), torch.float32, 4, 0, "zeros", 1, 1, "auto")
+    assert (plan.method, plan.gradients[0]) == ("direct", "phases")
 
 
 def test_who_asks_for_the_direct_sum_gets_direct_gradients():
