@@ -31,6 +31,8 @@ TRANSPOSED = [
     ((16, 32, 1000), (32, 16, 4), {"stride": 2, "padding": 1}),
     ((4, 16, 2000), (16, 16, 64), {"stride": 4}),
     ((8, 16, 4000), (16, 8, 32), {"stride": 16}),
+    ((1, 64, 8000), (64, 32, 8), {"stride": 4, "padding": 2}),  # a vocoder's stage, one utterance
+    ((1, 402, 100), (402, 1, 400), {"stride": 160}),  # synthesis from a spectrogram
 ]
 
 
