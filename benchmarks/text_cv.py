@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from conv1d_kit.text.comparison import compare_runs
@@ -26,19 +27,24 @@ SETS = {
     "SST-2": ("stsa.binary.train", "stsa.binary.test"),
     "MR": ("rt-polarity.all", None),
 }
+SEEDS = 3  # of the nets, on a fixed test part
 SWEEPS = {"blend": "text_blend.toml", "CNN-rand": "text_cnn_rand.toml"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--judge", action="store_true", help="judge the kept runs, run nothing")
+    parser.add_argument("--data", nargs="*", default=list(SETS), choices=list(SETS), help="only these are run")
     parser.add_argument("--workers", type=int, default=n_cores())
     a = parser.parse_args()
     if not a.judge:
-        for train, test in SETS.values():
+        for train, test in (SETS[data] for data in a.data):
             texts = SweepTexts.of(read_texts(DATA / train), None if test is None else read_texts(DATA / test))
             for name in SWEEPS.values():
-                run_sweep(read_sweep(HERE / name), texts, RUNS, workers=a.workers)
+                sweep = read_sweep(HERE / name)
+                if test is not None:
+                    sweep = replace(sweep, study=replace(sweep.study, seeds=tuple(range(SEEDS))))
+                run_sweep(sweep, texts, RUNS, workers=a.workers)
     runs, _ = read_runs([RUNS])
     found = {}
     for data, (train, test) in SETS.items():
@@ -65,6 +71,7 @@ def judged(runs: list[RunRecord], train: str, test: str | None, sweep: str) -> d
         "runs": row.n_runs,
         "planned": row.n_runs + row.n_missing,
         "repeats": 1 + max(r.repeat for r in runs),
+        "seeds": len({r.seed for r in runs}),
         "seconds_a_run": row.seconds,
         "cpu_seconds_a_run": row.cpu_seconds,
         "weights": row.weights,
