@@ -13,6 +13,7 @@ import torch
 
 from ..errors import InputError
 from .array import common_dtype, enter, narrow, needs_copy, shown, widen
+from .autocast import full_precision, in_autocast_dtype, is_autocast_on
 from .compute import compute
 from .gradients import direct_in_training, trains
 from .lengths import own_rows, row_lengths
@@ -107,7 +108,8 @@ def conv(
     gradient takes no more memory than torch's own beyond a working set of 16 MB, which does not grow with x.
     Where values cannot be looked at (torch.func, torch.compile, torch.export) a NaN in w meets the zeros of the
     pads by the direct sum. torch.export fixes the length of x for the FFT methods; "auto" takes the direct sum
-    there, which takes any length.
+    there, which takes any length. Under torch.autocast float32 and half tensors are summed in its dtype, as by
+    torch's layers; NumPy arrays are not.
 
     Examples
     --------
@@ -118,6 +120,12 @@ def conv(
     >>> conv(x, np.array([[[1.0, 0.0, -1.0]]]), padding="full", flip=True)
     array([[ 1.,  2.,  2.,  2., -3., -4.]])
     """
+    if is_autocast_on():
+        return in_autocast_dtype(
+            conv, x, w, bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
+            groups=groups, flip=flip, lengths=lengths, nan=nan, precision=precision, method=method,
+            max_bytes=max_bytes,
+        )  # fmt: skip
     bare = lengths is None and max_bytes is None and _is_plain(nan, precision)
     if bare and flip is False:
         y = _straight(x, w, bias, stride, padding, padding_mode, dilation, groups, method)
@@ -157,6 +165,7 @@ def conv(
     return leave(y if plan.batched else y[0])
 
 
+@full_precision
 def conv_vjp(
     gy: Any,
     x: Any,

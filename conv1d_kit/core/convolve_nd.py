@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from .autocast import full_precision
 from .cost import Work, cheapest_method, predicted_seconds
 from .differentiable import all_finite, inside_transform, is_plain, scaled
 from .geometry import Geometry
@@ -34,6 +35,7 @@ LARGE_BYTES = 1 << 22  # from here on memory comes from the system anew at each 
 LARGE_OUTPUT = 2e-8  # … which costs the direct sum so many seconds an output
 
 
+@full_precision
 def convolve_nd(a: torch.Tensor, b: torch.Tensor, axes: Sequence[int], mode: str, method: str) -> torch.Tensor:
     """a ∗ b along `axes`; along the others sizes are equal or one of them is 1.
 

@@ -11,6 +11,7 @@ import torch
 
 from . import short
 from .array import to_numpy
+from .autocast import full_precision
 from .blocked import toeplitz_line
 from .cost import line_ways
 from .differentiable import all_finite, is_plain
@@ -27,6 +28,7 @@ NUMPYS = {np.dtype(name): name.startswith("c") for name in ("float32", "float64"
 TORCHS = {torch.float32: False, torch.float64: False, torch.complex64: True, torch.complex128: True}
 
 
+@full_precision
 def convolve_line(a: Any, b: Any, mode: str, method: str) -> Any:
     """a (N,) ∗ b (K,), both NumPy's or both torch's and of one dtype, or None where the general way is needed.
 

@@ -11,6 +11,7 @@ import torch
 
 from ..errors import InputError
 from .array import check_dtype, common_dtype, enter, narrow, shown, widen
+from .autocast import full_precision
 from .compute import compute
 from .cost import predicted_seconds
 from .machine import MACHINE, Machine, wisdom_path
@@ -110,6 +111,7 @@ class ConvPlan:
             with torch.inference_mode(False):
                 self._spectra = kernel_spectra(self._w, g, work.x_shape[-1], self.n_fft)
 
+    @full_precision
     def __call__(self, x: Any) -> Any:
         """conv(x, w, ...) as planned; x as it was announced.
 

@@ -42,8 +42,10 @@ def mean_pool(x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Ten
     if lengths is None:
         return x.mean(-1) if x.shape[-1] else x.new_zeros(x.shape[:-1])
     mask = length_mask(lengths, x.shape[-1])[:, None]
-    total = torch.where(mask, x, 0.0).sum(-1)
-    return total / lengths.clamp(min=1)[:, None].to(x.dtype)
+    wide = torch.promote_types(x.dtype, torch.float32)  # a half holds neither long sums nor large counts
+    total = torch.where(mask, x, 0.0).sum(-1, dtype=wide)
+    mean = total / lengths.clamp(min=1)[:, None].to(wide)
+    return mean.to(x.dtype) if x.dtype.is_floating_point else mean
 
 
 def mean_max_pool(x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:

@@ -13,6 +13,7 @@ import torch
 
 from ..errors import InputError
 from .array import common_dtype, dtype_name, enter, narrow, shown, to_numpy, widen
+from .autocast import full_precision
 from .border import Border
 from .conv import conv
 from .geometry import Geometry
@@ -138,6 +139,7 @@ class ConvStream:
         assert self._block is not None or not self._asked_latency
         return self._block - self._stride if self._block is not None and self._asked_latency else 0
 
+    @full_precision
     def push(self, chunk: Any, *, sample_rate: int | None = None) -> Any:
         """The outputs that are ready with this chunk.
 
@@ -175,6 +177,7 @@ class ConvStream:
         self._rate = rate
         return self._leave(y if self._batched else y[0])
 
+    @full_precision
     def prepare(self, chunk: Any) -> None:
         """Do now what a first chunk like this one would have to wait for; its numbers do not count.
 
@@ -194,6 +197,7 @@ class ConvStream:
             undo()
             raise
 
+    @full_precision
     def flush(self) -> Any:
         """The outputs that are left: the signal has ended, and what stands behind it is padding.
 

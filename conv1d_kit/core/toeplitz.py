@@ -10,12 +10,14 @@ import torch
 
 from ..errors import InputError
 from .array import enter
+from .autocast import full_precision
 from .padding import check_mode, pad, resolve_padding
 from .plan import check_groups, per_axis
 
 __all__ = ["parameter_counts", "toeplitz_matrix"]
 
 
+@full_precision
 def toeplitz_matrix(
     w: Any, size: int | Sequence[int], *, stride=1, padding=0, padding_mode="zeros", dilation=1, groups=1
 ) -> Any:

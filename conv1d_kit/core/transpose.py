@@ -8,6 +8,7 @@ import torch
 
 from ..errors import InputError
 from .array import check_dtype, common_dtype, enter, narrow, widen
+from .autocast import in_autocast_dtype, is_autocast_on
 from .compute import add_bias
 from .conv import conv
 from .cost import phases_are_quicker
@@ -68,6 +69,11 @@ def conv_transpose(
     >>> conv_transpose(np.array([[1.0, 2.0]]), np.array([[[1.0, 1.0, 1.0]]]), stride=2)
     array([[1., 1., 3., 2., 2.]])
     """
+    if is_autocast_on():
+        return in_autocast_dtype(
+            conv_transpose, x, w, bias, stride=stride, padding=padding, output_padding=output_padding,
+            dilation=dilation, groups=groups, output_size=output_size,
+        )  # fmt: skip
     (x, w, bias), leave = enter(x=x, w=w, bias=bias)
     x_shape, batched = check_rank(x.shape, w.shape, "(C_in, C_out/groups, *kernel)")
     n = w.ndim - 2

@@ -12,6 +12,7 @@ import torch
 
 from ..errors import InputError, InputTypeError
 from .array import enter
+from .autocast import full_precision
 from .conv import conv
 from .differentiable import all_finite, inside_transform
 from .padding import fill_number, pad
@@ -26,6 +27,7 @@ PIECE_BYTES = 1 << 26
 WIDE = (torch.int32, torch.int64, torch.uint32, torch.uint64, torch.float64, torch.complex128)
 
 
+@full_precision
 def upfirdn(
     h: Any, x: Any, up: int = 1, down: int = 1, axis: int = -1, mode: str = "constant", cval: Any = 0
 ) -> Any:

@@ -218,7 +218,7 @@ def _avg_pool(
         if size is not None:
             stop = stop.clamp(max=size + p if include else size)
         count = stop - (start if include else start.clamp(min=0))
-        return y * (k / count).to(y.dtype)
+        return y * (k / count.double()).to(y.dtype)
 
     return slide(x, run, counts=ceil_mode or bool(p and not include), **_sides(k, s, p, ceil_mode))
 

@@ -128,3 +128,13 @@ def test_no_position_at_all_gives_zeros(name):
 def test_k_must_be_a_count():
     with pytest.raises(InputError, match="k must be an int >= 1, got 0"):
         k_max_pool(torch.zeros(1, 1, 1), k=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("kind", POOLINGS)
+@pytest.mark.parametrize("size", [3_000, 70_000])
+def test_halves_are_pooled_beyond_what_a_half_can_count(size, kind, dtype):
+    """The sum of 3,000 times 60 and the number 70,000 are beyond float16's range; the mean is not."""
+    x, lengths = torch.full((1, 1, size), 60.0, dtype=dtype), torch.tensor([size])
+    assert pool(x, lengths, kind=kind).unique().tolist() == [60.0]
+    assert pool(x, lengths, kind=kind).dtype == dtype

@@ -329,6 +329,13 @@ def test_divisor_override_is_kept():
     torch.testing.assert_close(torch.cat([*outs, last], -1), net(x))
 
 
+def test_a_mean_beside_the_border_keeps_the_digits_of_double():
+    net = nn.AvgPool1d(7, 4, 3, count_include_pad=False).double().eval()
+    x = noise(1, 2, 30).double()
+    outs, last = heard(stream(net, latency="any"), x, [5, 11])
+    torch.testing.assert_close(torch.cat([*outs, last], -1), net(x), rtol=1e-14, atol=1e-14)
+
+
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(st.integers(0, 25), st.lists(st.integers(0, 25), max_size=5))
 def test_a_text_net_hears_its_tokens_one_by_one(length, cuts):
