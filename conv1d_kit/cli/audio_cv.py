@@ -32,7 +32,7 @@ from .audio_options import (
     tell_set,
 )
 from .fold_rule import fold_rule
-from .output import JsonFlag, emit, note, progress, table
+from .output import JsonFlag, check_apart, check_outputs, emit, note, progress, table
 from .sound_paths import tell_skipped
 
 __all__ = ["cv"]
@@ -84,6 +84,14 @@ def cv(
     from ..report.page import check_target, write_page
 
     rule, column = fold_rule(folds)
+    check_outputs(results=results, predictions=predictions, html=html)
+    for option, target, name in (
+        ("--results", results, "results.jsonl"), ("--predictions", predictions, "predictions.jsonl"),
+        ("--html", html, "report.html"),
+    ):  # fmt: skip
+        if target is not None:
+            check_target(target, name, f"choose another place with {option}")
+            check_apart(option, target, data)
     model = make_classifier(
         settings, net=net, frontend=frontend, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels,
         patience=patience, calibration_share=calibration_share,
@@ -97,8 +105,6 @@ def cv(
         raise type(error)(re.sub(r"\b(n_folds|test_fold)\b", _option, str(error))) from error
     tell_set(data_set)
     note(f"folds: {len(parts)}, by {described}")
-    if html is not None:
-        check_target(html, "report.html", "choose another place with --html")
     numbers = [(seed + i) % 2**32 for i in range(seeds)]
     studies = [
         _study(

@@ -16,7 +16,17 @@ from rich.text import Text
 
 from ..errors import InputError
 
-__all__ = ["JsonFlag", "check_apart", "emit", "facts_table", "note", "progress", "table", "visible"]
+__all__ = [
+    "JsonFlag",
+    "check_apart",
+    "check_outputs",
+    "emit",
+    "facts_table",
+    "note",
+    "progress",
+    "table",
+    "visible",
+]
 
 _CONTROL = {i: f"\\x{i:02x}" for i in (*range(9), *range(11, 32), 127)}  # all but tab and line feed
 
@@ -81,6 +91,22 @@ def check_apart(option: str, target: str | os.PathLike | None, *sources: str | o
     for source in sources:
         if source is not None and os.path.exists(source) and os.path.samefile(target, source):
             raise InputError(f"{option} must not be what is read, got {target} for both; choose another name")
+
+
+def check_outputs(**targets: str | os.PathLike | None) -> None:
+    """Refuse two outputs of one name, given by option: `html=…` is --html.
+
+    Raises
+    ------
+    InputError
+    """
+    taken: dict[str, str] = {}
+    for name, target in targets.items():
+        if target is None or (os.path.exists(target) and not os.path.isfile(target)):
+            continue
+        other = taken.setdefault(os.path.realpath(target), name)
+        if other != name:
+            raise InputError(f"--{other} and --{name} must be two files, got {target} for both; rename one")
 
 
 def facts_table(title: str, result: dict[str, Any]) -> Table:
