@@ -124,13 +124,14 @@ def _predicted(
             continue
         highest = max(share)
         if several:
-            label = ";".join(n for n, p in zip(names, share, strict=True) if p > 0.5)
+            said = [n for n, p in zip(names, share, strict=True) if p > 0.5]
         else:
-            label = names[share.index(highest)]
+            said = [names[share.index(highest)]]
+        label = ";".join(said)
         tally.labels[label] = tally.labels.get(label, 0) + 1
         if several and row.labels is not None and tally.has_labels:
             tally.labelled += 1
-            tally.right += set(row.labels) == set(filter(None, label.split(";")))
+            tally.right += set(row.labels) == set(said)
         elif not several and row.label is not None:
             tally.labelled += 1
             tally.right += row.label == label

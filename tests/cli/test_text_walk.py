@@ -71,6 +71,21 @@ def test_rows_of_several_labels_are_predicted_and_scored(call, several, tmp_path
     assert 0 <= result["accuracy"] <= 1
 
 
+def test_labels_that_hold_a_semicolon_are_scored_as_they_are(call, tmp_path):
+    rows = [{"text": "good film", "label": ["x;y"]}, {"text": "bad film", "label": ["z"]}] * 10
+    texts, labels = [r["text"] for r in rows], [r["label"] for r in rows]
+    model = TextClassifier(model="nb_words", multi_label=True).fit(texts, labels)
+    model.save(tmp_path / "m")
+    file = tmp_path / "t.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "p.csv"
+    code, printed, _ = call(
+        "text", "predict", tmp_path / "m", file, "--label-column", "label", "--out", out, "--json"
+    )
+    result = json.loads(printed)
+    assert (code, result["labels"], result["accuracy"]) == (0, {"x;y": 10, "z": 10}, 1.0)
+
+
 def test_one_label_a_text_is_asked_where_runs_are_judged(call, several, tmp_path):
     file = tmp_path / "t.txt"
     file.write_text("1 good\n0 bad\n" * 6)
