@@ -33,7 +33,14 @@ def run(capsys):
             1,
             "internal error: ZeroDivisionError: by nought; run with CONV1D_KIT_",
         ),
-        (MemoryError(), 1, "internal error: MemoryError; run with"),
+        (MemoryError("Unable to allocate 29.1 TiB"), 2, "not enough memory (Unable to allocate 29.1 TiB); ask"),
+        (MemoryError(), 2, "not enough memory; ask for smaller sizes, or free some"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+            2,
+            "not enough memory (DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes)",
+        ),
+        (RuntimeError("by nought"), 1, "internal error: RuntimeError: by nought; run with"),
         (DataError("caf\udce9.wav\x1b[31m"), 2, "caf\\udce9.wav\\x1b[31m"),
     ],
 )
