@@ -86,6 +86,20 @@ def test_labels_that_hold_a_semicolon_are_scored_as_they_are(call, tmp_path):
     assert (code, result["labels"], result["accuracy"]) == (0, {"x;y": 10, "z": 10}, 1.0)
 
 
+def test_filters_and_probe_say_that_they_are_for_one_label_a_text(call, tmp_path):
+    labels = [["a", "b"] if "not" in t else ["a"] if "was" in t else [] for t in TEXTS]
+    options = {"epochs": 1, "dim": 8, "filters": 4, "widths": (1, 2)}
+    TextClassifier(multi_label=True, **options).fit(TEXTS, labels).save(tmp_path / "m")
+    file = tmp_path / "t.jsonl"
+    file.write_text(
+        "".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in zip(TEXTS, labels, strict=True))
+    )
+    for verb in ("filters", "probe"):
+        code, _, err = call("text", verb, tmp_path / "m", file)
+        assert code == 2
+        assert err == "error: MODEL must give one label a text for this verb, got one of several labels\n"
+
+
 def test_one_label_a_text_is_asked_where_runs_are_judged(call, several, tmp_path):
     file = tmp_path / "t.txt"
     file.write_text("1 good\n0 bad\n" * 6)
