@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = _fail(130, "interrupted", arguments)
     except BrokenPipeError:  # the reader of our output, `head` say, has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 1
     except Exception as error:
         if os.environ.get("CONV1D_KIT_TRACEBACK"):
@@ -88,6 +88,15 @@ def _is_memory(error: Exception) -> bool:
 def _fail(code: int, message: str, arguments: list[str]) -> int:
     line = " ".join(message.splitlines())
     note(line)
-    if "--json" in arguments:
-        typer.echo(json.dumps({"error": visible(line.removeprefix("error: "))}, ensure_ascii=False))
+    try:
+        if "--json" in arguments:
+            typer.echo(json.dumps({"error": visible(line.removeprefix("error: "))}, ensure_ascii=False))
+        sys.stdout.flush()
+    except OSError:  # a full disk, say, which may be the very failure
+        _drop_output()
     return code
+
+
+def _drop_output() -> None:
+    """Let what standard output still holds go nowhere, or the interpreter stumbles over it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

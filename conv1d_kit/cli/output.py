@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import InputError
+from ..errors import DataError, InputError
 
 __all__ = [
     "JsonFlag",
@@ -52,11 +53,23 @@ def visible(text: str) -> str:
 
 
 def emit(result: dict[str, Any], show: Callable[[Console], None], *, as_json: bool) -> None:
-    """The verb's result: `result` as one JSON object, or what `show(console)` prints for a person."""
-    if as_json:
-        typer.echo(json.dumps(_finite(result), ensure_ascii=False, allow_nan=False))
-    else:
-        show(Console(highlight=False))
+    """The verb's result: `result` as one JSON object, or what `show(console)` prints for a person.
+
+    Raises
+    ------
+    DataError
+        If standard output takes no more.
+    """
+    try:
+        if as_json:
+            typer.echo(json.dumps(_finite(result), ensure_ascii=False, allow_nan=False))
+        else:
+            show(Console(highlight=False))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has what it wanted
+        raise
+    except OSError as error:
+        raise DataError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def progress() -> Progress:

@@ -1,6 +1,7 @@
 """`conv1d-kit`: every way to fail is one line, one exit code and with --json one object."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -58,6 +59,21 @@ def test_every_failure_is_one_line_and_one_object(run, monkeypatch, error, code,
     ended, out, err = run("version")
     assert (ended, out) == (code, "")
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["version"], ["version", "--json"]])
+def test_a_full_standard_output_is_one_line_and_exit_code_2(words):
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "conv1d_kit", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert ended.stderr == "error: cannot write to standard output: No space left on device\n"
+    assert ended.returncode == 2
 
 
 def test_the_traceback_is_there_for_those_who_ask(run, monkeypatch):
