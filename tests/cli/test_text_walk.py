@@ -115,6 +115,16 @@ def test_one_label_a_text_is_asked_where_runs_are_judged(call, several, tmp_path
     assert code == 2
 
 
+def test_an_interval_of_accuracies_ends_at_0_and_1(call, tmp_path):
+    file = tmp_path / "t.txt"
+    file.write_text("1 good film\n0 bad film\n1 good\n0 good\n1 nice\n0 bad\n1 fine bad\n0 awful\n")
+    code, printed, _ = call("text", "cv", file, "--model", "nb", "--folds", 2, "--workers", 1, "--json")
+    said = json.loads(printed)
+    assert code == 0
+    assert said["folds"][0] != said["folds"][1]  # else there is no spread
+    assert said["interval"] == [0.0, 1.0]
+
+
 def test_a_carriage_return_within_a_line_is_told_with_its_line(call, tmp_path):
     file = tmp_path / "mixed.txt"
     file.write_bytes(b"1 good film\r\n0 bad film\r1 nice\n0 awful\r\n1 fine\n")
