@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -251,11 +252,21 @@ class _Work:
         return self
 
     def __exit__(self, kind, value, trace) -> None:
-        if self._rows is not None:
-            self._keep()
-            self._rows.close()
-        if self._lock is not None:
-            os.close(self._lock)
+        failed = value if isinstance(value, OSError) else None
+        try:
+            if self._rows is not None and failed is None:
+                self._keep()
+        except OSError as error:
+            failed = error
+        finally:
+            if self._rows is not None:
+                with suppress(OSError):  # of the lines that found no room
+                    self._rows.close()
+            if self._lock is not None:
+                os.close(self._lock)
+        if failed is not None:
+            reason = failed.strerror or failed
+            raise DataError(f"cannot write {self.target}: {reason}; make room and run it again") from failed
 
     def begin(self, shape: tuple[int, int], plan: dict[str, Any]) -> int:
         """Go on with what a run with the same plan has left, or begin anew; the number of rows there."""

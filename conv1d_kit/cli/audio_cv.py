@@ -32,7 +32,7 @@ from .audio_options import (
     tell_set,
 )
 from .fold_rule import fold_rule
-from .output import JsonFlag, emit, note, progress, table
+from .output import JsonFlag, check_apart, check_outputs, emit, note, progress, table
 from .sound_paths import tell_skipped
 
 __all__ = ["cv"]
@@ -80,10 +80,19 @@ def cv(
     """Cross-validate: train without each fold in turn and test on it."""
     from sklearn.base import clone
 
+    from ..audio.crossval import interval_over
     from ..audio.dataset import make_folds, read_dataset
     from ..report.page import check_target, write_page
 
     rule, column = fold_rule(folds)
+    check_outputs(results=results, predictions=predictions, html=html)
+    for option, target, name in (
+        ("--results", results, "results.jsonl"), ("--predictions", predictions, "predictions.jsonl"),
+        ("--html", html, "report.html"),
+    ):  # fmt: skip
+        if target is not None:
+            check_target(target, name, f"choose another place with {option}")
+            check_apart(option, target, data)
     model = make_classifier(
         settings, net=net, frontend=frontend, epochs=epochs, seed=seed, sample_rate=sample_rate, n_mels=n_mels,
         patience=patience, calibration_share=calibration_share,
@@ -97,8 +106,6 @@ def cv(
         raise type(error)(re.sub(r"\b(n_folds|test_fold)\b", _option, str(error))) from error
     tell_set(data_set)
     note(f"folds: {len(parts)}, by {described}")
-    if html is not None:
-        check_target(html, "report.html", "choose another place with --html")
     numbers = [(seed + i) % 2**32 for i in range(seeds)]
     studies = [
         _study(
@@ -111,8 +118,9 @@ def cv(
     skipped = [*data_set.left_out, *found.skipped]
     tell_skipped(skipped)
     tell_flaws(found.silent, found.short)
-    low, high = found.interval
     accuracies = [one.accuracy for one in studies]
+    by_fold = np.mean([[f.accuracy for f in one.folds] for one in studies], 0).tolist()
+    low, high = interval_over(by_fold, found.folds)  # of the seeds' mean
     kept = _predictions(data_set, studies, numbers) if html or predictions else None
     if kept is not None and predictions is not None:
         kept.save(predictions)
@@ -125,7 +133,7 @@ def cv(
     result = {
         "accuracy": sum(accuracies) / len(accuracies),
         "by_seed": dict(zip(map(str, numbers), accuracies, strict=True)),
-        "folds": [f.accuracy for f in found.folds],
+        "folds": by_fold,
         "seconds": found.seconds,
         "interval": [low, high],
         "fold_seconds": [f.seconds for f in found.folds],
@@ -153,14 +161,12 @@ def cv(
                 class_report(found.confusion, found.classes)]  # fmt: skip
         console.print(table("by class", ["class", "precision", "recall", "F1", "clips"], rows))
         console.print(
-            f"accuracy {found.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}, "
+            f"accuracy {result['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}, "
             f"{len(found.folds)} fold{'s' * (len(found.folds) > 1)}, {found.seconds:.0f} s"
         )
         if seeds > 1:
             each = ", ".join(f"{number}: {a:.4f}" for number, a in zip(numbers, accuracies, strict=True))
-            console.print(
-                f"mean of {seeds} seeds {result['accuracy']:.4f} ({each}); the tables are of seed {seed}"
-            )
+            console.print(f"mean of {seeds} seeds ({each}); the tables are of seed {seed}")
         for name, place in (("predictions", predictions), ("report", html)):
             if place is not None:
                 console.print(f"{name}: {place}", markup=False, soft_wrap=True)

@@ -70,15 +70,16 @@ def events(
     from ..audio.event_job import write_events
     from ..audio.event_options import EventOptions
 
+    classifier = AudioClassifier.load(model)
     with by_option_names():
         options = EventOptions(
             window_s=window, hop_s=hop, on=on, off=off, gap_s=gap, min_duration_s=min_duration,
-            min_score=min_score, mode=mode, classes=class_names(classes), silence_db=silence_db(silence),
+            min_score=min_score, mode=mode, classes=class_names(classes, classifier.classes_.tolist()),
+            silence_db=silence_db(silence),
         )  # fmt: skip
     # the thread that decodes has a core too: more threads would wait for each other instead of working
     torch.set_num_threads(max(1, torch.get_num_threads() - 1))
     threadpool_limits(1, "blas")
-    classifier = AudioClassifier.load(model)
     found = sound_paths(files, out=out)
     with progress() as bar:
         task = bar.add_task("hearing", total=len(found.files))

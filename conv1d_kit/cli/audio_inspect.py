@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .fold_rule import fold_rule
-from .output import JsonFlag, emit, note, progress, visible
+from .output import JsonFlag, check_apart, emit, note, progress, visible
 
 __all__ = ["inspect"]
 
@@ -47,6 +47,7 @@ def inspect(
     start = time.perf_counter()
     if html is not None:
         check_target(html, cure="choose another place with --html")
+        check_apart("--html", html, data)
     rule, column = fold_rule(folds)
     table = read_dataset(
         data, fold_column=column, group_column=group, path_column=path_column, label_column=label_column

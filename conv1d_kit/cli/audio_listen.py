@@ -51,11 +51,12 @@ def listen(
 
     if seconds is not None and not 0 < seconds < float("inf"):
         raise InputError(f"--seconds must be > 0 and finite, got {seconds}")
+    classifier = AudioClassifier.load(model)
     with by_option_names():
         options = EventOptions(
-            window_s=window, hop_s=hop, on=on, classes=class_names(classes), silence_db=silence_db(silence)
-        )
-        classifier = AudioClassifier.load(model)
+            window_s=window, hop_s=hop, on=on, classes=class_names(classes, classifier.classes_.tolist()),
+            silence_db=silence_db(silence),
+        )  # fmt: skip
         source = PlayedFile(file) if file is not None else Microphone()
         session = LiveSession(classifier, source, options, duration_s=seconds)
     n_rows = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -33,8 +32,11 @@ def predict(
     The label is empty where no class reaches the model's threshold, or no label of several is above one half.
     """
     from ..audio.classifier import AudioClassifier, split_flaws
+    from ..training.whole_file import whole_file
 
     start = time.perf_counter()
+    if os.path.isdir(out):
+        raise InputError(f"--out must be a file, got the folder {out}")
     classifier = AudioClassifier.load(model)
     found = sound_paths(paths, out=out)
     files = found.files
@@ -42,7 +44,7 @@ def predict(
     bad: list[tuple[str, str]] = []
     doubtful: list[tuple[str, str]] = []
     classes = [str(c) for c in classifier.classes_]
-    with _moved_when_done(out) as rows, progress() as bar:
+    with whole_file(out, newline="") as rows, progress() as bar:
         task = bar.add_task("predicting", total=len(files))
         writer = csv.writer(rows)
         writer.writerow(["path", "label", "score", *(f"p_{c}" for c in classes), "error", "note"])
@@ -84,29 +86,3 @@ def predict(
 def _labels(label) -> list[str]:
     """A prediction's labels: one, or any number, or none where no class reaches the threshold."""
     return [] if label is None else [str(x) for x in (label if isinstance(label, tuple) else (label,))]
-
-
-class _moved_when_done:
-    """A text file under a temporary name that gets its own name only when all is written."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __enter__(self):
-        if os.path.isdir(self.path):
-            raise InputError(f"--out must be a file, got the folder {self.path}")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, self.part = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-        except OSError as error:
-            raise InputError(f"cannot write {self.path}: {error.strerror}") from error
-        self.file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="")
-        return self.file
-
-    def __exit__(self, kind, value, trace) -> None:
-        self.file.close()
-        if kind is None:
-            os.chmod(self.part, 0o644)
-            os.replace(self.part, self.path)
-        else:
-            os.unlink(self.part)

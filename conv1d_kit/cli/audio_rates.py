@@ -23,7 +23,7 @@ from .audio_options import (
     make_classifier,
     tell_set,
 )
-from .output import JsonFlag, emit, table
+from .output import JsonFlag, check_apart, emit, table
 
 __all__ = ["rates"]
 
@@ -49,8 +49,12 @@ def rates(
 ) -> None:
     """Find a learning rate: one short run in which it grows, and where the loss falls fastest."""
     from ..audio.dataset import read_dataset
+    from ..report.page import check_target
 
     start = time.perf_counter()
+    if svg is not None:
+        check_target(svg, "rates.svg", "choose another place with --svg")
+        check_apart("--svg", svg, data)
     model = make_classifier(
         settings, net=net, frontend=frontend, seed=seed, sample_rate=sample_rate, n_mels=n_mels
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .output import JsonFlag, emit, note, progress, table
+from .output import JsonFlag, check_apart, emit, note, progress, table
 
 if TYPE_CHECKING:
     from ..audio.inspect import Finding
@@ -40,6 +40,7 @@ def report(
 
     start = time.perf_counter()
     check_target(out)
+    check_apart("--out", out, predictions)
     said = Predictions.load(predictions)
     note(f"{predictions}: {len(said)} answers, {len(said.classes)} classes, {len(set(said.folds))} folds")
 

@@ -97,7 +97,8 @@ def train(
     skipped = [*data_set.left_out, *model.skipped_]
     if model.choices_ is not None:
         asked = {"sample_rate": sample_rate, "n_mels": n_mels, "epochs": epochs}
-        open_ones = [k for k in ("sample_rate", "n_fft", "n_mels", "epochs") if not asked.get(k)]
+        frames = ("n_fft", "n_mels") if _hears_mel(model) else ()
+        open_ones = [k for k in ("sample_rate", *frames, "epochs") if not asked.get(k)]
         for line in model.choices_.lines(open_ones):
             note(f"chosen: {line}")
     for line in _held_out_lines(model):
@@ -132,6 +133,15 @@ def train(
         console.print(f"model: {out}", markup=False, soft_wrap=True)
 
     emit(result, show, as_json=json)
+
+
+def _hears_mel(model) -> bool:
+    """Whether a front-end of the net takes the window and the mel bands that were chosen."""
+    from ..audio.frontends import FRONTENDS
+
+    pairs = getattr(model.net_, "members", [(model.frontend_, model.net_)])  # of an ensemble: several
+    fronts = [getattr(net, "front", front) for front, net in pairs]
+    return any(type(front) in (FRONTENDS["log_mel"], FRONTENDS["pcen"]) for front in fronts)
 
 
 def _held_out_lines(model) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -44,9 +44,17 @@ def by_option_names() -> Iterator[None]:
         raise type(error)(f"--{option.replace('_', '-')} must {rest}") from error
 
 
-def class_names(classes: list[str] | None) -> list[str] | None:
-    """The words after every --classes, taken apart at commas."""
-    return None if classes is None else [name.strip() for part in classes for name in part.split(",")]
+def class_names(classes: list[str] | None, known: Sequence[str]) -> list[str] | None:
+    """The words after every --classes, taken apart at commas where they are not the name of one class.
+
+    Examples
+    --------
+    >>> class_names(["rain, heavy", "dog,cat"], ["cat", "dog", "rain, heavy"])
+    ['rain, heavy', 'dog', 'cat']
+    """
+    if classes is None:
+        return None
+    return [n.strip() for part in classes for n in ([part] if part in known else part.split(","))]
 
 
 def silence_db(silence: float) -> float | None:

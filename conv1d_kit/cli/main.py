@@ -61,21 +61,42 @@ def main(argv: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = _fail(130, "interrupted", arguments)
     except BrokenPipeError:  # the reader of our output, `head` say, has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 1
     except Exception as error:
         if os.environ.get("CONV1D_KIT_TRACEBACK"):
             traceback.print_exc()
-        words = f"{type(error).__name__}: {error}".rstrip(": ")
-        code = _fail(
-            1, f"internal error: {words}; run with CONV1D_KIT_TRACEBACK=1 for the traceback", arguments
-        )
+        if _is_memory(error):
+            words = f" ({error})" if str(error) else ""
+            code = _fail(2, f"error: not enough memory{words}; ask for smaller sizes, or free some", arguments)
+        else:
+            words = f"{type(error).__name__}: {error}".rstrip(": ")
+            code = _fail(
+                1, f"internal error: {words}; run with CONV1D_KIT_TRACEBACK=1 for the traceback", arguments
+            )
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether more was asked for than the machine has; torch says so by a RuntimeError."""
+    said = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("allocate memory" in said or "out of memory" in said)
+    )
 
 
 def _fail(code: int, message: str, arguments: list[str]) -> int:
     line = " ".join(message.splitlines())
     note(line)
-    if "--json" in arguments:
-        typer.echo(json.dumps({"error": visible(line.removeprefix("error: "))}, ensure_ascii=False))
+    try:
+        if "--json" in arguments:
+            typer.echo(json.dumps({"error": visible(line.removeprefix("error: "))}, ensure_ascii=False))
+        sys.stdout.flush()
+    except OSError:  # a full disk, say, which may be the very failure
+        _drop_output()
     return code
+
+
+def _drop_output() -> None:
+    """Let what standard output still holds go nowhere, or the interpreter stumbles over it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -14,9 +15,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import InputError
+from ..errors import DataError, InputError
 
-__all__ = ["JsonFlag", "check_apart", "emit", "facts_table", "note", "progress", "table", "visible"]
+__all__ = [
+    "JsonFlag",
+    "check_apart",
+    "check_outputs",
+    "emit",
+    "facts_table",
+    "note",
+    "progress",
+    "table",
+    "visible",
+]
 
 _CONTROL = {i: f"\\x{i:02x}" for i in (*range(9), *range(11, 32), 127)}  # all but tab and line feed
 
@@ -42,11 +53,23 @@ def visible(text: str) -> str:
 
 
 def emit(result: dict[str, Any], show: Callable[[Console], None], *, as_json: bool) -> None:
-    """The verb's result: `result` as one JSON object, or what `show(console)` prints for a person."""
-    if as_json:
-        typer.echo(json.dumps(_finite(result), ensure_ascii=False, allow_nan=False))
-    else:
-        show(Console(highlight=False))
+    """The verb's result: `result` as one JSON object, or what `show(console)` prints for a person.
+
+    Raises
+    ------
+    DataError
+        If standard output takes no more.
+    """
+    try:
+        if as_json:
+            typer.echo(json.dumps(_finite(result), ensure_ascii=False, allow_nan=False))
+        else:
+            show(Console(highlight=False))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has what it wanted
+        raise
+    except OSError as error:
+        raise DataError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def progress() -> Progress:
@@ -81,6 +104,22 @@ def check_apart(option: str, target: str | os.PathLike | None, *sources: str | o
     for source in sources:
         if source is not None and os.path.exists(source) and os.path.samefile(target, source):
             raise InputError(f"{option} must not be what is read, got {target} for both; choose another name")
+
+
+def check_outputs(**targets: str | os.PathLike | None) -> None:
+    """Refuse two outputs of one name, given by option: `html=…` is --html.
+
+    Raises
+    ------
+    InputError
+    """
+    taken: dict[str, str] = {}
+    for name, target in targets.items():
+        if target is None or (os.path.exists(target) and not os.path.isfile(target)):
+            continue
+        other = taken.setdefault(os.path.realpath(target), name)
+        if other != name:
+            raise InputError(f"--{other} and --{name} must be two files, got {target} for both; rename one")
 
 
 def facts_table(title: str, result: dict[str, Any]) -> Table:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, InputError
-from .output import JsonFlag, emit, note, table
+from .output import JsonFlag, check_outputs, emit, note, table
 
 if TYPE_CHECKING:
     from ..text.comparison import Comparison, ComparisonRow
@@ -52,6 +52,7 @@ def compare(
 
     start = time.perf_counter()
     tables = {"markdown": markdown, "csv": csv, "latex": latex}
+    check_outputs(**tables, html=html)
     for target in (*tables.values(), html):
         if target is not None:
             if any(target.exists() and target.samefile(path) for path in runs if path.exists()):

@@ -112,7 +112,7 @@ def cv(
     if test is None:
         mean, half = mean_interval(scores, test_share=1 / (len(parts) - 1))
         interval, kind = (
-            [mean - half, mean + half],
+            [max(0.0, mean - half), min(1.0, mean + half)],
             "mean over folds, Student's t corrected for shared training rows",
         )
     else:

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InputError
 from .output import JsonFlag, check_apart, emit, table
-from .text_rows import labelled_rows
+from .text_rows import check_net, labelled_rows
 from .text_source import EncodingName, Format, LabelColumn, TextColumn
 
 __all__ = ["filters"]
@@ -50,10 +50,7 @@ def filters(
     if not 0 < purity <= 1:
         raise InputError(f"--purity must be in (0, 1], got {purity}")
     classifier = TextClassifier.load(model)
-    if not hasattr(classifier, "net_"):
-        raise InputError(
-            f"MODEL must be a net for this verb, got {classifier.model!r}; `text explain` takes every model"
-        )
+    check_net(classifier)
     data = labelled_rows(
         file, [str(c) for c in classifier.classes_.tolist()], format=format, text_column=text_column,
         label_column=label_column, encoding=encoding, tokenizer=classifier.tokenizer,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DataError, InputError
+from ..errors import InputError
 from .output import JsonFlag, check_apart, emit, facts_table, note
 from .text_source import LISTED, SHOWN, EncodingName, Format, TextColumn, open_unlabelled
 
@@ -95,26 +93,15 @@ def _write_predictions(
     out: Path, classifier: TextClassifier, names: list[str], rows: Iterable[Row], tally: _Tally
 ) -> None:
     """Predict and write in chunks, to a temporary name beside `out` that is moved at the end."""
+    from ..training.whole_file import whole_file
+
     if out.is_dir():
         raise InputError(f"--out must name a file, {out} is a folder; try {out / 'predictions.csv'}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
-    except OSError as error:
-        raise DataError(f"{out} cannot be written: {error.strerror}") from error
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["row", "label", "score", *(f"p_{n}" for n in names), "error"])
-            for chunk, shares in classifier.stream_proba(_chunks(rows), lambda row: row.text or ""):
-                writer.writerows(_predicted(classifier, names, chunk, shares.tolist(), tally))
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(part, 0o666 & ~mask)
-        os.replace(part, out)
-    except BaseException:
-        os.unlink(part)
-        raise
+    with whole_file(out, newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["row", "label", "score", *(f"p_{n}" for n in names), "error"])
+        for chunk, shares in classifier.stream_proba(_chunks(rows), lambda row: row.text or ""):
+            writer.writerows(_predicted(classifier, names, chunk, shares.tolist(), tally))
 
 
 def _predicted(
@@ -137,13 +124,14 @@ def _predicted(
             continue
         highest = max(share)
         if several:
-            label = ";".join(n for n, p in zip(names, share, strict=True) if p > 0.5)
+            said = [n for n, p in zip(names, share, strict=True) if p > 0.5]
         else:
-            label = names[share.index(highest)]
+            said = [names[share.index(highest)]]
+        label = ";".join(said)
         tally.labels[label] = tally.labels.get(label, 0) + 1
         if several and row.labels is not None and tally.has_labels:
             tally.labelled += 1
-            tally.right += set(row.labels) == set(filter(None, label.split(";")))
+            tally.right += set(row.labels) == set(said)
         elif not several and row.label is not None:
             tally.labelled += 1
             tally.right += row.label == label

@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InputError
 from .output import JsonFlag, check_apart, emit, table
-from .text_rows import labelled_rows
+from .text_rows import check_net, labelled_rows
 from .text_source import EncodingName, Format, LabelColumn, TextColumn
 
 if TYPE_CHECKING:
@@ -58,10 +58,7 @@ def probe(
         check_apart("--html", html, file)
         check_target(html, "probe.html", "choose another place with --html")
     classifier = TextClassifier.load(model)
-    if not hasattr(classifier, "net_"):
-        raise InputError(
-            f"MODEL must be a net for this verb, got {classifier.model!r}; `text explain` takes every model"
-        )
+    check_net(classifier)
     data = labelled_rows(
         file, [str(c) for c in classifier.classes_.tolist()], format=format, text_column=text_column,
         label_column=label_column, encoding=encoding, tokenizer=classifier.tokenizer,

@@ -6,14 +6,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DataError
+from ..errors import DataError, InputError
 from .output import note
 from .text_source import SHOWN, open_unlabelled, tell
 
 if TYPE_CHECKING:
+    from ..text.classifier import TextClassifier
     from ..text.dataset import LabelledTexts
 
-__all__ = ["labelled_rows", "plain_rows"]
+__all__ = ["check_net", "labelled_rows", "plain_rows"]
+
+
+def check_net(classifier: TextClassifier) -> None:
+    """Refuse a model that has no filters, or gives several labels a text.
+
+    Raises
+    ------
+    InputError
+    """
+    if not hasattr(classifier, "net_"):
+        raise InputError(
+            f"MODEL must be a net for this verb, got {classifier.model!r}; `text explain` takes every model"
+        )
+    if classifier.multi_label:
+        raise InputError("MODEL must give one label a text for this verb, got one of several labels")
 
 
 def plain_rows(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
-from .output import JsonFlag, emit, note, progress, table
+from .output import JsonFlag, check_apart, emit, note, progress, table
 from .text_source import SHOWN, check_folds, tell
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def sweep(
     given = {"format": format, "text_column": text_column, "label_column": label_column, "encoding": encoding}
     source = {**({} if data is not None else found.data), **{k: v for k, v in given.items() if v is not None}}
     source |= {k: str(v) for k, v in (("file", data), ("test", test)) if v is not None}
+    check_apart("--out", out, name, source.get("file"), source.get("test"))
     if "file" not in source and not dry_run:
         raise InputError(f"the sweep {found.name!r} names no file of texts; add --data FILE")
     texts = _texts(source, found.study.folds) if "file" in source else None

@@ -183,13 +183,18 @@ def _by_class(said: Predictions) -> Section:
     return Section(
         "By class",
         [
-            Table(("Class", "Precision", "Recall", "F1", "Clips"), rows),
+            Table(("Class", "Precision", "Recall", "F1", _counted(said)), rows),
             Picture(
                 to_svg(drawn), "F1 of each class with its interval",
                 f"{which}; bar: its 95 % interval (BCa bootstrap, whole groups drawn).",
             ),
         ],
     )  # fmt: skip
+
+
+def _counted(said: Predictions) -> str:
+    """What the rows are: with several seeds a clip has an answer of each."""
+    return "Clips" if len(set(said.seeds)) == 1 else "Answers"
 
 
 def _confusions(said: Predictions) -> Section:
@@ -199,7 +204,7 @@ def _confusions(said: Predictions) -> Section:
     pairs: Block = Text("No answer was wrong.")
     if wrong:
         rows = [(a, b, n, f"{100 * n / matrix[said.classes.index(a)].sum():.0f} %") for n, a, b in wrong[:8]]
-        pairs = Table(("True", "Taken for", "Clips", "Of the class"), rows, "Most frequent confusions")
+        pairs = Table(("True", "Taken for", _counted(said), "Of the class"), rows, "Most frequent confusions")
     if len(said.classes) > _DRAWN_CLASSES:
         return Section("What is taken for what", [pairs])
     picture = Picture(
@@ -297,8 +302,8 @@ def _mistakes(said: Predictions, read: Callable[[str], Clip] | None) -> Section:
     shown = list(worst.items())[:MISTAKES]
     cards = [_mistake(said, i, short_name(path, root), read or _read) for path, i in shown]
     words = (
-        f"The most confident wrong answers, {len(cards)} of {len(worst)}: often a wrong label, or two sounds "
-        "in one clip."
+        f"The most confident wrong answers, one a clip, {len(cards)} of {len(worst)}: often a wrong label, or "
+        "two sounds in one clip."
     )
     return Section("The worst mistakes", [Text(words), Grid(cards)])
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 
-from ..errors import DataError
 from ..text.comparison import Comparison, ComparisonRow
+from ..training.whole_file import whole_file
 from .page import check_target
 
 __all__ = ["TABLES", "comparison_cells", "to_csv", "to_latex", "to_markdown", "write_table"]
@@ -77,12 +77,8 @@ def write_table(text: str, path: str | os.PathLike) -> None:
         If it cannot be written.
     """
     target = check_target(path, "table", "choose another place")
-    part = target.with_name(f".{target.name}.part")
-    try:
-        part.write_text(text, "utf-8")
-        os.replace(part, target)
-    except OSError as error:
-        raise DataError(f"cannot write {target}: {error.strerror}; choose another place") from error
+    with whole_file(target) as file:
+        file.write(text)
 
 
 def _caption(found: Comparison) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import os
-import tempfile
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import DataError
+from ..training.whole_file import is_stream, whole_file
 
 __all__ = [
     "Block",
@@ -209,19 +209,8 @@ def write_page(page: Page, path: str | os.PathLike) -> Path:
         If the path is a folder, or cannot be written.
     """
     target = check_target(path)
-    part: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        part = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(render(page))
-        part.chmod(0o644)
-        os.replace(part, target)
-    except OSError as error:
-        raise DataError(f"cannot write {target}: {error.strerror}; choose another place with --out") from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+    with whole_file(target, cure="choose another place with --out") as file:
+        file.write(render(page))
     return target
 
 
@@ -247,7 +236,7 @@ def check_target(
         pass
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror}; {cure}") from error
-    if not os.access(target.parent, os.W_OK):
+    if not is_stream(target) and not os.access(target.parent, os.W_OK):
         raise DataError(f"cannot write {target}: its folder is read-only; {cure}")
     return target
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, InputError
+from .whole_file import whole_file
 
 __all__ = ["Predictions"]
 
@@ -127,21 +126,9 @@ class Predictions:
             If the file cannot be written.
         """
         target = Path(path)
-        part: Path | None = None
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            part = Path(name)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                for i in range(len(self)):
-                    file.write(self._line(i) + "\n")
-            part.chmod(0o644)
-            os.replace(part, target)
-        except OSError as error:
-            raise DataError(f"cannot write {target}: {error.strerror}; choose another place") from error
-        finally:
-            if part is not None:
-                part.unlink(missing_ok=True)
+        with whole_file(target) as file:
+            for i in range(len(self)):
+                file.write(self._line(i) + "\n")
         return target
 
     def _line(self, i: int) -> str:

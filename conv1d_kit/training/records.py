@@ -57,7 +57,7 @@ class RecordFile:
         Raises
         ------
         DataError
-            If the file cannot be read.
+            If the file cannot be read, or holds lines none of which is a record: it is of another kind.
         """
         try:
             content = self.path.read_bytes()
@@ -80,6 +80,9 @@ class RecordFile:
             else:
                 torn = line is last  # no line feed after it
                 found.damaged.append((number, "cut short by a kill" if torn else "not a JSON object"))
+        if not found.records and found.damaged and b"\n" in content:
+            number, reason = found.damaged[0]
+            raise DataError(f"{self.path}: holds no results (line {number} is {reason}); choose another file")
         return found
 
     def append(self, record: dict[str, Any]) -> None:

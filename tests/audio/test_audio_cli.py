@@ -111,6 +111,17 @@ def test_without_json_the_results_are_for_people_on_standard_output(run, sounds,
     assert "6 files, 0 errors" in out.replace("\n", " ").replace("  ", " ")
 
 
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [("wave", ["rate"]), ("depthwise", ["rate", "window", "mel"]), ("two_view", ["rate", "window", "mel"])],
+)
+def test_what_the_net_has_no_use_for_is_not_said_to_be_chosen(run, sounds, tmp_path, net, said):
+    code, _, err = run("audio", "train", sounds, "--net", net, "--epochs", 1, "--out", tmp_path / "m")
+    assert code == 0
+    lines = [line for line in err.splitlines() if line.startswith("chosen: ")]
+    assert [next(w for w in ("window", "mel", "rate") if w in line) for line in lines] == said
+
+
 def test_silence_and_clips_shorter_than_a_window_are_predicted(run, sounds, tmp_path):
     run("audio", "train", sounds, "--out", tmp_path / "m", *QUICK)
     sf.write(tmp_path / "silence.wav", np.zeros(RATE, np.float32), RATE)

@@ -1,6 +1,8 @@
 """The index: exact neighbours, files that others can read, an ended run that goes on, and what is refused."""
 
 import json
+import resource
+import signal
 
 import numpy as np
 import pytest
@@ -134,6 +136,19 @@ def test_another_model_is_refused_by_name(tmp_path, files):
         other.net_.head.bias.add_(1)
     with pytest.raises(InputError, match=r"with the model that made it \(.*birds"):
         index.check_model(other)
+
+
+def test_a_full_disk_is_one_error_with_a_cure(tmp_path, files):
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, old[1]))
+    try:
+        with pytest.raises(DataError, match=r"cannot write .*i: File too large; make room and run it again"):
+            make_index(tiny_model(), files, tmp_path / "i")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert len(make_index(tiny_model(), files, tmp_path / "i")) == len(files)
 
 
 def test_places_that_hold_anything_else_and_bad_arguments_are_refused(tmp_path, files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import os
@@ -73,6 +74,18 @@ def test_without_json_the_result_is_for_people(run, model, sounds, tmp_path):
     assert f"events: {tmp_path / 'x.txt'}" in out
     labels = [line.split("\t")[2] for line in (tmp_path / "x.txt").read_text().splitlines()]
     assert labels == ["low", "high"]
+
+
+def test_a_class_with_a_comma_in_its_name_can_be_chosen(run, sounds, tmp_path):
+    model = copy.copy(tone_model())
+    model.classes_ = np.array(["high", "hum, low", "noise"])
+    model.save(tmp_path / "commas")
+    for classes, words in ((["hum, low"], {"hum, low"}), (["hum, low", "high,noise"], {"hum, low", "high"})):
+        given = [word for name in classes for word in ("--classes", name)]
+        out = tmp_path / f"{len(classes)}.csv"
+        code, _, err = run(tmp_path / "commas", sounds / "a.wav", "--out", out, *QUICK, *given)
+        assert (code, err) == (0, "")
+        assert {r["label"] for r in _rows(out)} == words
 
 
 @pytest.mark.parametrize(

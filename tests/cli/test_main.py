@@ -1,6 +1,7 @@
 """`conv1d-kit`: every way to fail is one line, one exit code and with --json one object."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -33,7 +34,14 @@ def run(capsys):
             1,
             "internal error: ZeroDivisionError: by nought; run with CONV1D_KIT_",
         ),
-        (MemoryError(), 1, "internal error: MemoryError; run with"),
+        (MemoryError("Unable to allocate 29.1 TiB"), 2, "not enough memory (Unable to allocate 29.1 TiB); ask"),
+        (MemoryError(), 2, "not enough memory; ask for smaller sizes, or free some"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+            2,
+            "not enough memory (DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes)",
+        ),
+        (RuntimeError("by nought"), 1, "internal error: RuntimeError: by nought; run with"),
         (DataError("caf\udce9.wav\x1b[31m"), 2, "caf\\udce9.wav\\x1b[31m"),
     ],
 )
@@ -51,6 +59,21 @@ def test_every_failure_is_one_line_and_one_object(run, monkeypatch, error, code,
     ended, out, err = run("version")
     assert (ended, out) == (code, "")
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["version"], ["version", "--json"]])
+def test_a_full_standard_output_is_one_line_and_exit_code_2(words):
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "conv1d_kit", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert ended.stderr == "error: cannot write to standard output: No space left on device\n"
+    assert ended.returncode == 2
 
 
 def test_the_traceback_is_there_for_those_who_ask(run, monkeypatch):

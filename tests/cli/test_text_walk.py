@@ -71,6 +71,35 @@ def test_rows_of_several_labels_are_predicted_and_scored(call, several, tmp_path
     assert 0 <= result["accuracy"] <= 1
 
 
+def test_labels_that_hold_a_semicolon_are_scored_as_they_are(call, tmp_path):
+    rows = [{"text": "good film", "label": ["x;y"]}, {"text": "bad film", "label": ["z"]}] * 10
+    texts, labels = [r["text"] for r in rows], [r["label"] for r in rows]
+    model = TextClassifier(model="nb_words", multi_label=True).fit(texts, labels)
+    model.save(tmp_path / "m")
+    file = tmp_path / "t.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "p.csv"
+    code, printed, _ = call(
+        "text", "predict", tmp_path / "m", file, "--label-column", "label", "--out", out, "--json"
+    )
+    result = json.loads(printed)
+    assert (code, result["labels"], result["accuracy"]) == (0, {"x;y": 10, "z": 10}, 1.0)
+
+
+def test_filters_and_probe_say_that_they_are_for_one_label_a_text(call, tmp_path):
+    labels = [["a", "b"] if "not" in t else ["a"] if "was" in t else [] for t in TEXTS]
+    options = {"epochs": 1, "dim": 8, "filters": 4, "widths": (1, 2)}
+    TextClassifier(multi_label=True, **options).fit(TEXTS, labels).save(tmp_path / "m")
+    file = tmp_path / "t.jsonl"
+    file.write_text(
+        "".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in zip(TEXTS, labels, strict=True))
+    )
+    for verb in ("filters", "probe"):
+        code, _, err = call("text", verb, tmp_path / "m", file)
+        assert code == 2
+        assert err == "error: MODEL must give one label a text for this verb, got one of several labels\n"
+
+
 def test_one_label_a_text_is_asked_where_runs_are_judged(call, several, tmp_path):
     file = tmp_path / "t.txt"
     file.write_text("1 good\n0 bad\n" * 6)
@@ -84,6 +113,16 @@ def test_one_label_a_text_is_asked_where_runs_are_judged(call, several, tmp_path
     pytest.importorskip("onnxruntime")
     code, _, err = call("text", "export", several, "--out", tmp_path / "o", "--check", file)
     assert code == 2
+
+
+def test_an_interval_of_accuracies_ends_at_0_and_1(call, tmp_path):
+    file = tmp_path / "t.txt"
+    file.write_text("1 good film\n0 bad film\n1 good\n0 good\n1 nice\n0 bad\n1 fine bad\n0 awful\n")
+    code, printed, _ = call("text", "cv", file, "--model", "nb", "--folds", 2, "--workers", 1, "--json")
+    said = json.loads(printed)
+    assert code == 0
+    assert said["folds"][0] != said["folds"][1]  # else there is no spread
+    assert said["interval"] == [0.0, 1.0]
 
 
 def test_a_carriage_return_within_a_line_is_told_with_its_line(call, tmp_path):

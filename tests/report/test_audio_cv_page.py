@@ -52,6 +52,19 @@ def test_figures_are_those_of_the_metrics():
     assert len(f["temperatures"]) == 4
 
 
+def test_with_several_seeds_answers_are_not_called_clips():
+    one = _said(60)
+    twice = Predictions(
+        one.classes, one.paths * 2, one.labels * 2, np.concatenate([one.probabilities] * 2), one.groups * 2,
+        one.folds * 2, (0,) * 60 + (1,) * 60,
+    )  # fmt: skip
+    for said, word in ((one, "Clips"), (twice, "Answers")):
+        page = render(audio_cv_page(said, source="x", read=_clip))
+        assert page.count(f">{word}</th>") == 2, word  # by class, and the confusions
+    wrong = len({one.paths[i] for i in np.flatnonzero(one.predicted != one.targets)})
+    assert f"The most confident wrong answers, one a clip, 2 of {wrong}: " in page
+
+
 def test_the_page_says_them():
     said = _said()
     page = render(audio_cv_page(said, source="birds.csv", read=_clip))

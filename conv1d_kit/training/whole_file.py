@@ -1,0 +1,79 @@
+"""A text file that takes its name when all of it is written, so that a reader never sees half of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from ..errors import DataError
+
+__all__ = ["is_stream", "whole_file"]
+
+
+@contextmanager
+def whole_file(
+    path: str | os.PathLike, *, cure: str = "choose another place", newline: str | None = None
+) -> Iterator[TextIO]:
+    """A file to write to under a temporary name, moved to `path` when the block ends without an error.
+
+    What is no file (a pipe, /dev/null) is written to and stays; a link stays, too: its file is replaced.
+
+    Parameters
+    ----------
+    path : str or path
+        Its folder is made.
+    cure : str
+        What to do where it cannot be written.
+    newline : str or None
+        As `open` takes it.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written, or not to its end.
+
+    Examples
+    --------
+    >>> place = Path(tempfile.mkdtemp(), "notes.txt")
+    >>> with whole_file(place) as file:
+    ...     _ = file.write("all of it")
+    >>> place.read_text()
+    'all of it'
+    """
+    part: str | None = None
+    try:
+        if is_stream(path):
+            with open(path, "w", encoding="utf-8", errors="backslashreplace", newline=newline) as file:
+                yield file
+            return
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline=newline) as file:
+            yield file
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(part, 0o666 & ~mask)
+        os.replace(part, target)
+        part = None
+    except BrokenPipeError:  # the reader of a pipe has what it wanted
+        raise
+    except OSError as error:
+        raise DataError(f"cannot write {os.fspath(path)}: {error.strerror or error}; {cure}") from error
+    finally:
+        if part is not None:
+            os.unlink(part)
+
+
+def is_stream(path: str | os.PathLike) -> bool:
+    """Whether something stands there that takes what is written and is no file or folder: a pipe, a device."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
