@@ -26,6 +26,7 @@ __all__ = [
     "Work",
     "blocked_is_quicker",
     "cheapest_method",
+    "diagonals_are_quicker",
     "gradient_ways",
     "line_ways",
     "outputs_a_row",
@@ -37,7 +38,8 @@ SHIFTED = 1e-9  # seconds an integer multiply-add over shifted copies
 SHIFTED_CALL = 8e-6  # seconds a tap of such a kernel
 SHORTEST_BLOCKED = 1024  # numbers of x below which a blocked product is not worth asking about
 SHORTEST_SPECTRAL = 12  # taps below which FFT never wins
-CLEARLY = 1.3  # how much quicker a gradient through FFT must be, which errs more
+CLEARLY = 1.3  # how much quicker what errs more must be: a gradient through FFT, a sum along diagonals
+MOST_DIAGONAL = 16  # output channels a group, beyond which torch's kernel has its lanes full
 PLAINLY = 1.6  # how much quicker phases must be
 FEWEST_LANED = 20_480  # numbers of x up to which torch does not call oneDNN
 FEW_TAPS = 8  # a phase, up to which torch's transposed kernel takes its time by the column
@@ -70,11 +72,17 @@ def blocked_is_quicker(work: Work) -> bool:
 
 
 @remembered
+def diagonals_are_quicker(work: Work) -> bool:
+    """Whether the direct sum with few output channels is quicker by `diagonals.py` than by other kernels."""
+    return CLEARLY * _diagonal_seconds(work) < min(_library_seconds(work), _blocked_seconds(work))
+
+
+@remembered
 def predicted_seconds(work: Work) -> Mapping[str, float]:
     """Predicted time by each method, to be read only: it is remembered."""
     g, itemsize = work.geometry, work.itemsize if work.inexact else 8
     if work.inexact:
-        direct = min(_library_seconds(work), _blocked_seconds(work))
+        direct = min(_library_seconds(work), _blocked_seconds(work), CLEARLY * _diagonal_seconds(work))
     else:
         direct = SHIFTED_CALL * math.prod(work.w_shape[2:]) + SHIFTED * _multiply_adds(work)
     seconds = {"direct": direct}
@@ -86,30 +94,28 @@ def predicted_seconds(work: Work) -> Mapping[str, float]:
 
 
 def gradient_ways(work: Work) -> tuple[str, str] | None:
-    """How the gradients of x and w come soonest: "torch", "fft", x's also "phases"; None: both by torch."""
-    g, taps = work.geometry, math.prod(work.w_shape[2:])
-    depthwise = g.groups > 1 and work.w_shape[:2] == (g.groups, 1)
-    if not depthwise and taps < SHORTEST_SPECTRAL:
-        return None
-    forward = _library_seconds(work)
-    lone = (
-        work.w_shape[1] == 1 and not depthwise
-    )  # torch's kernel for x's gradient fills its lanes with nothing
-    columns = _multiply_adds(work) / work.w_shape[0] if lone else 0.0
-    of_x = {
-        "torch": max(forward * MACHINE.backward[0], MACHINE.lone_column[work.itemsize > 4] * columns) / CLEARLY,
-        "fft": _input_gradient_seconds(work),
-    }
-    if len(g.stride) == 1 == g.dilation[0]:
-        gy_shape = (work.x_shape[0], work.w_shape[0], *g.out_sizes(work.x_shape[2:], work.w_shape[2:]))
-        of_x["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, work.itemsize)
-    of_depthwise = MACHINE.depthwise_weight[work.itemsize > 4] * _multiply_adds(work) if depthwise else 0.0
-    of_w = {
-        "torch": max(forward * MACHINE.backward[1], of_depthwise) / CLEARLY,
-        "fft": _weight_gradient_seconds(work),
-    }
+    """How the gradients of x and w come soonest; None: by torch's graph, which serves the sum, too.
+
+    Ways are "torch" (its kernels), "fft" and "diagonals", x's also "phases".
+    """
+    (batch, _, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
+    wide, forward, taps = itemsize > 4, _library_seconds(work), math.prod(kernel)
+    depthwise = g.groups > 1 and (n_out, per) == (g.groups, 1)
+    columns = (
+        _multiply_adds(work) / n_out if per == 1 and not depthwise else 0.0
+    )  # torch fills lanes with nothing
+    of_depthwise = MACHINE.depthwise_weight[wide] * _multiply_adds(work) if depthwise else 0.0
+    of_x = {"torch": max(forward * MACHINE.backward[0], MACHINE.lone_column[wide] * columns) / CLEARLY}
+    of_w = {"torch": max(forward * MACHINE.backward[1], of_depthwise) / CLEARLY}
+    if g.stride == (1,):
+        of_x["diagonals"] = of_w["diagonals"] = _diagonal_seconds(work)
+    if depthwise or taps >= SHORTEST_SPECTRAL:
+        of_x["fft"], of_w["fft"] = _input_gradient_seconds(work), _weight_gradient_seconds(work)
+        if len(g.stride) == 1 == g.dilation[0]:
+            gy_shape = (batch, n_out, *g.out_sizes(sizes, kernel))
+            of_x["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, itemsize)
     ways = min(of_x, key=of_x.__getitem__), min(of_w, key=of_w.__getitem__)
-    return None if ways == ("torch", "torch") else ways
+    return None if ways == ("torch", "torch") and not diagonals_are_quicker(work) else ways
 
 
 @remembered
@@ -209,6 +215,17 @@ def _blocked_seconds(work: Work) -> float:
         return math.inf
     (size,) = work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])
     return _toeplitz_seconds(work.x_shape[0] * size, span, stride, work.itemsize)
+
+
+def _diagonal_seconds(work: Work) -> float:
+    (batch, channels, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
+    if len(sizes) != 1 or per == 1 or n_out > MOST_DIAGONAL * g.groups:
+        return math.inf
+    (size,), wide = sizes, itemsize > 4
+    numbers = batch * size * n_out * kernel[0]
+    each = MACHINE.diagonal_add[wide] * per + MACHINE.diagonal_number[wide]
+    seconds = each * numbers + MACHINE.diagonal_input[wide] * batch * channels * size
+    return MACHINE.diagonal_call + seconds * fewer_threads()
 
 
 def _toeplitz_seconds(outputs: int, span: int, stride: int, itemsize: int) -> float:

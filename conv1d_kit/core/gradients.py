@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 
 from .cost import Work, cheapest_method
-from .differentiable import input_gradient, inside_transform, weight_gradient
+from .diagonals import input_from_diagonals, weight_from_diagonals
+from .differentiable import all_finite, input_gradient, inside_transform, weight_gradient
 from .geometry import Geometry
 from .kernels import METHODS, direct
 from .library import pads_well
@@ -63,8 +64,13 @@ class _Direct(torch.autograd.Function):
             gx = spread_by_phases(gy, w, g.stride[0], g.pads[0][0], x.shape[2], g.groups, _convolved)
         elif wanted[0] and way_x == "fft":
             gx = input_gradient(gy, w, g, tuple(x.shape[2:]))
+        elif wanted[0] and way_x == "diagonals" and all_finite(w):
+            gx = input_from_diagonals(gy, w, g, x.shape[2])
         if wanted[1] and way_w == "fft":
             gw = weight_gradient(gy, x, g, tuple(w.shape[2:]))
+        elif wanted[1] and way_w == "diagonals":
+            gw = weight_from_diagonals(gy, x, g, w.shape[2])
+            gw = gw if all_finite(gw) else None
         by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
             lows, nothing = [low for low, _ in g.pads], [0] * len(g.pads)

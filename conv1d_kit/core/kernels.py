@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from .blocked import blocked
-from .cost import SHORTEST_BLOCKED, Work, blocked_is_quicker
+from .cost import SHORTEST_BLOCKED, Work, blocked_is_quicker, diagonals_are_quicker
+from .diagonals import ROUND, diagonals
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .geometry import Geometry
 from .library import library
@@ -22,11 +23,13 @@ from .padding import pad
 from .spectral import forward_product
 from .spectrum import fft_points
 
-__all__ = ["METHODS", "direct", "fft", "overlap_add", "shifted", "through_spectrum"]
+__all__ = ["METHODS", "direct", "fft", "overlap_add", "product_numbers", "shifted", "through_spectrum"]
+
+REALS = (torch.float32, torch.float64)
 
 
 def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """The sum itself: torch's kernel, a blocked matrix product on one channel, shifted copies for integers."""
+    """The sum itself: torch's kernel, matrix products for one or few channels, shifted copies for integers."""
     if not (x.dtype.is_floating_point or x.dtype.is_complex) or x.ndim > 5:
         y = shifted(x, w, g)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
@@ -36,7 +39,20 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
             y = blocked(x, w, g)
             if all_finite(y):
                 return y if bias is None else y.add_(bias)
+    elif x.ndim == 3 and x.is_cpu and x.dtype in REALS and x.numel() >= SHORTEST_BLOCKED and is_plain(x, w):
+        work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
+        if diagonals_are_quicker(work):
+            y = diagonals(x, w, g)
+            if all_finite(y):
+                return y if bias is None else y.add_(bias[:, None])
     return library(x, w, g, bias)
+
+
+def product_numbers(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, dtype: torch.dtype) -> int:
+    """Numbers of a product that `diagonals` holds at a time; 0 where `direct` does without it."""
+    if dtype not in REALS or not diagonals_are_quicker(Work(x_shape, w_shape, g, dtype.itemsize, True)):
+        return 0
+    return min(ROUND, math.prod(w_shape) // w_shape[1] * x_shape[0] * x_shape[-1])
 
 
 def shifted(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:

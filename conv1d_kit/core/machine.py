@@ -56,6 +56,11 @@ class Machine(NamedTuple):
     column: tuple[float, float] = (1.5e-09, 3e-09)
     column_add: tuple[float, float] = (8e-12, 1.6e-11)
     transposed_add: tuple[float, float] = (1.9e-10, 4e-10)
+    # few output channels by diagonals: a call, a multiply-add of the product, a number of it, an input
+    diagonal_call: float = 5e-05
+    diagonal_add: tuple[float, float] = (1.4e-11, 3e-11)
+    diagonal_number: tuple[float, float] = (2.9e-10, 6e-10)
+    diagonal_input: tuple[float, float] = (1.1e-10, 2.2e-10)
     # one channel as Toeplitz products: a call, an output, a multiply-add of the matrix product
     toeplitz_call: float = 2.9e-05
     toeplitz_output: tuple[float, float] = (4.3e-10, 6.5e-10)

@@ -16,6 +16,7 @@ from ..errors import InputError
 from .array import enter, narrow, widen
 from .compute import add_bias, compute
 from .geometry import Geometry
+from .kernels import product_numbers
 from .lengths import Rows
 from .library import WINDOWS, window_bytes
 from .nonfinite import has_nan, omit_nan, refuse_nan
@@ -299,9 +300,10 @@ def method_bytes(
         if not (dtype.is_floating_point or dtype.is_complex):  # shifted copies
             return width * (3 * padded + 5 * outputs + 2 * weights)
         windows = min(window_bytes(x_shape, w_shape, g, dtype) * width // dtype.itemsize, WINDOWS)
+        beside = 2 * width * product_numbers(x_shape, w_shape, g, dtype)
         if windows:
-            return width * (padded + 3 * outputs + 2 * weights) + 2 * windows
-        return width * (padded + outputs + _blocked(outputs, w_shape[0]) + 2 * weights)
+            return width * (padded + 3 * outputs + 2 * weights) + 2 * windows + beside
+        return width * (padded + outputs + _blocked(outputs, w_shape[0]) + 2 * weights) + beside
     real = max(width, 4) if dtype.is_floating_point or dtype.is_complex else 8
     n_fft = fft_points(method, g, x_shape, w_shape, real)
     converted = 2 * (padded + outputs) if real != width else padded

@@ -10,12 +10,21 @@ from conv1d_kit.core.gradients import direct_in_training
 from conv1d_kit.core.plan import make_plan
 
 D = torch.float64
-WAYS = [("fft", "fft"), ("fft", "torch"), ("torch", "fft"), ("phases", "torch"), ("phases", "fft")]
+WAYS = [
+    ("fft", "fft"),
+    ("fft", "torch"),
+    ("torch", "fft"),
+    ("phases", "torch"),
+    ("phases", "fft"),
+    ("diagonals", "torch"),
+    ("torch", "diagonals"),
+]
 LAYERS = [  # x, w, geometry
     ((2, 4, 50), (4, 1, 7), Geometry((1,), ((3, 3),), (1,), 4)),
     ((2, 1, 50), (3, 1, 7), Geometry((2,), ((2, 2),), (1,), 1)),
     ((2, 4, 50), (6, 2, 5), Geometry((3,), ((4, 1),), (2,), 2)),
     ((1, 1, 3000), (1, 1, 20), Geometry((1,), ((0, 19),), (1,), 1)),
+    ((2, 6, 50), (2, 3, 5), Geometry((1,), ((9, 1),), (2,), 2)),
     ((2, 3, 9, 20), (4, 3, 2, 5), Geometry((1, 2), ((1, 1), (2, 2)), (2, 1), 1)),
 ]
 
@@ -34,7 +43,8 @@ def plain(x, w, bias, g: Geometry):
 @pytest.mark.parametrize(
     ("x_shape", "w_shape", "g", "ways"),
     [(*layer, ways) for layer in LAYERS for ways in WAYS
-     if ways[0] != "phases" or (len(layer[2].stride) == 1 == layer[2].dilation[0])],
+     if ("phases" not in ways or (len(layer[2].stride) == 1 == layer[2].dilation[0]))
+     and ("diagonals" not in ways or layer[2].stride == (1,))],
     ids=str,
 )  # fmt: skip
 def test_output_and_gradients_are_torchs(x_shape, w_shape, g, ways):
@@ -48,7 +58,7 @@ def test_output_and_gradients_are_torchs(x_shape, w_shape, g, ways):
 
 @pytest.mark.parametrize("ways", WAYS)
 def test_second_derivatives_and_batches_of_gradients(ways):
-    g = Geometry((2,), ((1, 1),), (1,), 2)
+    g = Geometry((1 if "diagonals" in ways else 2,), ((1, 1),), (1,), 2)
     leaves = [t.requires_grad_() for t in tensors((2, 4, 12), (4, 2, 3), (4,))]
     run = lambda *leaves: direct_in_training(*leaves, g, ways)  # noqa: E731
     assert torch.autograd.gradcheck(run, leaves, check_batched_grad=True)
@@ -69,16 +79,16 @@ def test_what_is_not_asked_for_is_not_computed(wanted, ways):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("way", ["fft", "phases"])
-def test_not_finite_reaches_the_gradients_that_torch_gives_it(value, way):
-    g = Geometry((1,) if way == "fft" else (3,), ((0, 0),), (1,), 4)
+@pytest.mark.parametrize("ways", [("fft", "fft"), ("phases", "fft"), ("diagonals", "diagonals")])
+def test_not_finite_reaches_the_gradients_that_torch_gives_it(value, ways):
+    g = Geometry((3,) if "phases" in ways else (1,), ((0, 0),), (1,), 4)
     for bad in ("x", "gy"):
-        x, w, gy = tensors((2, 4, 50), (4, 1, 7), (2, 4, 44 if way == "fft" else 15))
+        x, w, gy = tensors((2, 4, 50), (4, 1, 7), (2, 4, 15 if "phases" in ways else 44))
         (x if bad == "x" else gy)[0, 1, 10] = value
         leaves = [x.requires_grad_(), w.requires_grad_()]
         found = [
             torch.autograd.grad(y, leaves, gy)
-            for y in (direct_in_training(*leaves, None, g, (way, "fft")), plain(*leaves, None, g))
+            for y in (direct_in_training(*leaves, None, g, ways), plain(*leaves, None, g))
         ]
         for ours, theirs in zip(*found, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9, equal_nan=True)
