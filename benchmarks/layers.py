@@ -40,6 +40,8 @@ SHAPES = [  # (B, C, T), (C_out, K), (stride, dilation, groups), what
     ((50, 300, 60), (100, 3), (1, 1, 1), "text trigrams"),
     ((64, 128, 40), (128, 4), (1, 1, 1), "characters"),
     ((16, 32, 8000), (32, 15), (1, 4, 1), "dilated, middle"),
+    ((1, 64, 48000), (1, 7), (1, 1, 1), "a vocoder's last layer"),
+    ((8, 256, 1000), (4, 3), (1, 1, 1), "a head over frames"),
 ]
 QUICK = 5  # of them
 

@@ -39,6 +39,7 @@ SHIFTED_CALL = 8e-6  # seconds a tap of such a kernel
 SHORTEST_BLOCKED = 1024  # numbers of x below which a blocked product is not worth asking about
 SHORTEST_SPECTRAL = 12  # taps below which FFT never wins
 CLEARLY = 1.3  # how much quicker what errs more must be: a gradient through FFT, a sum along diagonals
+MOVED = 1.6  # how much longer than the sum along diagonals its gradients take, whose products are narrower
 MOST_DIAGONAL = 16  # output channels a group, beyond which torch's kernel has its lanes full
 PLAINLY = 1.6  # how much quicker phases must be
 FEWEST_LANED = 20_480  # numbers of x up to which torch does not call oneDNN
@@ -108,7 +109,7 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
     of_x = {"torch": max(forward * MACHINE.backward[0], MACHINE.lone_column[wide] * columns) / CLEARLY}
     of_w = {"torch": max(forward * MACHINE.backward[1], of_depthwise) / CLEARLY}
     if g.stride == (1,):
-        of_x["diagonals"] = of_w["diagonals"] = _diagonal_seconds(work)
+        of_x["diagonals"] = of_w["diagonals"] = MOVED * _diagonal_seconds(work)
     if depthwise or taps >= SHORTEST_SPECTRAL:
         of_x["fft"], of_w["fft"] = _input_gradient_seconds(work), _weight_gradient_seconds(work)
         if len(g.stride) == 1 == g.dilation[0]:

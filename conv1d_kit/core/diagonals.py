@@ -61,7 +61,8 @@ def diagonals(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
 def input_from_diagonals(gy: torch.Tensor, w: torch.Tensor, g: Geometry, size: int) -> torch.Tensor:
     """gx (B, C, size), differentiable; what is not finite in w reaches beyond its outputs at the ends."""
     matrix = _matrix(w, g).transpose(1, 2)  # (G, C/G, O/G · K)
-    return torch.cat([(matrix @ u).flatten(1, 2) for _, u in _moved(gy, g, w.shape[2], size)], -1)
+    parts = [(matrix @ u).flatten(1, 2) for _, u in _moved(gy, g, w.shape[2], size)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
 
 def weight_from_diagonals(gy: torch.Tensor, x: torch.Tensor, g: Geometry, n_taps: int) -> torch.Tensor:
