@@ -102,9 +102,8 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
     (batch, _, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
     wide, forward, taps = itemsize > 4, _library_seconds(work), math.prod(kernel)
     depthwise = g.groups > 1 and (n_out, per) == (g.groups, 1)
-    columns = (
-        _multiply_adds(work) / n_out if per == 1 and not depthwise else 0.0
-    )  # torch fills lanes with nothing
+    lone = per == 1 and not depthwise  # lanes that torch fills with nothing
+    columns = _multiply_adds(work) / n_out if lone else 0.0
     of_depthwise = MACHINE.depthwise_weight[wide] * _multiply_adds(work) if depthwise else 0.0
     of_x = {"torch": max(forward * MACHINE.backward[0], MACHINE.lone_column[wide] * columns) / CLEARLY}
     of_w = {"torch": max(forward * MACHINE.backward[1], of_depthwise) / CLEARLY}
