@@ -219,7 +219,7 @@ def _blocked_seconds(work: Work) -> float:
 
 def _diagonal_seconds(work: Work) -> float:
     (batch, channels, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
-    if len(sizes) != 1 or per == 1 or n_out > MOST_DIAGONAL * g.groups:
+    if len(sizes) != 1 or per == 1 or kernel == [1] or n_out > MOST_DIAGONAL * g.groups:
         return math.inf
     (size,), wide = sizes, itemsize > 4
     numbers = batch * size * n_out * kernel[0]

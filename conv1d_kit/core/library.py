@@ -13,7 +13,7 @@ from .cost import SHORTEST_BLOCKED, Work, diagonals_are_quicker
 from .geometry import Geometry
 from .padding import pad
 
-__all__ = ["WINDOWS", "library", "pads_well", "straight_call", "window_bytes"]
+__all__ = ["WINDOWS", "library", "pads_well", "pointwise", "straight_call", "window_bytes"]
 
 NN = torch.nn.functional
 SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
@@ -43,12 +43,32 @@ def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | 
     )  # compiled code has its own kernels
     if is_seen and window_bytes(x.shape, w.shape, g, x.dtype) > WINDOWS:
         return _in_stretches(x, w, g, bias)
-    run = RUNS[x.ndim - 3]
+    run = pointwise if is_seen and _is_pointwise(w.shape, g, x.dtype) else RUNS[x.ndim - 3]
     if g.pads == FLAT[x.ndim - 3]:
         return run(x, w, bias, g.stride, 0, g.dilation, g.groups)
     if x.numel() and pads_well(x.shape, w.shape, g) and not exporting:
         return run(x, w, bias, g.stride, tuple(low for low, _ in g.pads), g.dilation, g.groups)
     return run(pad(x, g.pads), w, bias, g.stride, 0, g.dilation, g.groups)
+
+
+def pointwise(x, w, bias, stride, pads, dilation, groups) -> torch.Tensor:
+    """conv1d (its arguments) with one tap: matrix products; torch's kernel lays x out anew on the CPU.
+
+    Examples
+    --------
+    >>> pointwise(torch.ones(1, 2, 3), torch.tensor([[[1.0], [2.0]]]), None, (2,), (0,), (1,), 1)
+    tensor([[[3., 3.]]])
+    """
+    if not x.is_cpu:
+        return NN.conv1d(x, w, bias, stride, pads, dilation, groups)
+    x = x if stride[0] == 1 else x[..., :: stride[0]]
+    each = w[:, :, 0].expand(len(x), -1, -1)
+    return torch.bmm(each, x) if bias is None else torch.baddbmm(bias[:, None], each, x)
+
+
+def _is_pointwise(w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> bool:
+    is_real = dtype in (torch.float32, torch.float64)
+    return is_real and len(w_shape) == 3 and w_shape[2] == 1 == g.groups and g.pads == FLAT[0]
 
 
 def window_bytes(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> int:
@@ -103,4 +123,5 @@ def straight_call(work: Work, dtype: torch.dtype) -> tuple[Callable[..., torch.T
     is_narrow = dtype in (torch.float32, torch.float64) and diagonals_are_quicker(work)
     if may_be_blocked or is_narrow or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
         return None
-    return RUNS[n - 1], tuple(low for low, _ in g.pads)
+    run = pointwise if _is_pointwise(w_shape, g, dtype) else RUNS[n - 1]
+    return run, tuple(low for low, _ in g.pads)

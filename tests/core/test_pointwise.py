@@ -1,0 +1,63 @@
+"""Kernels of one tap as matrix products: torch's convolution in values, derivatives and transforms."""
+
+import pytest
+import torch
+
+from conv1d_kit import Conv1d, conv
+from conv1d_kit.core import library
+from conv1d_kit.core.plan import make_plan
+
+SHAPES = [((2, 5, 9), (4, 5, 1)), ((1, 3, 1), (2, 3, 1)), ((3, 1, 8), (1, 1, 1)), ((0, 3, 4), (2, 3, 1))]
+
+
+def tensors(*shapes, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(s, generator=generator, dtype=dtype, requires_grad=True) for s in shapes]
+
+
+@pytest.mark.parametrize(("x_shape", "w_shape"), SHAPES)
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_values_and_gradients_are_torchs(x_shape, w_shape, stride, bias, dtype):
+    x, w, b = tensors(x_shape, w_shape, w_shape[:1], dtype=dtype)
+    leaves = [x, w, b] if bias else [x, w]
+    ours, theirs = conv(*leaves, stride=stride), torch.nn.functional.conv1d(*leaves, stride=stride)
+    torch.testing.assert_close(ours, theirs)
+    for a, e in zip(*(torch.autograd.grad(y.square().sum(), leaves) for y in (ours, theirs)), strict=True):
+        torch.testing.assert_close(a, e)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, from forward mode
+def test_second_derivatives_and_transforms():
+    leaves = tensors((2, 3, 4), (2, 3, 1), (2,))
+    assert torch.autograd.gradgradcheck(lambda *t: conv(*t, stride=2), leaves)
+    x, w = (t.detach() for t in leaves[:2])
+    rows = torch.func.vmap(lambda row: conv(row, w))(x)
+    torch.testing.assert_close(rows, torch.nn.functional.conv1d(x, w))
+    tangent = torch.func.jvp(lambda w: conv(x, w), (w,), (w,))[1]
+    torch.testing.assert_close(tangent, torch.nn.functional.conv1d(x, w))
+
+
+def test_a_nan_reaches_its_place_alone():
+    x, w = torch.ones(1, 3, 5), torch.ones(2, 3, 1)
+    x[0, 1, 2] = float("nan")
+    assert conv(x, w).isnan().nonzero().tolist() == [[0, 0, 2], [0, 1, 2]]
+
+
+def test_a_layer_goes_this_way_in_training():
+    layer, x = Conv1d(31, 7, 1), torch.randn(3, 31, 53)
+    y = layer(x)
+    assert "Baddbmm" in type(y.grad_fn).__name__
+    torch.testing.assert_close(y, torch.nn.functional.conv1d(x, layer.weight, layer.bias))
+
+
+def test_pads_groups_and_other_kinds_of_numbers_keep_torchs_kernel():
+    def run(w_shape=(4, 4, 1), padding=0, groups=1, dtype=torch.float32):
+        return make_plan((2, 4, 9), w_shape, dtype, 1, padding, "zeros", 1, groups, "auto").straight[0]
+
+    assert run() is library.pointwise
+    assert run(dtype=torch.float64) is library.pointwise
+    for other in ({"padding": 1}, {"groups": 2, "w_shape": (4, 2, 1)}, {"w_shape": (4, 4, 2)}):
+        assert run(**other) is torch.nn.functional.conv1d
+    assert run(dtype=torch.bfloat16) is torch.nn.functional.conv1d
