@@ -42,6 +42,7 @@ SHAPES = [  # (B, C, T), (C_out, K), (stride, dilation, groups), what
     ((16, 32, 8000), (32, 15), (1, 4, 1), "dilated, middle"),
     ((1, 64, 48000), (1, 7), (1, 1, 1), "a vocoder's last layer"),
     ((8, 256, 1000), (4, 3), (1, 1, 1), "a head over frames"),
+    ((16, 96, 100), (96, 1), (1, 1, 1), "pointwise, of a separable net"),
 ]
 QUICK = 5  # of them
 
