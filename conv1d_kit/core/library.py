@@ -19,6 +19,7 @@ NN = torch.nn.functional
 SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
 WINDOWS = 1 << 25  # bytes of windows that may be laid out at a time
 RUNS = (NN.conv1d, NN.conv2d, NN.conv3d)
+SHORTEST_PRODUCT = 16  # positions below which a matrix product a row of the batch costs more than it saves
 FLAT = tuple(((0, 0),) * n for n in (1, 2, 3))
 
 
@@ -59,9 +60,11 @@ def pointwise(x, w, bias, stride, pads, dilation, groups) -> torch.Tensor:
     >>> pointwise(torch.ones(1, 2, 3), torch.tensor([[[1.0], [2.0]]]), None, (2,), (0,), (1,), 1)
     tensor([[[3., 3.]]])
     """
-    if not x.is_cpu:
-        return NN.conv1d(x, w, bias, stride, pads, dilation, groups)
     x = x if stride[0] == 1 else x[..., :: stride[0]]
+    if x.shape[2] == 1 < x.shape[0] and x.is_cpu:
+        return NN.linear(x[:, :, 0], w[:, :, 0], bias)[:, :, None]
+    if x.shape[2] < SHORTEST_PRODUCT or not x.is_cpu:
+        return NN.conv1d(x, w, bias, 1, pads, dilation, groups)
     each = w[:, :, 0].expand(len(x), -1, -1)
     return torch.bmm(each, x) if bias is None else torch.baddbmm(bias[:, None], each, x)
 

@@ -7,7 +7,10 @@ from conv1d_kit import Conv1d, conv
 from conv1d_kit.core import library
 from conv1d_kit.core.plan import make_plan
 
-SHAPES = [((2, 5, 9), (4, 5, 1)), ((1, 3, 1), (2, 3, 1)), ((3, 1, 8), (1, 1, 1)), ((0, 3, 4), (2, 3, 1))]
+SHAPES = [
+    ((2, 5, 60), (4, 5, 1)), ((3, 1, 80), (1, 1, 1)), ((0, 3, 40), (2, 3, 1)),  # products
+    ((2, 5, 9), (4, 5, 1)), ((1, 3, 1), (2, 3, 1)), ((4, 3, 1), (2, 3, 1)), ((4, 3, 3), (2, 3, 1)),  # few positions
+]  # fmt: skip
 
 
 def tensors(*shapes, dtype=torch.float64):
@@ -30,7 +33,7 @@ def test_values_and_gradients_are_torchs(x_shape, w_shape, stride, bias, dtype):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, from forward mode
 def test_second_derivatives_and_transforms():
-    leaves = tensors((2, 3, 4), (2, 3, 1), (2,))
+    leaves = tensors((2, 3, 35), (2, 3, 1), (2,))
     assert torch.autograd.gradgradcheck(lambda *t: conv(*t, stride=2), leaves)
     x, w = (t.detach() for t in leaves[:2])
     rows = torch.func.vmap(lambda row: conv(row, w))(x)
@@ -40,7 +43,7 @@ def test_second_derivatives_and_transforms():
 
 
 def test_a_nan_reaches_its_place_alone():
-    x, w = torch.ones(1, 3, 5), torch.ones(2, 3, 1)
+    x, w = torch.ones(1, 3, 50), torch.ones(2, 3, 1)
     x[0, 1, 2] = float("nan")
     assert conv(x, w).isnan().nonzero().tolist() == [[0, 0, 2], [0, 1, 2]]
 
