@@ -55,6 +55,7 @@ FSDD = "python benchmarks/fsdd_manifest.py ../shared/data/fsdd fsdd.csv; conv1d-
 STUDIES = {
     "ESC-10": Study(
         {"net": "environment"}, f"conv1d-kit audio cv {DATA}/esc10 --net environment",
+        seeds=2,
         notes="two CNNs and two texture nets; settings were compared on folds 1 to 4, nothing was on fold 5",
     ),
     "ESC-10/samples": Study({"net": "wave"}, f"conv1d-kit audio cv {DATA}/esc10 --net wave"),
