@@ -131,7 +131,7 @@ def phases_are_quicker(
     multiply_adds = columns * channels / groups
     if n_taps <= FEW_TAPS * stride:
         # oneDNN fills its lanes with channels that are not there, a row at a time
-        is_laned = batch * channels * size > FEWEST_LANED and channels >= 16 * groups
+        is_laned = batch * channels * size > FEWEST_LANED and channels % (16 * groups) == 0
         empty = max(1.0, 32 / per_group) / batch if is_laned else 0.0
         share = 1 / min(batch, threads_in_use())
         by_torch = MACHINE.column[wide] * columns * max(share, empty)

@@ -51,7 +51,7 @@ class Machine(NamedTuple):
     # transposed, by phases: a call, an output laid in its place, a weight; by torch's kernel: of few taps a
     # column and its multiply-add on one thread, of many a multiply-add by one output channel
     phase_call: float = 4e-05
-    phase_output: tuple[float, float] = (8.5e-10, 1.7e-09)
+    phase_output: tuple[float, float] = (6e-10, 1.2e-09)
     phase_weight: tuple[float, float] = (1.3e-09, 2.6e-09)
     column: tuple[float, float] = (1.5e-09, 3e-09)
     column_add: tuple[float, float] = (8e-12, 1.6e-11)

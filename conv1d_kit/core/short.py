@@ -14,7 +14,7 @@ __all__ = ["all_finite", "numpys_convolve", "numpys_seconds", "short_convolve", 
 MOST = 1 << 15  # outputs up to which NumPy's matrix product is tried
 # Up to these sizes NumPy's BLAS stays on one thread: others would wait for torch's, which keep the cores awhile
 LARGEST_PRODUCT, LONGEST_DOT = 1 << 18, 10_000
-WORTH_S = 1.1e-4  # seconds from which the engine may be quicker
+WORTH_S = 1.25e-4  # seconds from which the engine may be quicker
 
 
 def short_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray | None:
