@@ -99,7 +99,7 @@ class CentredNet(WrappedNet):
 
     def fit_input(self, features: Sequence[torch.Tensor]) -> None:
         total = torch.stack([f.double().sum(-1, keepdim=True) for f in features]).sum(0)
-        self.usual.copy_(total / sum(f.shape[-1] for f in features))
+        self.usual.copy_(total / max(1, sum(f.shape[-1] for f in features)))
         self.net.fit_input([self._centred(f.float()[None], None)[0] for f in features])
 
     def maps(self, x, lengths=None):
@@ -170,8 +170,8 @@ class Ensemble(AudioNet):
         """Each net and what it hears; front-ends alike are heard through once."""
         heard: dict[str, tuple] = {}
         for i, (front, net) in enumerate(self.members):
-            learns = any(p.requires_grad for p in front.parameters())
-            key = f"{i}" if learns else f"{type(front).__name__} {front.options()}"
+            has_weights = any(True for _ in front.parameters())
+            key = f"{i}" if has_weights else f"{type(front).__name__} {front.options()}"
             if key not in heard:
                 heard[key] = front(x[:, 0]), None if lengths is None else front.lengths(lengths)
             yield net, heard[key]

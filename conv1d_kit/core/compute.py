@@ -26,7 +26,7 @@ def compute(
     """
     if plan.mode_pads is not None:
         x = pad(x, plan.mode_pads, plan.mode)
-    if plan.gradients is not None and trains(x, w):
+    if plan.gradients is not None and trains(x, w, bias):
         return direct_in_training(x, w, bias, plan.geometry, plan.gradients)
     if plan.fused:
         return direct(x, w, plan.geometry, bias)

@@ -377,7 +377,7 @@ def _straight(x, w, bias, stride, padding, padding_mode, dilation, groups, metho
     plan = make_plan(x.shape, w.shape, dtype, stride, padding, padding_mode, dilation, groups, method)
     if plan.straight is None:
         return None
-    if plan.gradients is not None and trains(x, w):
+    if plan.gradients is not None and trains(x, w, bias):
         return direct_in_training(x, w, bias, plan.geometry, plan.gradients)
     run, pads = plan.straight
     g = plan.geometry

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from .diagonals import ROUND
 from .geometry import Geometry
 from .machine import MACHINE
 from .short import numpys_seconds
@@ -107,7 +108,8 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
     of_depthwise = MACHINE.depthwise_weight[wide] * _multiply_adds(work) if depthwise else 0.0
     of_x = {"torch": max(forward * MACHINE.backward[0], MACHINE.lone_column[wide] * columns) / CLEARLY}
     of_w = {"torch": max(forward * MACHINE.backward[1], of_depthwise) / CLEARLY}
-    if g.stride == (1,):
+    copies = n_out * taps  # of gy, which are to be few beside x and beside a round
+    if g.stride == (1,) and 2 * copies <= sizes[0] * g.groups and 16 * batch * copies <= ROUND:
         of_x["diagonals"] = of_w["diagonals"] = MOVED * _diagonal_seconds(work)
     if depthwise or taps >= SHORTEST_SPECTRAL:
         of_x["fft"], of_w["fft"] = _input_gradient_seconds(work), _weight_gradient_seconds(work)
@@ -170,7 +172,7 @@ def line_ways(n: int, k: int, start: int, size: int, itemsize: int, is_complex: 
 
 def outputs_a_row(span: int, stride: int) -> int:
     """L of `blocked.py`: long enough to fill a matrix product, short enough to multiply few zeros."""
-    return max(16, min(128, 1 << max(1, span // stride).bit_length() - 1))
+    return max(16, min(128, 1 << max(1, int(span) // int(stride)).bit_length() - 1))
 
 
 def _multiply_adds(work: Work) -> int:
@@ -221,8 +223,10 @@ def _diagonal_seconds(work: Work) -> float:
     (batch, channels, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
     if len(sizes) != 1 or per == 1 or kernel == [1] or n_out > MOST_DIAGONAL * g.groups:
         return math.inf
-    (size,), wide = sizes, itemsize > 4
-    numbers = batch * size * n_out * kernel[0]
+    (size,), ((low, high),), (span,), wide = sizes, g.pads, g.spans(kernel), itemsize > 4
+    numbers, reach = float(batch * size * n_out * kernel[0]), ROUND // (n_out * kernel[0])
+    if size + low + high > reach:  # each round begins with what the one before ended with
+        numbers *= reach / (reach - span) if span < reach else math.inf
     each = MACHINE.diagonal_add[wide] * per + MACHINE.diagonal_number[wide]
     seconds = each * numbers + MACHINE.diagonal_input[wide] * batch * channels * size
     return MACHINE.diagonal_call + seconds * fewer_threads()

@@ -78,7 +78,7 @@ def inside_transform(*tensors: torch.Tensor) -> bool:
 
 def is_plain(*tensors: torch.Tensor) -> bool:
     """Nothing asks for derivatives, traces, or hides the values."""
-    if torch.compiler.is_compiling() or inside_transform(*tensors):
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or inside_transform(*tensors):
         return False
     asked = torch.is_grad_enabled()
     for t in tensors:  # noqa: SIM110

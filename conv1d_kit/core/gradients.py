@@ -21,11 +21,17 @@ from .phases import spread_by_phases
 __all__ = ["direct_in_training", "trains"]
 
 
-def trains(x: torch.Tensor, w: torch.Tensor) -> bool:
+def trains(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None) -> bool:
     """Whether gradients of CPU tensors are wanted; torch's transforms and autocast keep torch's kernels."""
     if not torch.is_grad_enabled() or not (x.requires_grad or w.requires_grad):
         return False
-    return x.is_cpu and not inside_transform(x, w) and not torch.is_autocast_enabled("cpu")
+    given = (x, w) if bias is None else (x, w, bias)
+    return (
+        x.is_cpu
+        and not inside_transform(*given)
+        and not torch.jit.is_tracing()
+        and not torch.is_autocast_enabled("cpu")
+    )
 
 
 def direct_in_training(

@@ -60,13 +60,22 @@ def pointwise(x, w, bias, stride, pads, dilation, groups) -> torch.Tensor:
     >>> pointwise(torch.ones(1, 2, 3), torch.tensor([[[1.0], [2.0]]]), None, (2,), (0,), (1,), 1)
     tensor([[[3., 3.]]])
     """
+    if not x.is_cpu or torch.jit.is_tracing() or _trains_heavily(x, w):
+        return NN.conv1d(x, w, bias, stride, pads, dilation, groups)
     x = x if stride[0] == 1 else x[..., :: stride[0]]
-    if x.shape[2] == 1 < x.shape[0] and x.is_cpu:
+    if x.shape[2] == 1 < x.shape[0]:
         return NN.linear(x[:, :, 0], w[:, :, 0], bias)[:, :, None]
-    if x.shape[2] < SHORTEST_PRODUCT or not x.is_cpu:
+    if x.shape[2] < SHORTEST_PRODUCT:
         return NN.conv1d(x, w, bias, 1, pads, dilation, groups)
     each = w[:, :, 0].expand(len(x), -1, -1)
     return torch.bmm(each, x) if bias is None else torch.baddbmm(bias[:, None], each, x)
+
+
+def _trains_heavily(x: torch.Tensor, w: torch.Tensor) -> bool:
+    """Whether a gradient of w for each row of the batch would be larger than x and y together."""
+    n_out, channels = w.shape[:2]
+    asked = torch.is_grad_enabled() and w.requires_grad and x.shape[2] > 1
+    return asked and n_out * channels > x.shape[2] * (n_out + channels)
 
 
 def _is_pointwise(w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> bool:

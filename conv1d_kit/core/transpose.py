@@ -127,7 +127,12 @@ def _by_phases(x: torch.Tensor, w: torch.Tensor, stride, dilation, groups: int, 
     """Whether `phases.py` takes over: one axis, values that can be looked at, and a clear gain."""
     if x.ndim != 3 or dilation[0] > 1 or x.dtype not in (torch.float32, torch.float64) or not x.is_cpu:
         return False
-    if torch.compiler.is_compiling() or inside_transform(x, w) or torch.is_autocast_enabled("cpu"):
+    if (
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or inside_transform(x, w)
+        or torch.is_autocast_enabled("cpu")
+    ):
         return False
     if x.is_meta or w.is_meta or x.numel() + sizes[0] < LEAST:
         return False

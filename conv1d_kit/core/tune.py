@@ -24,6 +24,16 @@ __all__ = ["least_seconds", "measure"]
 FLAT = Geometry((1,), ((0, 0),), (1,), 1)
 LINES = ((3_000, 100), (10_000, 255), (10_000, 4_095), (100_000, 63), (100_000, 1_023), (100_000, 16_383),
          (1_000_000, 255), (1_000_000, 4_095), (1_000_000, 65_536))  # fmt: skip
+# not measured, but shared by all threads
+SHARED = (
+    "phase_output",
+    "phase_weight",
+    "transposed_add",
+    "diagonal_add",
+    "diagonal_number",
+    "diagonal_input",
+    "lone_column",
+)
 LEAST = 1e-13  # seconds: a constant that the fit finds to be nothing
 
 
@@ -31,6 +41,8 @@ def measure(
     on_step: Callable[[int, int], None] = lambda done, total: None, *, budget_s: float = 0.08
 ) -> Machine:
     """The constants, least seconds of many rounds each; about a minute.
+
+    Those of phases, columns, diagonals and torch's gradients are the usual ones, shared by the threads.
 
     Parameters
     ----------
@@ -59,7 +71,13 @@ def measure(
     scalars: dict[str, Any] = {
         name: min(pairs.pop(name)) for name in ("direct_call", "toeplitz_call", "depthwise_output")
     }
-    return start._replace(threads=torch.get_num_threads(), **pairs, **scalars)
+    threads = torch.get_num_threads()
+    usual = {name: _times(getattr(start, name), start.threads / threads) for name in SHARED}
+    return start._replace(threads=threads, **pairs, **scalars, **usual)
+
+
+def _times(value: float | tuple[float, ...], factor: float) -> Any:
+    return tuple(factor * v for v in value) if isinstance(value, tuple) else factor * value
 
 
 def _fit_lines(dtype: torch.dtype, start: Machine, budget_s: float) -> dict:

@@ -101,3 +101,23 @@ def test_memory_is_that_of_a_round():
     x, w = torch.randn(1, 16, 1_000_000), torch.randn(4, 16, 9)
     g = Geometry((1,), ((0, 0),), (1,), 1)
     assert peak_bytes(lambda: diagonals(x, w, g)) < 4 * 4 * 1_000_000 + 16 * module.ROUND
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_many_biases_at_once(trains):
+    generator = torch.Generator().manual_seed(0)
+    x, w, bias = (torch.randn(s, generator=generator) for s in ((2, 64, 3000), (1, 64, 7), (4, 1)))
+    w.requires_grad_(trains)
+    found = torch.func.vmap(lambda b: conv(x, w, b))(bias)
+    expected = torch.stack([torch.nn.functional.conv1d(x, w, b) for b in bias])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_long_dilation_is_no_case_for_rounds():
+    def quicker(dilation):
+        g = Geometry((1,), ((0, 0),), (dilation,), 1)
+        return diagonals_are_quicker(Work((1, 64, 200_000), (1, 64, 7), g, 4, True))
+
+    assert quicker(1)
+    assert quicker(2000)
+    assert not quicker(25_000)

@@ -64,3 +64,21 @@ def test_pads_groups_and_other_kinds_of_numbers_keep_torchs_kernel():
     for other in ({"padding": 1}, {"groups": 2, "w_shape": (4, 2, 1)}, {"w_shape": (4, 4, 2)}):
         assert run(**other) is torch.nn.functional.conv1d
     assert run(dtype=torch.bfloat16) is torch.nn.functional.conv1d
+
+
+@pytest.mark.parametrize(("channels", "n_out", "taps"), [(8, 4, 1), (64, 1, 7), (1, 1, 9)])
+@pytest.mark.filterwarnings("ignore")  # torch's own on tracing
+def test_a_traced_layer_takes_other_batches_and_lengths(channels, n_out, taps):
+    layer = Conv1d(channels, n_out, taps).eval().requires_grad_(False)
+    traced = torch.jit.trace(layer, torch.randn(2, channels, 3000))
+    for shape in ((3, channels, 3070), (1, channels, 50)):
+        x = torch.randn(shape)
+        torch.testing.assert_close(traced(x), layer(x), rtol=1e-4, atol=1e-4)
+
+
+def test_a_weight_that_is_large_beside_its_rows_keeps_torchs_gradient():
+    w = torch.randn(64, 64, 1, requires_grad=True)
+    assert "Bmm" in type(conv(torch.randn(2, 64, 40), w).grad_fn).__name__
+    assert "Convolution" in type(conv(torch.randn(2, 64, 20), w).grad_fn).__name__
+    with torch.no_grad():
+        assert conv(torch.randn(2, 64, 20), w).shape == (2, 64, 20)
