@@ -223,6 +223,8 @@ def _diagonal_seconds(work: Work) -> float:
     (batch, channels, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
     if len(sizes) != 1 or per == 1 or kernel == [1] or n_out > MOST_DIAGONAL * g.groups:
         return math.inf
+    if 0 in work.x_shape + work.w_shape:
+        return math.inf
     (size,), ((low, high),), (span,), wide = sizes, g.pads, g.spans(kernel), itemsize > 4
     numbers, reach = float(batch * size * n_out * kernel[0]), ROUND // (n_out * kernel[0])
     if size + low + high > reach:  # each round begins with what the one before ended with

@@ -34,13 +34,13 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
         y = shifted(x, w, g)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
     given = (x, w) if bias is None else (x, w, bias)
-    if x.shape[1] == 1 == w.shape[0] and x.numel() >= SHORTEST_BLOCKED and is_plain(*given):
+    if x.shape[1] == 1 == w.shape[0] and is_plain(*given) and x.numel() >= SHORTEST_BLOCKED:
         work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
         if blocked_is_quicker(work):
             y = blocked(x, w, g)
             if all_finite(y):
                 return y if bias is None else y.add_(bias)
-    elif x.ndim == 3 and x.is_cpu and x.dtype in REALS and x.numel() >= SHORTEST_BLOCKED and is_plain(*given):
+    elif x.ndim == 3 and x.is_cpu and x.dtype in REALS and is_plain(*given) and x.numel() >= SHORTEST_BLOCKED:
         work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
         if diagonals_are_quicker(work):
             y = diagonals(x, w, g)

@@ -88,6 +88,8 @@ def test_what_is_not_finite_reaches_the_outputs_that_it_reaches_by_torchs_kernel
         ((2, 8, 96_000), (8, 8, 64), 1, False),
         ((1, 32, 100), (2, 32, 5), 1, False),
         ((8, 64, 4000), (64, 1, 9), 64, False),
+        ((8, 64, 4000), (0, 64, 9), 1, False),
+        ((8, 0, 4000), (4, 0, 9), 1, False),
     ],
 )
 def test_they_are_chosen_where_they_are_quicker(x_shape, w_shape, groups, expected):

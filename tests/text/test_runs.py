@@ -59,7 +59,7 @@ def test_lines_that_are_no_runs_are_said(tmp_path):
 
 def test_files_without_runs_are_refused(tmp_path):
     (tmp_path / "reviews.txt").write_text("1 good film\n0 bad film\n")
-    with pytest.raises(DataError, match=r"is no file of runs \(line 1 is not a JSON object\)"):
+    with pytest.raises(DataError, match=r"holds no results \(line 1 is not a JSON object\)"):
         read_runs([tmp_path / "reviews.txt"])
     with pytest.raises(DataError, match="does not exist; name a file that `text sweep` wrote"):
         read_runs([tmp_path / "none"])

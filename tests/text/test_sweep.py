@@ -179,7 +179,7 @@ def test_what_cannot_be_run_is_refused(sweep, tmp_path):
     with pytest.raises(InputError, match="workers must be an int >= 1, got 0"):
         run_sweep(sweep, DATA, tmp_path / "r", workers=0)
     (tmp_path / "reviews.txt").write_text("1 good film\n")
-    with pytest.raises(DataError, match="is no file of runs"):
+    with pytest.raises(DataError, match="holds no results"):
         run_sweep(sweep, DATA, tmp_path / "reviews.txt")
     assert (tmp_path / "reviews.txt").read_text() == "1 good film\n"
     few = SweepTexts("few.csv", ["a", "b", "c"], ["x", "x", "y"])
