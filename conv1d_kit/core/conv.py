@@ -104,7 +104,7 @@ def conv(
 
     Notes
     -----
-    By "auto" the gradients of a direct sum go through FFT where that is predicted to be clearly quicker. A
+    By "auto" each gradient of a direct sum goes another way where that is predicted to be clearly quicker. A
     gradient takes no more memory than torch's own beyond a working set of 16 MB, which does not grow with x.
     Where values cannot be looked at (torch.func, torch.compile, torch.export) a NaN in w meets the zeros of the
     pads by the direct sum. torch.export fixes the length of x for the FFT methods; "auto" takes the direct sum
