@@ -43,7 +43,7 @@ CLEARLY = 1.3  # how much quicker what errs more must be: a gradient through FFT
 MOVED = 1.6  # how much longer than the sum along diagonals its gradients take, whose products are narrower
 MOST_DIAGONAL = 16  # output channels a group, beyond which torch's kernel has its lanes full
 PLAINLY = 1.6  # how much quicker phases must be
-FEWEST_LANED = 20_480  # numbers of x up to which torch does not call oneDNN
+SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
 FEW_TAPS = 8  # a phase, up to which torch's transposed kernel takes its time by the column
 
 
@@ -133,7 +133,7 @@ def phases_are_quicker(
     multiply_adds = columns * channels / groups
     if n_taps <= FEW_TAPS * stride:
         # oneDNN fills its lanes with channels that are not there, a row at a time
-        is_laned = batch * channels * size > FEWEST_LANED and channels % (16 * groups) == 0
+        is_laned = batch * channels * size > SMALL and channels % (16 * groups) == 0
         empty = max(1.0, 32 / per_group) / batch if is_laned else 0.0
         share = 1 / min(batch, threads_in_use())
         by_torch = MACHINE.column[wide] * columns * max(share, empty)

@@ -25,6 +25,7 @@ __all__ = [
     "input_gradient",
     "inside_transform",
     "is_plain",
+    "is_seen",
     "scaled",
     "spectral_conv",
     "weight_gradient",
@@ -76,15 +77,23 @@ def inside_transform(*tensors: torch.Tensor) -> bool:
     return any(torch._C._functorch.is_functorch_wrapped_tensor(t) for t in tensors)
 
 
-def is_plain(*tensors: torch.Tensor) -> bool:
-    """Nothing asks for derivatives, traces, or hides the values."""
+def is_seen(*tensors: torch.Tensor) -> bool:
+    """Nothing traces, or hides the values."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or inside_transform(*tensors):
         return False
-    asked = torch.is_grad_enabled()
     for t in tensors:  # noqa: SIM110
-        if t.is_meta or (asked and t.requires_grad):
+        if t.is_meta:
             return False
     return True
+
+
+def is_plain(*tensors: torch.Tensor) -> bool:
+    """Nothing asks for derivatives, traces, or hides the values."""
+    if torch.is_grad_enabled():
+        for t in tensors:
+            if t.requires_grad:
+                return False
+    return is_seen(*tensors)
 
 
 def all_finite(t: torch.Tensor) -> bool:

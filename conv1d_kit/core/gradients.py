@@ -11,7 +11,7 @@ import torch
 
 from .cost import Work, cheapest_method
 from .diagonals import input_from_diagonals, weight_from_diagonals
-from .differentiable import all_finite, input_gradient, inside_transform, weight_gradient
+from .differentiable import all_finite, input_gradient, is_seen, weight_gradient
 from .geometry import Geometry
 from .kernels import METHODS, direct
 from .library import pads_well
@@ -22,16 +22,10 @@ __all__ = ["direct_in_training", "trains"]
 
 
 def trains(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None) -> bool:
-    """Whether gradients of CPU tensors are wanted; torch's transforms and autocast keep torch's kernels."""
+    """Whether gradients of CPU tensors are wanted; what traces or transforms keeps torch's kernels."""
     if not torch.is_grad_enabled() or not (x.requires_grad or w.requires_grad):
         return False
-    given = (x, w) if bias is None else (x, w, bias)
-    return (
-        x.is_cpu
-        and not inside_transform(*given)
-        and not torch.jit.is_tracing()
-        and not torch.is_autocast_enabled("cpu")
-    )
+    return x.is_cpu and is_seen(*((x, w) if bias is None else (x, w, bias)))
 
 
 def direct_in_training(

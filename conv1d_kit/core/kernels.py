@@ -18,14 +18,12 @@ from .cost import SHORTEST_BLOCKED, Work, blocked_is_quicker, diagonals_are_quic
 from .diagonals import ROUND, diagonals
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .geometry import Geometry
-from .library import library
+from .library import REALS, library
 from .padding import pad
 from .spectral import forward_product
 from .spectrum import fft_points
 
 __all__ = ["METHODS", "direct", "fft", "overlap_add", "product_numbers", "shifted", "through_spectrum"]
-
-REALS = (torch.float32, torch.float64)
 
 
 def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -34,18 +32,14 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
         y = shifted(x, w, g)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
     given = (x, w) if bias is None else (x, w, bias)
-    if x.shape[1] == 1 == w.shape[0] and is_plain(*given) and x.numel() >= SHORTEST_BLOCKED:
-        work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
-        if blocked_is_quicker(work):
-            y = blocked(x, w, g)
+    lone = x.shape[1] == 1 == w.shape[0]
+    may_be_product = lone or (x.ndim == 3 and x.is_cpu and x.dtype in REALS)
+    if may_be_product and is_plain(*given) and x.numel() >= SHORTEST_BLOCKED:
+        product, is_quicker = (blocked, blocked_is_quicker) if lone else (diagonals, diagonals_are_quicker)
+        if is_quicker(Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)):
+            y = product(x, w, g)
             if all_finite(y):
-                return y if bias is None else y.add_(bias)
-    elif x.ndim == 3 and x.is_cpu and x.dtype in REALS and is_plain(*given) and x.numel() >= SHORTEST_BLOCKED:
-        work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
-        if diagonals_are_quicker(work):
-            y = diagonals(x, w, g)
-            if all_finite(y):
-                return y if bias is None else y.add_(bias[:, None])
+                return y if bias is None else y.add_(bias.reshape(-1, *(1,) * (y.ndim - 2)))
     return library(x, w, g, bias)
 
 

@@ -9,14 +9,14 @@ import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .array import new_result
-from .cost import SHORTEST_BLOCKED, Work, diagonals_are_quicker
+from .cost import SHORTEST_BLOCKED, SMALL, Work, diagonals_are_quicker
 from .geometry import Geometry
 from .padding import pad
 
-__all__ = ["WINDOWS", "library", "pads_well", "pointwise", "straight_call", "window_bytes"]
+__all__ = ["REALS", "WINDOWS", "library", "pads_well", "pointwise", "straight_call", "window_bytes"]
 
 NN = torch.nn.functional
-SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
+REALS = (torch.float32, torch.float64)  # what the ways beside torch's kernels are for
 WINDOWS = 1 << 25  # bytes of windows that may be laid out at a time
 RUNS = (NN.conv1d, NN.conv2d, NN.conv3d)
 SHORTEST_PRODUCT = 16  # positions below which a matrix product a row of the batch costs more than it saves
@@ -79,8 +79,7 @@ def _trains_heavily(x: torch.Tensor, w: torch.Tensor) -> bool:
 
 
 def _is_pointwise(w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> bool:
-    is_real = dtype in (torch.float32, torch.float64)
-    return is_real and len(w_shape) == 3 and w_shape[2] == 1 == g.groups and g.pads == FLAT[0]
+    return dtype in REALS and len(w_shape) == 3 and w_shape[2] == 1 == g.groups and g.pads == FLAT[0]
 
 
 def window_bytes(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> int:
@@ -132,7 +131,7 @@ def straight_call(work: Work, dtype: torch.dtype) -> tuple[Callable[..., torch.T
     if n > 3 or (g.pads != FLAT[n - 1] and not pads_well(x_shape, w_shape, g)):
         return None
     may_be_blocked = x_shape[1] * w_shape[0] == 1 and math.prod(x_shape) >= SHORTEST_BLOCKED
-    is_narrow = dtype in (torch.float32, torch.float64) and diagonals_are_quicker(work)
+    is_narrow = dtype in REALS and diagonals_are_quicker(work)
     if may_be_blocked or is_narrow or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
         return None
     run = pointwise if _is_pointwise(w_shape, g, dtype) else RUNS[n - 1]

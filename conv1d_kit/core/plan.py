@@ -14,7 +14,7 @@ from ..errors import InputError
 from .array import check_dtype, common_dtype, shown
 from .cost import Work, cheapest_method, gradient_ways
 from .geometry import Geometry
-from .library import straight_call
+from .library import REALS, straight_call
 from .padding import Pads, check_mode, is_zero, resolve_padding
 from .spectrum import remembered
 
@@ -183,7 +183,7 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     seen = not exporting and not torch.compiler.is_compiling()  # symbols are not to be compared
     if fused and batched and mode_pads is None and seen and 0 not in x_shape:
         straight = straight_call(work, dtype)
-    gradients = gradient_ways(work) if free and dtype in (torch.float32, torch.float64) else None
+    gradients = gradient_ways(work) if free and dtype in REALS else None
     return Plan(mode, mode_pads, geometry, method, batched, work, fused, straight, gradients)
 
 

@@ -12,9 +12,10 @@ from .autocast import in_autocast_dtype, is_autocast_on
 from .compute import add_bias
 from .conv import conv
 from .cost import phases_are_quicker
-from .differentiable import inside_transform
+from .differentiable import is_seen
 from .geometry import Geometry
 from .kernels import direct
+from .library import REALS
 from .phases import spread_by_phases
 from .plan import check_bias, check_groups, check_rank, per_axis
 from .spectral import as_convolution
@@ -125,16 +126,9 @@ def conv_transpose(
 
 def _by_phases(x: torch.Tensor, w: torch.Tensor, stride, dilation, groups: int, sizes) -> bool:
     """Whether `phases.py` takes over: one axis, values that can be looked at, and a clear gain."""
-    if x.ndim != 3 or dilation[0] > 1 or x.dtype not in (torch.float32, torch.float64) or not x.is_cpu:
+    if x.ndim != 3 or dilation[0] > 1 or x.dtype not in REALS or not x.is_cpu:
         return False
-    if (
-        torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
-        or inside_transform(x, w)
-        or torch.is_autocast_enabled("cpu")
-    ):
-        return False
-    if x.is_meta or w.is_meta or x.numel() + sizes[0] < LEAST:
+    if not is_seen(x, w) or x.numel() + sizes[0] < LEAST:
         return False
     return phases_are_quicker(tuple(x.shape), tuple(w.shape), stride[0], groups, x.dtype.itemsize)
 
