@@ -23,3 +23,17 @@ def shared_data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"no real data at {DATA}")
     return DATA
+
+
+@pytest.fixture
+def call(capsys):
+    """call(*words) → (exit code, standard output, standard error) of the command line."""
+    from conv1d_kit.cli.main import main
+
+    def run(*words):
+        with pytest.raises(SystemExit) as stop:
+            main([str(w) for w in words])
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return run

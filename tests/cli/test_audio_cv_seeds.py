@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from conv1d_kit.cli.main import main
 from conv1d_kit.report.audio_cv_page import cv_figures
 from conv1d_kit.training.metrics import mean_interval
 from conv1d_kit.training.predictions import Predictions
@@ -25,18 +24,12 @@ def clips(tmp_path):
     return tmp_path / "clips.csv"
 
 
-def _call(capsys, *words):
-    with pytest.raises(SystemExit) as stop:
-        main([str(w) for w in words])
-    out, err = capsys.readouterr()
-    assert stop.value.code == 0, err
-    return out
-
-
-def test_accuracy_folds_and_interval_are_of_all_seeds(capsys, clips, tmp_path):
+def test_accuracy_folds_and_interval_are_of_all_seeds(call, clips, tmp_path):
     usual = ["audio", "cv", clips, "--net", "depthwise", "--epochs", 2, "--jobs", 1, "--seeds", 2]
     usual += ["--results", tmp_path / "r.jsonl", "--predictions", tmp_path / "p.jsonl"]
-    said = json.loads(_call(capsys, *usual, "--json"))
+    code, out, err = call(*usual, "--json")
+    assert code == 0, err
+    said = json.loads(out)
     kept = map(json.loads, (tmp_path / "r.jsonl").read_text().splitlines())
     by_seed = np.reshape([fold["n_correct"] / fold["n_test"] for fold in kept], (2, 4))
     folds = by_seed.mean(0)
@@ -52,7 +45,9 @@ def test_accuracy_folds_and_interval_are_of_all_seeds(capsys, clips, tmp_path):
         pytest.approx(said["accuracy"]),
         pytest.approx(interval),
     )
-    out = " ".join(_call(capsys, *usual).split())
+    code, out, err = call(*usual)
+    assert code == 0, err
+    out = " ".join(out.split())
     assert f"accuracy {mean:.4f}, 95 % interval {interval[0]:.4f} to {interval[1]:.4f}, 4 folds" in out
     assert f"mean of 2 seeds (0: {by_seed[0].mean():.4f}, 1: {by_seed[1].mean():.4f})" in out
     assert "the tables are of seed 0" in out

@@ -8,21 +8,9 @@ import pytest
 import soundfile as sf
 
 from conv1d_kit import TextClassifier
-from conv1d_kit.cli.main import main
 from conv1d_kit.training.predictions import Predictions
 
 RATE = 4000
-
-
-@pytest.fixture
-def call(capsys):
-    def run(*words):
-        with pytest.raises(SystemExit) as stop:
-            main([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 @pytest.fixture

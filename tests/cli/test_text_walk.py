@@ -6,21 +6,9 @@ import os
 import pytest
 
 from conv1d_kit import TextClassifier
-from conv1d_kit.cli.main import main
 from conv1d_kit.text.grammar import make_reviews
 
 TEXTS, LABELS = make_reviews(40, seed=8)
-
-
-@pytest.fixture
-def call(capsys):
-    def run(*words):
-        with pytest.raises(SystemExit) as stop:
-            main([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")
