@@ -4,7 +4,7 @@ Run from the repository's root: `python -m benchmarks.audio_cv [STUDY …]`. Fol
 are not run again, so that a study can be spread over many runs; the figures of the studies named (default:
 all) are written anew, the others stay. Every training ends on its last epoch's average of weights. Settings
 were compared on models that left out two folds of ESC-10 (1 and 2, 3 and 4; 5 and 1 as a check) or two speakers
-of FSDD (george, nicolas), so that those folds had a say in settings though never in weights.
+of FSDD (all six, in three pairs), so that those folds had a say in settings though never in weights.
 """
 
 from __future__ import annotations

@@ -51,20 +51,24 @@ def main() -> None:
         for model, sweep in SWEEPS.items():
             chosen = [r for r in runs if r.name == model and r.data_name.split(" → ")[0] == train]
             if chosen:
-                found[data if model == "blend" else f"{data}/{model}"] = judged(chosen, train, test, sweep)
+                found[data if model == "blend" else f"{data}/{model}"] = judged(
+                    chosen, data, train, test, sweep
+                )
     JUDGED.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", "utf-8")
     for name, record in found.items():
         score, low, high = (f"{100 * v:.2f}" for v in (record["accuracy"], *record["interval"]))
         print(f"{name}: {score} % ({low} to {high}), {record['runs']} runs")
 
 
-def judged(runs: list[RunRecord], train: str, test: str | None, sweep: str) -> dict:
+def judged(runs: list[RunRecord], data: str, train: str, test: str | None, sweep: str) -> dict:
     """Mean and interval of one configuration's runs on one data set, and how they came about."""
     found = compare_runs(runs)
     row = found.rows[0]
-    fixed = "" if test is None else f" --test {DATA / test}"
+    command = f"python -m benchmarks.text_cv --data {data}"  # with the seeds
+    if test is None:
+        command = f"conv1d-kit text sweep benchmarks/{sweep} --data {DATA / train} --out runs.jsonl"
     return {
-        "command": f"conv1d-kit text sweep benchmarks/{sweep} --data {DATA / train}{fixed} --out runs.jsonl",
+        "command": command,
         "accuracy": row.score,
         "interval": [row.low, row.high],
         "interval_kind": found.interval_kind,
