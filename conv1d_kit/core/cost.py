@@ -33,6 +33,7 @@ __all__ = [
     "outputs_a_row",
     "phases_are_quicker",
     "predicted_seconds",
+    "windows_are_quicker",
 ]
 
 SHIFTED = 1e-9  # seconds an integer multiply-add over shifted copies
@@ -43,6 +44,8 @@ CLEARLY = 1.3  # how much quicker what errs more must be: a gradient through FFT
 MOVED = 1.6  # how much longer than the sum along diagonals its gradients take, whose products are narrower
 MOST_DIAGONAL = 16  # output channels a group, beyond which torch's kernel has its lanes full
 PLAINLY = 1.6  # how much quicker phases must be
+WINDOWED = 1.05  # how much quicker windows must be
+FRESH = 30 << 20  # bytes from which memory for a result comes from the system, whose pages are cleared first
 SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
 FEW_TAPS = 8  # a phase, up to which torch's transposed kernel takes its time by the column
 
@@ -80,11 +83,20 @@ def diagonals_are_quicker(work: Work) -> bool:
 
 
 @remembered
+def windows_are_quicker(work: Work) -> bool:
+    """Whether the direct sum of one channel to many is quicker by `windows.py` than by torch's kernel."""
+    return WINDOWED * _window_seconds(work) < _library_seconds(work)
+
+
+@remembered
 def predicted_seconds(work: Work) -> Mapping[str, float]:
     """Predicted time by each method, to be read only: it is remembered."""
     g, itemsize = work.geometry, work.itemsize if work.inexact else 8
     if work.inexact:
-        direct = min(_library_seconds(work), _blocked_seconds(work), CLEARLY * _diagonal_seconds(work))
+        direct = min(
+            _library_seconds(work), _blocked_seconds(work), WINDOWED * _window_seconds(work),
+            CLEARLY * _diagonal_seconds(work),
+        )  # fmt: skip
     else:
         direct = SHIFTED_CALL * math.prod(work.w_shape[2:]) + SHIFTED * _multiply_adds(work)
     seconds = {"direct": direct}
@@ -98,7 +110,7 @@ def predicted_seconds(work: Work) -> Mapping[str, float]:
 def gradient_ways(work: Work) -> tuple[str, str] | None:
     """How the gradients of x and w come soonest; None: by torch's graph, which serves the sum, too.
 
-    Ways are "torch" (its kernels), "fft" and "diagonals", x's also "phases".
+    Ways are "torch" (its kernels), "fft" and "diagonals", x's also "phases", w's "windows".
     """
     (batch, _, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
     wide, forward, taps = itemsize > 4, _library_seconds(work), math.prod(kernel)
@@ -108,6 +120,9 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
     of_depthwise = MACHINE.depthwise_weight[wide] * _multiply_adds(work) if depthwise else 0.0
     of_x = {"torch": max(forward * MACHINE.backward[0], MACHINE.lone_column[wide] * columns) / CLEARLY}
     of_w = {"torch": max(forward * MACHINE.backward[1], of_depthwise) / CLEARLY}
+    if _is_lone(work):
+        of_w["torch"] = _lone_seconds(work, MACHINE.lone_weight, lanes=16) / CLEARLY
+        of_w["windows"] = WINDOWED * _window_seconds(work) / CLEARLY
     copies = n_out * taps  # of gy, which are to be few beside x and beside a round
     if g.stride == (1,) and 2 * copies <= sizes[0] * g.groups and 16 * batch * copies <= ROUND:
         of_x["diagonals"] = of_w["diagonals"] = MOVED * _diagonal_seconds(work)
@@ -117,7 +132,8 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
             gy_shape = (batch, n_out, *g.out_sizes(sizes, kernel))
             of_x["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, itemsize)
     ways = min(of_x, key=of_x.__getitem__), min(of_w, key=of_w.__getitem__)
-    return None if ways == ("torch", "torch") and not diagonals_are_quicker(work) else ways
+    by_torch = ways == ("torch", "torch") and not diagonals_are_quicker(work) and not windows_are_quicker(work)
+    return None if by_torch else ways
 
 
 @remembered
@@ -180,6 +196,14 @@ def _multiply_adds(work: Work) -> int:
     return work.x_shape[0] * outputs * math.prod(work.w_shape)
 
 
+def _outputs(work: Work) -> int:
+    return (
+        work.x_shape[0]
+        * work.w_shape[0]
+        * math.prod(work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:]))
+    )
+
+
 def _library_seconds(work: Work) -> float:
     wide, per_group = work.itemsize > 4, work.w_shape[0] // max(1, work.geometry.groups)
     more, multiply_adds = fewer_threads(), _multiply_adds(work)
@@ -187,8 +211,30 @@ def _library_seconds(work: Work) -> float:
         outputs = multiply_adds / max(1, math.prod(work.w_shape[1:]))
         seconds = MACHINE.depthwise_output * outputs + MACHINE.depthwise[wide] * multiply_adds
         return MACHINE.direct_call + seconds * more
+    if _is_lone(work):
+        fresh = MACHINE.lone_fresh if 4 * _outputs(work) > FRESH else 0.0
+        return _lone_seconds(work, MACHINE.lone, lanes=16) + fresh * _outputs(work) * more
     lanes = max(1, min(per_group, MACHINE.lanes[wide]))
     return MACHINE.direct_call + multiply_adds * MACHINE.multiply_add[wide] / lanes * more
+
+
+def _is_lone(work: Work) -> bool:
+    """One channel to several, along one axis, in float32."""
+    return len(work.x_shape) == 3 and work.x_shape[1] == 1 < work.w_shape[0] and work.itemsize == 4
+
+
+def _lone_seconds(work: Work, constants: tuple[float, float, float], *, lanes: int = 1) -> float:
+    channels, n_taps = -(-work.w_shape[0] // lanes) * lanes, work.w_shape[2]
+    (size,) = work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])
+    multiply_add, number, output = constants
+    a_position = n_taps * (multiply_add * channels + number) + output * work.w_shape[0]
+    return MACHINE.direct_call + work.x_shape[0] * size * a_position * fewer_threads()
+
+
+def _window_seconds(work: Work) -> float:
+    if not _is_lone(work):
+        return math.inf
+    return MACHINE.windows_call + _lone_seconds(work, MACHINE.windows)
 
 
 def _input_gradient_seconds(work: Work) -> float:

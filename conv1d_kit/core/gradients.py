@@ -17,6 +17,7 @@ from .kernels import METHODS, direct
 from .library import pads_well
 from .padding import pad
 from .phases import spread_by_phases
+from .windows import weight_by_windows
 
 __all__ = ["direct_in_training", "trains"]
 
@@ -71,6 +72,8 @@ class _Direct(torch.autograd.Function):
         elif wanted[1] and way_w == "diagonals":
             gw = weight_from_diagonals(gy, x, g, w.shape[2])
             gw = gw if all_finite(gw) else None
+        elif wanted[1] and way_w == "windows" and not torch.is_grad_enabled():
+            gw = weight_by_windows(gy, x, g, w.shape[2])
         by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
             lows, nothing = [low for low, _ in g.pads], [0] * len(g.pads)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from .blocked import blocked
-from .cost import SHORTEST_BLOCKED, Work, blocked_is_quicker, diagonals_are_quicker
+from .cost import SHORTEST_BLOCKED, Work, blocked_is_quicker, diagonals_are_quicker, windows_are_quicker
 from .diagonals import ROUND, diagonals
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .geometry import Geometry
@@ -22,6 +22,8 @@ from .library import REALS, library
 from .padding import pad
 from .spectral import forward_product
 from .spectrum import fft_points
+from .windows import ROUND as WINDOWS_ROUND
+from .windows import by_windows
 
 __all__ = ["METHODS", "direct", "fft", "overlap_add", "product_numbers", "shifted", "through_spectrum"]
 
@@ -35,8 +37,11 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
     lone = x.shape[1] == 1 == w.shape[0]
     may_be_product = lone or (x.ndim == 3 and x.is_cpu and x.dtype in REALS)
     if may_be_product and is_plain(*given) and x.numel() >= SHORTEST_BLOCKED:
+        work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
         product, is_quicker = (blocked, blocked_is_quicker) if lone else (diagonals, diagonals_are_quicker)
-        if is_quicker(Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)):
+        if windows_are_quicker(work):
+            return by_windows(x, w, g, bias)
+        if is_quicker(work):
             y = product(x, w, g)
             if all_finite(y):
                 return y if bias is None else y.add_(bias.reshape(-1, *(1,) * (y.ndim - 2)))
@@ -44,8 +49,12 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
 
 
 def product_numbers(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, dtype: torch.dtype) -> int:
-    """Numbers of a product that `diagonals` holds at a time; 0 where `direct` does without it."""
-    if dtype not in REALS or not diagonals_are_quicker(Work(x_shape, w_shape, g, dtype.itemsize, True)):
+    """Numbers that `diagonals` or `by_windows` holds at a time; 0 where `direct` does without them."""
+    work = Work(x_shape, w_shape, g, dtype.itemsize, True)
+    if dtype in REALS and windows_are_quicker(work):
+        positions = x_shape[0] * g.out_sizes(x_shape[2:], w_shape[2:])[0]
+        return min(WINDOWS_ROUND, w_shape[2] * positions)
+    if dtype not in REALS or not diagonals_are_quicker(work):
         return 0
     return min(ROUND, math.prod(w_shape) // w_shape[1] * x_shape[0] * x_shape[-1])
 

@@ -61,6 +61,13 @@ class Machine(NamedTuple):
     diagonal_add: tuple[float, float] = (1.4e-11, 3e-11)
     diagonal_number: tuple[float, float] = (2.9e-10, 6e-10)
     diagonal_input: tuple[float, float] = (1.1e-10, 2.2e-10)
+    # one channel to many, float32; a multiply-add, a number of its windows, an output: by torch's kernel, whose
+    # lanes are 16 channels, more for an output that gets fresh memory, torch's gradient of w, by windows
+    lone: tuple[float, float, float] = (1e-11, 4.4e-11, 1.8e-10)
+    lone_fresh: float = 1.9e-9
+    lone_weight: tuple[float, float, float] = (7.8e-12, 6e-10, 1.35e-10)
+    windows: tuple[float, float, float] = (8.65e-12, 2.8e-10, 6e-11)
+    windows_call: float = 3.6e-05
     # one channel as Toeplitz products: a call, an output, a multiply-add of the matrix product
     toeplitz_call: float = 2.9e-05
     toeplitz_output: tuple[float, float] = (4.3e-10, 6.5e-10)

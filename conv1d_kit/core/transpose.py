@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,6 +20,7 @@ from .library import REALS
 from .phases import spread_by_phases
 from .plan import check_bias, check_groups, check_rank, per_axis
 from .spectral import as_convolution
+from .spectrum import remembered
 
 __all__ = ["conv_transpose"]
 
@@ -76,24 +78,59 @@ def conv_transpose(
             dilation=dilation, groups=groups, output_size=output_size,
         )  # fmt: skip
     (x, w, bias), leave = enter(x=x, w=w, bias=bias)
-    x_shape, batched = check_rank(x.shape, w.shape, "(C_in, C_out/groups, *kernel)")
-    n = w.ndim - 2
+    dtype = x.dtype if x.dtype == w.dtype else common_dtype(x, w)
+    arguments = (x.shape, w.shape, dtype, stride, padding, output_padding, dilation, groups, output_size)
+    try:
+        plan = _remembered(*arguments)
+    except TypeError:  # a list among them cannot be hashed
+        plan = _plan(*arguments)
+    check_bias(bias, w.shape[1] * groups, dtype)
+    x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
+    x = x if plan.batched else x[None]
+    if 0 in x.shape or 0 in w.shape:
+        y = x.new_zeros((len(x), w.shape[1] * groups, *plan.sizes)) + x[:0].sum() + w[:0].sum()  # of the graph
+        y = add_bias(y, bias)
+    elif plan.by_phases and x.is_cpu and is_seen(x, w):
+        y = _in_phases(x, w, bias, plan)
+    elif dtype.is_floating_point:
+        y = _torchs(x, w, bias, plan)
+    else:  # what torch lacks (integers) or sums less precisely (complex)
+        g = Geometry(plan.stride, tuple((p, p) for p in plan.padding), plan.dilation, groups)
+        y = add_bias(direct(*as_convolution(x, w, g, plan.sizes)), bias)
+    return leave(narrow(y if plan.batched else y[0], dtype))
+
+
+class _Plan(NamedTuple):
+    """Checked arguments, an entry an axis."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    extra: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    sizes: tuple[int, ...]
+    batched: bool
+    by_phases: bool  # `phases.py` takes over, where values can be looked at
+
+
+def _plan(x_shape, w_shape, dtype, stride, padding, output_padding, dilation, groups, output_size) -> _Plan:
+    x_shape, batched = check_rank(x_shape, w_shape, "(C_in, C_out/groups, *kernel)")
+    n = len(w_shape) - 2
     stride, dilation = per_axis("stride", stride, n), per_axis("dilation", dilation, n)
     padding, extra = (
         per_axis("padding", padding, n, least=0),
         per_axis("output_padding", output_padding, n, least=0),
     )
     check_groups(groups)
-    if x_shape[1] != w.shape[0] or x_shape[1] % groups:
+    if x_shape[1] != w_shape[0] or x_shape[1] % groups:
         raise InputError(
             f"w must be (C_in, C_out/groups, *kernel) with C_in = {x_shape[1]} divisible by groups = {groups}, "
-            f"got {tuple(w.shape)}"
+            f"got {tuple(w_shape)}"
         )
-    if 0 in w.shape[2:]:
-        raise InputError(f"the kernel must have at least one tap an axis, got {tuple(w.shape[2:])}")
-    dtype = check_dtype(common_dtype(x, w))
-    check_bias(bias, w.shape[1] * groups, dtype)
-    spans = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], dilation, strict=True)]
+    if 0 in w_shape[2:]:
+        raise InputError(f"the kernel must have at least one tap an axis, got {tuple(w_shape[2:])}")
+    check_dtype(dtype)
+    spans = [(k - 1) * d + 1 for k, d in zip(w_shape[2:], dilation, strict=True)]
     axes = zip(x_shape[2:], stride, padding, spans, strict=True)
     least = [(size - 1) * s - 2 * p + span for size, s, p, span in axes]
     if output_size is not None:
@@ -107,44 +144,31 @@ def conv_transpose(
             )
         if size + e < 1:
             raise InputError(f"the output must have at least one position, got {size + e}; use less padding")
-
-    x, w, bias = widen(x, dtype), widen(w, dtype), None if bias is None else widen(bias, dtype)
-    x = x if batched else x[None]
-    sizes = [size + e for size, e in zip(least, extra, strict=True)]
-    if 0 in x.shape or 0 in w.shape:
-        y = x.new_zeros((len(x), w.shape[1] * groups, *sizes)) + x[:0].sum() + w[:0].sum()  # part of the graph
-        y = add_bias(y, bias)
-    elif _by_phases(x, w, stride, dilation, groups, sizes):
-        y = _in_phases(x, w, bias, stride[0], padding[0], extra[0], groups, sizes[0])
-    elif dtype.is_floating_point:
-        y = _torchs(x, w, bias, stride, padding, extra, groups, dilation)
-    else:  # what torch lacks (integers) or sums less precisely (complex)
-        g = Geometry(stride, tuple((p, p) for p in padding), dilation, groups)
-        y = add_bias(direct(*as_convolution(x, w, g, sizes)), bias)
-    return leave(narrow(y if batched else y[0], dtype))
+    sizes = tuple(size + e for size, e in zip(least, extra, strict=True))
+    by_phases = (
+        n == 1 == dilation[0]
+        and dtype in REALS
+        and 0 not in (*x_shape, *w_shape)
+        and math.prod(x_shape) + sizes[0] >= LEAST
+        and phases_are_quicker(x_shape, tuple(w_shape), stride[0], groups, dtype.itemsize)
+    )
+    return _Plan(stride, padding, extra, dilation, groups, sizes, batched, by_phases)
 
 
-def _by_phases(x: torch.Tensor, w: torch.Tensor, stride, dilation, groups: int, sizes) -> bool:
-    """Whether `phases.py` takes over: one axis, values that can be looked at, and a clear gain."""
-    if x.ndim != 3 or dilation[0] > 1 or x.dtype not in REALS or not x.is_cpu:
-        return False
-    if not is_seen(x, w) or x.numel() + sizes[0] < LEAST:
-        return False
-    return phases_are_quicker(tuple(x.shape), tuple(w.shape), stride[0], groups, x.dtype.itemsize)
+_remembered = remembered(_plan)
 
 
-def _in_phases(x, w, bias, stride: int, padding: int, extra: int, groups: int, size: int) -> torch.Tensor:
-    y = spread_by_phases(x, w, stride, padding, size, groups, _convolved)
-    if y is None:
-        return _torchs(x, w, bias, (stride,), (padding,), (extra,), groups, (1,))
-    return add_bias(y, bias)
+def _in_phases(x, w, bias, plan: _Plan) -> torch.Tensor:
+    (stride,), (padding,), (size,) = plan.stride, plan.padding, plan.sizes
+    y = spread_by_phases(x, w, stride, padding, size, plan.groups, _convolved)
+    return _torchs(x, w, bias, plan) if y is None else add_bias(y, bias)
 
 
 def _convolved(x: torch.Tensor, w: torch.Tensor, pads: tuple[int, int], groups: int) -> torch.Tensor:
     return conv(x, w, padding=(pads,), groups=groups)
 
 
-def _torchs(x, w, bias, stride, padding, extra, groups: int, dilation) -> torch.Tensor:
+def _torchs(x, w, bias, plan: _Plan) -> torch.Tensor:
     run = (torch.nn.functional.conv_transpose1d, torch.nn.functional.conv_transpose2d,
            torch.nn.functional.conv_transpose3d)[x.ndim - 3]  # fmt: skip
-    return run(x, w, bias, stride, padding, extra, groups, dilation)
+    return run(x, w, bias, plan.stride, plan.padding, plan.extra, plan.groups, plan.dilation)
