@@ -5,25 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..batch_norm import MaskedBatchNorm1d
 from ..core.pooling import length_mask
 from ..layers import Conv1d
-from .net import AudioNet, frame_mask, needed_lengths
-from .norms import MaskedBatchNorm, Standardize
+from .net import AudioNet, needed_lengths
+from .norms import Standardize
 
 __all__ = ["DepthwiseNet", "DilatedNet"]
-
-
-class _Norm(MaskedBatchNorm):
-    """MaskedBatchNorm of (B, C, L)."""
-
-    streams_like = nn.BatchNorm1d
-
-    def forward(self, x, mask=None):
-        return super().forward(x[:, :, None], mask)[:, :, 0]
-
-    def _check_input_dim(self, x):
-        if x.ndim != 4:
-            raise ValueError(f"expected 4 axes, got {x.ndim}")
 
 
 class _Causal(AudioNet):
@@ -37,7 +25,7 @@ class _Causal(AudioNet):
         lengths = needed_lengths(lengths, x.shape[-1])
         x = self.input(x)
         x = x if lengths is None else torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)
-        return x, lengths, frame_mask(lengths, x.shape[-1])
+        return x, lengths
 
 
 class _Separable(nn.Module):
@@ -46,13 +34,13 @@ class _Separable(nn.Module):
     def __init__(self, width: int, n_taps: int, dilation: int):
         super().__init__()
         self.depth = Conv1d(width, width, n_taps, padding="causal", dilation=dilation, groups=width, bias=False)
-        self.depth_norm = _Norm(width)
+        self.depth_norm = MaskedBatchNorm1d(width)
         self.point = Conv1d(width, width, 1, bias=False)
-        self.point_norm = _Norm(width)
+        self.point_norm = MaskedBatchNorm1d(width)
 
-    def forward(self, x, mask):
-        y = self.depth_norm(self.depth(x), mask).relu()
-        return (x + self.point_norm(self.point(y), mask)).relu()
+    def forward(self, x, lengths):
+        y = self.depth_norm(self.depth(x), lengths).relu()
+        return (x + self.point_norm(self.point(y), lengths)).relu()
 
 
 class DepthwiseNet(_Causal):
@@ -86,16 +74,16 @@ class DepthwiseNet(_Causal):
         self.input = Standardize(n_features)
         channels = 3 * width
         self.stem = Conv1d(n_features, channels, 3, padding="causal", bias=False)
-        self.stem_norm = _Norm(channels)
+        self.stem_norm = MaskedBatchNorm1d(channels)
         self.body = nn.ModuleList([_Separable(channels, 7, dilation) for dilation in (1, 1, 2, 2, 4, 4)])
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * channels, n_classes)
 
     def maps(self, x, lengths=None):
-        x, lengths, mask = self._frames(x, lengths)
-        x = self.stem_norm(self.stem(x), mask).relu()
+        x, lengths = self._frames(x, lengths)
+        x = self.stem_norm(self.stem(x), lengths).relu()
         for block in self.body:
-            x = block(x, mask)
+            x = block(x, lengths)
         return x[:, :, None], lengths
 
 
@@ -105,12 +93,12 @@ class _Gated(nn.Module):
     def __init__(self, width: int, dilation: int, *, last: bool):
         super().__init__()
         self.conv = Conv1d(width, 2 * width, 3, padding="causal", dilation=dilation, bias=False)
-        self.norm = _Norm(2 * width)
+        self.norm = MaskedBatchNorm1d(2 * width)
         self.mix = None if last else Conv1d(width, width, 1)  # nothing listens to the last one's shortcut
         self.skip = Conv1d(width, width, 1)
 
-    def forward(self, x, mask):
-        a, b = self.norm(self.conv(x), mask).chunk(2, 1)
+    def forward(self, x, lengths):
+        a, b = self.norm(self.conv(x), lengths).chunk(2, 1)
         y = a.tanh() * b.sigmoid()
         return (x if self.mix is None else x + self.mix(y)), self.skip(y)
 
@@ -150,10 +138,10 @@ class DilatedNet(_Causal):
         self.head = nn.Linear(4 * channels, n_classes)
 
     def maps(self, x, lengths=None):
-        x, lengths, mask = self._frames(x, lengths)
+        x, lengths = self._frames(x, lengths)
         x = self.stem(x)
         skips = []
         for block in self.body:
-            x, skip = block(x, mask)
+            x, skip = block(x, lengths)
             skips.append(skip)
         return self.last(sum(skips[1:], skips[0]).relu()).relu()[:, :, None], lengths

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..batch_norm import MaskedBatchNorm1d
 from ..core.conv import conv
 from ..core.pooling import length_mask
 from ..layers import Conv1d
 from .net import AudioNet
-from .norms import MaskedBatchNorm, Standardize
+from .norms import Standardize
 
 __all__ = ["Convolution", "FilterBankCNN"]
 
@@ -80,7 +81,7 @@ class FilterBankCNN(AudioNet):
         self.register_buffer("window", torch.hann_window(n_taps), persistent=False)
         # the last frame is filled up with zeros; what the convolution gives beyond it fills no frame
         self.first = Convolution(HOP, (n_taps // 2, n_taps - 1 - n_taps // 2 + FRAME - HOP))
-        self.norms = nn.ModuleList([MaskedBatchNorm(n) for n in (n_filters, width, width)])
+        self.norms = nn.ModuleList([MaskedBatchNorm1d(n) for n in (n_filters, width, width)])
         self.convs = nn.ModuleList([Conv1d(n, width, 5, padding=2, bias=False) for n in (n_filters, width)])
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * width, n_classes)
@@ -97,14 +98,7 @@ class FilterBankCNN(AudioNet):
             nn.functional.avg_pool1d(x.square(), FRAME // HOP).add(1e-4).log()
         )  # (B, n_filters, T / FRAME): power
         lengths = None if lengths is None else -(-lengths // FRAME)
-        x = self._normed(0, x, lengths)
-        for i, layer in enumerate(self.convs):
-            x = self._normed(i + 1, layer(x), lengths).relu()
+        x = self.norms[0](x, lengths)
+        for layer, norm in zip(self.convs, self.norms[1:], strict=True):
+            x = norm(layer(x), lengths).relu()
         return x[:, :, None], lengths
-
-    def _normed(self, i: int, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-        """Batch norm over the valid frames; beyond them zeros, as the next convolution's padding."""
-        if lengths is None:
-            return self.norms[i](x[:, :, None])[:, :, 0]
-        mask = length_mask(lengths, x.shape[-1])[:, None].float()
-        return self.norms[i](x[:, :, None], mask[:, None])[:, :, 0] * mask

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..core.pooling import length_mask, pool
+from ..core.pooling import pool
 from .norms import Standardize
 
-__all__ = ["AudioNet", "WrappedNet", "frame_mask", "masked", "needed_lengths", "shortened"]
+__all__ = ["AudioNet", "WrappedNet", "needed_lengths", "shortened"]
 
 
 class AudioNet(nn.Module):
@@ -103,13 +103,3 @@ def needed_lengths(lengths: torch.Tensor | None, size: int) -> torch.Tensor | No
 def shortened(lengths: torch.Tensor | None, stride: int = 2) -> torch.Tensor | None:
     """Frames that are left after a stride: ⌈lengths / stride⌉."""
     return None if lengths is None else (lengths + (stride - 1)) // stride
-
-
-def frame_mask(lengths: torch.Tensor | None, size: int) -> torch.Tensor | None:
-    """1.0 where a frame is valid [shape=(B, 1, 1, L)]."""
-    return None if lengths is None else length_mask(lengths, size)[:, None, None].float()
-
-
-def masked(x: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """`x` [shape=(B, C, F, L)] with zeros where the mask is 0."""
-    return x if mask is None else x * mask

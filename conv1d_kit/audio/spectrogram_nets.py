@@ -8,10 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from ..batch_norm import MaskedBatchNorm2d
 from ..core.pooling import length_mask
 from ..layers import Conv2d
-from .net import AudioNet, frame_mask, masked, needed_lengths, shortened
-from .norms import MaskedBatchNorm, Standardize
+from .net import AudioNet, needed_lengths, shortened
+from .norms import Standardize
 
 __all__ = ["BCResNet", "ResidualCNN", "SpectrogramCNN"]
 
@@ -46,12 +47,11 @@ class _Block(nn.Module):
     def __init__(self, n_in: int, n_out: int, *, halve: bool = True):
         super().__init__()
         self.conv = Conv2d(n_in, n_out, 3, padding=1, bias=False)
-        self.norm = MaskedBatchNorm(n_out)
+        self.norm = MaskedBatchNorm2d(n_out)
         self.halve = halve
 
     def forward(self, x, lengths):
-        mask = frame_mask(lengths, x.shape[-1])
-        x = masked(self.norm(self.conv(x), mask), mask)
+        x = self.norm(self.conv(x), lengths)
         return _halved(x, lengths) if self.halve else (x.relu(), lengths)
 
 
@@ -81,7 +81,7 @@ class SpectrogramCNN(_Picture):
         self.input = Standardize(n_features)
         first = max(1, width // 2)
         self.stem = Conv2d(1, first, 5, stride=2, padding=2, bias=False)
-        self.stem_norm = MaskedBatchNorm(first)
+        self.stem_norm = MaskedBatchNorm2d(first)
         self.body = nn.ModuleList(
             [_Block(first, 2 * width), _Block(2 * width, 4 * width), _Block(4 * width, 4 * width, halve=False)]
         )
@@ -92,8 +92,7 @@ class SpectrogramCNN(_Picture):
     def maps(self, x, lengths=None):
         x, lengths = self._picture(x, lengths)
         x, lengths = self.stem(x), shortened(lengths)
-        mask = frame_mask(lengths, x.shape[-1])
-        x, lengths = _halved(masked(self.stem_norm(x, mask), mask), lengths)
+        x, lengths = _halved(self.stem_norm(x, lengths), lengths)
         for block in self.body:
             x, lengths = block(x, lengths)
         return x, lengths
@@ -109,17 +108,16 @@ class _ResidualBlock(nn.Module):
     def __init__(self, n_in: int, n_out: int):
         super().__init__()
         self.first = Conv2d(n_in, n_out, 3, padding=1, bias=False)
-        self.first_norm = MaskedBatchNorm(n_out)
+        self.first_norm = MaskedBatchNorm2d(n_out)
         self.second = Conv2d(n_out, n_out, 3, padding=1, bias=False)
-        self.second_norm = MaskedBatchNorm(n_out)
+        self.second_norm = MaskedBatchNorm2d(n_out)
         self.shortcut = nn.Identity() if n_in == n_out else Conv2d(n_in, n_out, 1, bias=False)
 
     def forward(self, x, lengths):
         x, lengths = nn.functional.max_pool2d(x, 2, ceil_mode=True), shortened(lengths)
-        mask = frame_mask(lengths, x.shape[-1])
-        y = masked(self.first_norm(self.first(x), mask), mask).relu()
-        y = self.second_norm(self.second(y), mask)
-        return masked((y + self.shortcut(x)).relu(), mask), lengths
+        y = self.first_norm(self.first(x), lengths).relu()
+        y = self.second_norm(self.second(y), lengths)
+        return (y + self.shortcut(x)).relu(), lengths
 
 
 class ResidualCNN(_Picture):
@@ -153,7 +151,7 @@ class ResidualCNN(_Picture):
         sizes = [max(1, width // 2), max(1, 3 * width // 2), 3 * width, 4 * width]
         self.time_stride = time_stride
         self.stem = Conv2d(1, sizes[0], 5, stride=(2, time_stride), padding=2, bias=False)
-        self.stem_norm = MaskedBatchNorm(sizes[0])
+        self.stem_norm = MaskedBatchNorm2d(sizes[0])
         self.body = nn.ModuleList([_ResidualBlock(a, b) for a, b in pairwise(sizes)])
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * sizes[-1], n_classes)
@@ -162,14 +160,13 @@ class ResidualCNN(_Picture):
     def maps(self, x, lengths=None):
         x, lengths = self._picture(x, lengths)
         x, lengths = self.stem(x), shortened(lengths, self.time_stride)
-        mask = frame_mask(lengths, x.shape[-1])
-        x = masked(self.stem_norm(x, mask), mask).relu()
+        x = self.stem_norm(x, lengths).relu()
         for block in self.body:
             x, lengths = block(x, lengths)
         return x, lengths
 
 
-class _SubSpectralNorm(MaskedBatchNorm):
+class _SubSpectralNorm(MaskedBatchNorm2d):
     """Batch norm with statistics of their own for each of `n_bands` bands of features.
 
     Source: Chang et al., SubSpectral Normalization (2021). A picture whose height the bands do not divide is
@@ -182,10 +179,10 @@ class _SubSpectralNorm(MaskedBatchNorm):
         super().__init__(n_channels * n_bands)
         self.n_bands = n_bands
 
-    def forward(self, x, mask=None):
+    def forward(self, x, lengths=None):
         b, c, f, n = x.shape
         y = x.reshape(b, c * self.n_bands, f // self.n_bands, n)
-        return super().forward(y, mask).reshape(b, c, f, n)
+        return super().forward(y, lengths).reshape(b, c, f, n)
 
 
 class _BroadcastBlock(nn.Module):
@@ -198,7 +195,7 @@ class _BroadcastBlock(nn.Module):
         super().__init__()
         self.changes = n_in != n_out or stride > 1
         self.enter: nn.ModuleList = nn.ModuleList(
-            [Conv2d(n_in, n_out, 1, bias=False), MaskedBatchNorm(n_out)] if self.changes else []
+            [Conv2d(n_in, n_out, 1, bias=False), MaskedBatchNorm2d(n_out)] if self.changes else []
         )
         self.frequency = Conv2d(
             n_out, n_out, (3, 1), stride=(stride, 1), padding=((1, 1), (0, 0)), groups=n_out, bias=False
@@ -208,21 +205,21 @@ class _BroadcastBlock(nn.Module):
             n_out, n_out, (1, 3), padding=((0, 0), (dilation, dilation)), dilation=(1, dilation), groups=n_out,
             bias=False,
         )  # fmt: skip
-        self.time_norm = MaskedBatchNorm(n_out)
+        self.time_norm = MaskedBatchNorm2d(n_out)
         self.point = Conv2d(n_out, n_out, 1, bias=False)
         self.dropout = nn.Dropout2d(dropout)
 
-    def forward(self, x, mask):
+    def forward(self, x, lengths):
         y = x
         if self.changes:
             conv, norm = self.enter
-            y = masked(norm(conv(y), mask), mask).relu()
-        y = masked(self.bands(self.frequency(y), mask), mask)
+            y = norm(conv(y), lengths).relu()
+        y = self.bands(self.frequency(y), lengths)
         z = y.mean(2, keepdim=True)  # (B, C, 1, L)
-        z = masked(nn.functional.silu(self.time_norm(self.time(z), mask)), mask)
-        z = self.dropout(self.point(z))
+        z = nn.functional.silu(self.time_norm(self.time(z), lengths))
+        z = self.dropout(self.point(z))  # both leave the zeros of padding zeros
         y = y + z if self.changes else x + y + z
-        return masked(y.relu(), mask)
+        return y.relu()
 
 
 class BCResNet(_Picture):
@@ -257,7 +254,7 @@ class BCResNet(_Picture):
         self.input = Standardize(n_features)
         sizes = [width, 3 * width // 2, 2 * width, 5 * width // 2]
         self.stem = Conv2d(1, 2 * width, 5, stride=(2, 1), padding=2, bias=False)
-        self.stem_norm = MaskedBatchNorm(2 * width)
+        self.stem_norm = MaskedBatchNorm2d(2 * width)
         height, n_in, blocks = -(-n_features // 2), 2 * width, []
         for n_out, stage in zip(sizes, _STAGES, strict=True):
             for i in range(stage.n_blocks):
@@ -275,19 +272,17 @@ class BCResNet(_Picture):
             n_in, n_in, 5, padding=((0, 0) if height >= 5 else (2, 2), (2, 2)), groups=n_in, bias=False
         )
         self.wide = Conv2d(n_in, 4 * width, 1, bias=False)
-        self.wide_norm = MaskedBatchNorm(4 * width)
+        self.wide_norm = MaskedBatchNorm2d(4 * width)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(8 * width, n_classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def maps(self, x, lengths=None):
         x, lengths = self._picture(x, lengths)
-        mask = frame_mask(lengths, x.shape[-1])
-        x = masked(self.stem_norm(self.stem(x), mask), mask).relu()
+        x = self.stem_norm(self.stem(x), lengths).relu()
         for block in self.body:
-            x = block(x, mask)
-        x = self.wide_norm(self.wide(self.deep(x)), mask)
-        return masked(x.relu(), mask), lengths
+            x = block(x, lengths)
+        return self.wide_norm(self.wide(self.deep(x)), lengths).relu(), lengths
 
 
 def _halved(x: torch.Tensor, lengths: torch.Tensor | None):

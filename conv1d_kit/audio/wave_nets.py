@@ -7,10 +7,11 @@ from itertools import pairwise
 import torch
 from torch import nn
 
+from ..batch_norm import MaskedBatchNorm1d
 from ..core.pooling import length_mask
 from ..layers import Conv1d
-from .net import AudioNet, WrappedNet, frame_mask, masked, needed_lengths, shortened
-from .norms import MaskedBatchNorm, Standardize
+from .net import AudioNet, WrappedNet, needed_lengths, shortened
+from .norms import Standardize
 from .spectrogram_nets import SpectrogramCNN
 
 __all__ = ["M5", "WaveCNN"]
@@ -41,17 +42,16 @@ class WaveCNN(WrappedNet):
         super().__init__()
         self.input = Standardize(n_features)
         self.first = Conv1d(n_features, n_filters // 2, 33, stride=4, padding=16, bias=False)
-        self.first_norm = MaskedBatchNorm(n_filters // 2)
+        self.first_norm = MaskedBatchNorm1d(n_filters // 2)
         self.second = Conv1d(n_filters // 2, n_filters, 9, stride=4, padding=4, bias=False)
-        self.second_norm = MaskedBatchNorm(n_filters)
+        self.second_norm = MaskedBatchNorm1d(n_filters)
         self.net = SpectrogramCNN(n_filters, n_classes, width=width, dropout=dropout)
 
     def maps(self, x, lengths=None):
         x, lengths = _samples(self.input, x, lengths)
         for layer, norm in ((self.first, self.first_norm), (self.second, self.second_norm)):
             x, lengths = layer(x), shortened(lengths, 4)  # (B, C, L)
-            mask = frame_mask(lengths, x.shape[-1])
-            x = masked(norm(x[:, :, None], mask).relu(), mask)[:, :, 0]
+            x = norm(x, lengths).relu()
         x = nn.functional.max_pool1d(x, 16, ceil_mode=True)  # (B, n_filters, L): the picture
         return self.net.maps(x, shortened(lengths, 16))
 
@@ -82,7 +82,7 @@ class M5(AudioNet):
             [Conv1d(n_features, sizes[0], 80, stride=4, padding=((38, 41),), bias=False)]
         )
         self.convs.extend(Conv1d(a, b, 3, padding=1, bias=False) for a, b in pairwise(sizes))
-        self.norms = nn.ModuleList([MaskedBatchNorm(n) for n in sizes])
+        self.norms = nn.ModuleList([MaskedBatchNorm1d(n) for n in sizes])
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * sizes[-1], n_classes)
 
@@ -90,8 +90,7 @@ class M5(AudioNet):
         x, lengths = _samples(self.input, x, lengths)
         for i, (layer, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x, lengths = layer(x), lengths if i else shortened(lengths, 4)
-            mask = frame_mask(lengths, x.shape[-1])
-            x = masked(norm(x[:, :, None], mask).relu(), mask)[:, :, 0]
+            x = norm(x, lengths).relu()
             x, lengths = nn.functional.max_pool1d(x, 4, ceil_mode=True), shortened(lengths, 4)
         return x[:, :, None], lengths
 

@@ -7,8 +7,9 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from ..batch_norm import MaskedBatchNorm1d
 from .deep_net import DeepNet, same
-from .masked import MaskedBatchNorm1d, masked, window_max
+from .masked import masked, window_max
 from .net_options import NetOptions
 
 __all__ = ["VDCNN", "CharacterCNN"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from ..core.pooling import length_mask
 
-__all__ = ["MaskedBatchNorm1d", "halved", "masked", "window_max"]
+__all__ = ["halved", "masked", "window_max"]
 
 
 def masked(x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
@@ -39,36 +38,3 @@ def window_max(
         y = functional.max_pool1d(x, size, stride)
     lengths = halved(lengths, stride)
     return masked(y, lengths), lengths
-
-
-class MaskedBatchNorm1d(nn.BatchNorm1d):
-    """Batch norm of (B, C, L) whose training statistics count the texts' positions only.
-
-    The state_dict is that of torch.nn.BatchNorm1d, and without lengths so is the result, save that a single
-    position may be trained on too. What stands beyond a text becomes 0.
-
-    Source: Ioffe & Szegedy (2015), Batch Normalization, algorithm 1.
-    """
-
-    streams_like: type | None = nn.BatchNorm1d  # in a stream there is no mask
-
-    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
-        if not self.training:
-            return masked(super().forward(x), lengths)
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        x = masked(x, lengths)
-        n = torch.as_tensor(x.shape[0] * x.shape[2] if lengths is None else lengths.sum(), dtype=x.dtype)
-        if n == 0:  # nothing but texts of no tokens: nothing to learn from
-            return x
-        mean = x.sum((0, 2)) / n
-        centred = masked(x - mean[:, None], lengths)
-        variance = centred.square().sum((0, 2)) / n
-        with torch.no_grad():
-            rate = 0.1 if self.momentum is None else self.momentum
-            self.running_mean.lerp_(mean, rate)
-            self.running_var.lerp_(variance * (n / (n - 1).clamp(min=1)), rate)
-            self.num_batches_tracked.add_(1)
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return masked(centred * scale[:, None] + self.bias[:, None], lengths)

@@ -16,6 +16,7 @@ from ..errors import DataError, InputError, one_line
 from .average import WeightAverage
 from .checkpoint import read_checkpoint, write_checkpoint
 from .devices import Devices
+from .heap import kept_heap
 from .schedule import warmup_cosine
 from .stopping import BestWeights
 
@@ -150,7 +151,7 @@ def train(
         "patience": patience, "validate": validate is not None, "clip_norm": clip_norm,
         "precision": devices.precision,
     }  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
+    with kept_heap(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + devices.rank)  # every process drops out units of its own
         if checkpoint is not None:
             run.resume(checkpoint, decided)

@@ -293,3 +293,14 @@ def test_options_of_filter_banks_that_cannot_be_used_are_refused():
         Sinc(RATE, 0)
     with pytest.raises(InputError, match="f_min and f_max"):
         Gabor(RATE, f_max=9000.0)
+
+
+def test_gabor_filters_hold_no_subnormal_numbers_and_nothing_is_lost():
+    filters = Gabor(RATE, 40).energy.filters
+    found = filters.kernels().detach().abs()
+    assert not ((found > 0) & (found < torch.finfo(torch.float32).tiny)).any()
+    centre, width = (t.detach().double() for t in filters.held())
+    envelope = torch.exp(-0.5 * (filters.times.double() / width) ** 2) / ((2 * np.pi) ** 0.5 * width)
+    expected = torch.cat([envelope * (centre * filters.times).cos(), envelope * (centre * filters.times).sin()])
+    torch.testing.assert_close(filters.kernels()[:, 0].detach().double(), expected, atol=1e-7, rtol=0)
+    assert (envelope < 1e-38).any()  # where they would be

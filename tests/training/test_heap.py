@@ -1,0 +1,60 @@
+"""Memory that training keeps: an array finds the pages of a larger one that is gone."""
+
+import resource
+import threading
+
+import pytest
+import torch
+
+from conv1d_kit.training import heap
+from conv1d_kit.training.heap import kept_heap
+
+MB = 40  # beyond what glibc ever keeps by itself
+
+
+def faults_of_a_second_array():
+    """Pages that the system had to find for it."""
+    torch.ones((MB + 8) << 18)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(MB << 18)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+needs_glibc = pytest.mark.skipif(heap._glibc() is None, reason="the C library is not glibc")
+
+
+@needs_glibc
+def test_freed_memory_stays_while_it_is_open_and_goes_back_at_its_end():
+    pages = (MB << 20) // resource.getpagesize()
+    assert faults_of_a_second_array() > pages // 16  # of huge pages there are fewer
+    with kept_heap():
+        with kept_heap():
+            assert faults_of_a_second_array() < pages // 100
+        assert faults_of_a_second_array() < pages // 100
+    assert faults_of_a_second_array() > pages // 16
+
+
+@needs_glibc
+def test_it_ends_when_what_is_inside_fails():
+    with pytest.raises(RuntimeError, match="inside"), kept_heap():
+        raise RuntimeError("inside")
+    assert heap._users == 0
+
+
+def test_threads_may_share_it():
+    def work():
+        with kept_heap():
+            torch.ones(1 << 20).sum()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert heap._users == 0
+
+
+def test_elsewhere_nothing_changes(monkeypatch):
+    monkeypatch.setattr(heap, "_glibc", lambda: None)
+    with kept_heap():
+        assert heap._users == 0
