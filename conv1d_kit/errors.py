@@ -12,9 +12,21 @@ Messages say the name, what is allowed, what came, and the cure:
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
-__all__ = ["ConvKitError", "DataError", "InputError", "InputTypeError", "ModelError", "one_line"]
+__all__ = [
+    "LARGEST",
+    "ConvKitError",
+    "DataError",
+    "InputError",
+    "InputTypeError",
+    "ModelError",
+    "check_whole",
+    "one_line",
+]
+
+LARGEST = 2**31 - 1  # of what is counted: sizes, steps, strides; every kernel of torch can count to it
 
 
 class ConvKitError(Exception):
@@ -41,3 +53,23 @@ def one_line(value: Any) -> str:
     """What came, for a message: on one line, not too long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def check_whole(name: str, value: Any, *, least: int = 1, or_none: bool = False) -> Any:
+    """`value` as an int from `least` to LARGEST (or None, where that is allowed), or InputError.
+
+    Examples
+    --------
+    >>> check_whole("width", 32), check_whole("epochs", None, or_none=True)
+    (32, None)
+    >>> check_whole("width", 0)
+    Traceback (most recent call last):
+    conv1d_kit.errors.InputError: width must be an int >= 1, got 0
+    """
+    if value is None and or_none:
+        return None
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or not least <= value <= LARGEST:
+        limit = f" and <= {LARGEST}" * (whole and value > LARGEST) + " or None" * or_none
+        raise InputError(f"{name} must be an int >= {least}{limit}, got {one_line(value)}")
+    return int(value)

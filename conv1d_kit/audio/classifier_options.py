@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from ..training.devices import PRECISIONS
 from .augment import check_augments
 from .frontends import FRONTENDS
@@ -40,11 +40,7 @@ def check_options(o: Mapping[str, Any], nets: Sequence[str]) -> None:
         if not isinstance(o[name], bool | np.bool_):
             raise InputError(f"{name} must be True or False, got {o[name]!r}")
     for name in ("batch_size", "n_seeds", "n_threads", "width", "epochs", "patience"):
-        value = o[name]
-        if name in ("epochs", "patience") and value is None:
-            continue
-        if not _is_int(value) or value < 1:
-            raise InputError(f"{name} must be an int >= 1, got {value!r}")
+        check_whole(name, o[name], or_none=name in ("epochs", "patience"))
     if not _is_int(o["seed"]) or not 0 <= o["seed"] <= MAX_SEED:
         raise InputError(f"seed must be an int from 0 to {MAX_SEED}, got {o['seed']!r}")
     for name, allowed, fits in (

@@ -17,7 +17,7 @@ import numpy as np
 import sklearn.base
 import torch
 
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, check_whole
 from ..training.folds import Fold
 from ..training.loop import Epoch
 from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
@@ -176,8 +176,7 @@ def cross_validate(
     DataError
         If no file can be read, or a fold is left without training or test rows.
     """
-    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1):
-        raise InputError(f"n_jobs must be an int >= 1, got {n_jobs!r}")
+    check_whole("n_jobs", n_jobs, or_none=True)
     start = time.perf_counter()
     estimator = sklearn.base.clone(estimator)
     if estimator.multi_label:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from ..layers import Conv1d, Conv2d
 from .clip import check_rate
 from .filterbank import Convolution
 from .frontends import FRONTENDS, Frontend, Raw
-from .frontends.base import positive, positive_number
+from .frontends.base import positive_number
 from .frontends.filters import FilterBank
 from .net import AudioNet
 from .nets import AUDIO_NETS
@@ -85,7 +85,7 @@ def describe_nets(
     >>> rows["m5"].weights, rows["m5"].receptive_field_ms, rows["dilated"].look_ahead_ms
     (39434, 886.0, 0.0)
     """
-    rate, n_classes = check_rate(sample_rate), positive("n_classes", n_classes)
+    rate, n_classes = check_rate(sample_rate), check_whole("n_classes", n_classes)
     rows = []
     for name, row in AUDIO_NETS.items():
         options = {"causal": True} if row.causal and row.frontend != "raw" else {}

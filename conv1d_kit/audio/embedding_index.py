@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..core.journal import identity_of, lock_folder
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, check_whole
 from .embedding import Embedded, dimension, embed_each, model_id
 
 __all__ = ["EmbeddingIndex", "Found", "make_index"]
@@ -101,8 +101,7 @@ class EmbeddingIndex:
             raise InputError(f"query must be (D,) = {self.vectors.shape[1:]}, got shape {q.shape}")
         if not np.isfinite(q).all() or not q.any():
             raise InputError("query must be finite and not all 0; was the sound heard by a sound model?")
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-            raise InputError(f"k must be an int >= 1, got {k!r}")
+        check_whole("k", k)
         best: list[tuple[float, int]] = []
         for start, units in _unit_blocks(self.vectors):
             score = units @ (q / np.linalg.norm(q)).astype(np.float32)

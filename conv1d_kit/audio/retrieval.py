@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = ["Retrieval", "retrieval_quality"]
 
@@ -63,8 +63,7 @@ def retrieval_quality(
     for name, values in (("labels", labels), ("groups", sources)):
         if len(values) != n:
             raise InputError(f"{name} must be one a vector ({n}), got {len(values)}")
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise InputError(f"k must be an int >= 1, got {k!r}")
+    check_whole("k", k)
     x = np.asarray(vectors, np.float64)
     x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-30)
     label, group = (np.unique(np.asarray(v), return_inverse=True)[1] for v in (labels, sources))

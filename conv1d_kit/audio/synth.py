@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..core.signal import convolve
-from ..errors import InputError
+from ..errors import check_whole
 from .clip import Clip
 
 __all__ = ["SOUNDS", "add_room", "bell", "bird", "clock", "engine", "knock", "make_sounds", "pluck", "rain",
@@ -47,8 +47,7 @@ def make_sounds(n_per_class: int, *, seed: int, sample_rate: int = SAMPLE_RATE) 
     >>> labels[:3], clips[0].samples.dtype, clips[0].sample_rate
     (['pluck', 'bell', 'siren'], dtype('float32'), 16000)
     """
-    if isinstance(n_per_class, bool) or not isinstance(n_per_class, int) or n_per_class < 1:
-        raise InputError(f"n_per_class must be an int >= 1, got {n_per_class!r}")
+    check_whole("n_per_class", n_per_class)
     clips, labels = [], []
     for number, (name, sound) in enumerate(SOUNDS.items()):
         for i in range(n_per_class):

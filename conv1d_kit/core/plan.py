@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import LARGEST, InputError
 from .array import check_dtype, common_dtype, shown
 from .cost import Work, cheapest_method, gradient_ways
 from .geometry import Geometry
@@ -32,7 +32,6 @@ __all__ = [
 ]
 
 METHOD_NAMES = ("auto", "direct", "overlap_add", "fft")
-LARGEST = 2**31 - 1  # of a stride or dilation: what every kernel of torch can count to
 
 
 class Plan(NamedTuple):

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = [
     "POOLINGS",
@@ -67,8 +67,7 @@ def k_max_pool(x: torch.Tensor, lengths: torch.Tensor | None = None, *, k: int) 
     >>> k_max_pool(torch.tensor([[[1.0, 9.0, 3.0, 7.0]]]), torch.tensor([3]), k=2)
     tensor([[[9., 3.]]])
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise InputError(f"k must be an int >= 1, got {k!r}")
+    check_whole("k", k)
     if lengths is None:
         lengths = torch.full((x.shape[0],), x.shape[-1], device=x.device)
     if torch.compiler.is_exporting() or x.shape[-1] < k:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..errors import InputError, InputTypeError, ModelError
+from ..errors import InputError, InputTypeError, ModelError, check_whole
 from ..training.calibration import fit_temperature
 from ..training.folds import held_out
 from ..training.loop import Epoch, History
@@ -440,11 +440,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if self.vectors is not None and not any(name in TEXT_NETS for name in self._kinds()):
             raise InputError(f"vectors must be None for the model {self.model!r}, which has no embeddings")
         for name in ("min_count", "batch_size", "epochs", "n_threads"):
-            value = getattr(self, name)
-            if value is None and name in ("epochs", "n_threads"):
-                continue
-            if not _is_int(value) or value < 1:
-                raise InputError(f"{name} must be an int >= 1, got {value!r}")
+            check_whole(name, getattr(self, name), or_none=name in ("epochs", "n_threads"))
         if not _is_int(self.seed) or not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be an int from 0 to {2**32 - 1}, got {self.seed!r}")
         for name in ("average_decay", "label_smoothing"):

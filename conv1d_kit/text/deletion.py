@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from ..training.bootstrap import Interval, bootstrap_interval
 from .explain import explain_texts
 from .gradients import WordGradients
@@ -82,8 +82,7 @@ def deletion_test(model: Any, texts: Sequence[str], *, n_random: int = 5, seed: 
     """
     from scipy.integrate import trapezoid
 
-    if isinstance(n_random, bool) or not isinstance(n_random, int) or n_random < 1:
-        raise InputError(f"n_random must be an int >= 1, got {n_random!r}")
+    check_whole("n_random", n_random)
     explained = [e for e in explain_texts(model, texts) if len(e.tokens)]
     if len(explained) < 2:
         raise InputError(f"texts must hold at least two with a token, got {len(explained)}")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ConvKitError, InputError
+from ..errors import ConvKitError, InputError, check_whole
 from ..training.folds import Fold
 from ..training.processes import WorkerPool
 
@@ -129,8 +129,7 @@ def run_jobs(
     InputError
         If `workers` is no positive int.
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise InputError(f"workers must be an int >= 1, got {workers!r}")
+    check_whole("workers", workers)
     return _run_jobs(iter(jobs), texts, labels, workers, keep_faults)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from ..layers import Conv1d
 from .contributions import output_weights
 from .filter_facts import FilterFacts, FilterNgram, FilterReport, purity_threshold
@@ -177,8 +177,7 @@ def _checked(model: Any, texts, labels, n, purity, twin) -> tuple[list[str], np.
         raise InputError(
             f"model must be an n-gram CNN, whose filters see words, got {type(model.net_).__name__}"
         )
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InputError(f"n must be an int >= 1, got {n!r}")
+    check_whole("n", n)
     for name, value in (("purity", purity), ("twin", twin)):
         if not 0 < value <= 1:
             raise InputError(f"{name} must be in (0, 1], got {value!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import check_whole
 
 __all__ = ["LABELS", "VERDICTS", "make_reviews", "review"]
 
@@ -40,8 +40,7 @@ def make_reviews(n: int, *, seed: int) -> tuple[list[str], list[str]]:
     >>> sorted(labels)
     ['negative', 'positive']
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InputError(f"n must be an int >= 1, got {n!r}")
+    check_whole("n", n)
     rng = np.random.default_rng(seed)
     coins = rng.permutation(np.arange(n) % 2 == 0)
     return [review(rng, positive=bool(c)) for c in coins], [LABELS[int(c)] for c in coins]

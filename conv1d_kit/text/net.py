@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 
 from ..core.pooling import length_mask
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from .embedding import TokenEmbedding
 from .net_options import NetOptions
 from .vocabulary import PAD, UNK
@@ -72,8 +72,7 @@ class TextNet(torch.nn.Module):
     ):
         super().__init__()
         for name, value in (("n_words", n_words), ("n_classes", n_classes)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-                raise InputError(f"{name} must be an int >= 2, got {value!r}")
+            check_whole(name, value, least=2)
         self.options = NetOptions() if options is None else options
         self.check(self.options)
         self.embedding = TokenEmbedding(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = ["ACTIVATIONS", "EMBEDDINGS", "EMBEDDING_SCALE", "POOLING_NAMES", "NetOptions", "k_of"]
 
@@ -81,9 +81,8 @@ class NetOptions:
     def __post_init__(self):
         put = object.__setattr__
         for name in ("dim", "filters"):
-            put(self, name, _whole(name, getattr(self, name)))
-        if self.depth is not None:
-            put(self, "depth", _whole("depth", self.depth, "an int >= 1 or None"))
+            put(self, name, check_whole(name, getattr(self, name)))
+        put(self, "depth", check_whole("depth", self.depth, or_none=True))
         put(self, "widths", _widths(self.widths))
         for name in ("dropout", "embedding_dropout", "word_dropout"):
             value = getattr(self, name)
@@ -129,12 +128,6 @@ def k_of(pooling: str) -> int:
         "pooling must be one of max, 2-max, 3-max (any k >= 2), mean, attention, log_sum_exp, "
         f"got {pooling!r}"
     )  # fmt: skip
-
-
-def _whole(name: str, value: Any, allowed: str = "an int >= 1") -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{name} must be {allowed}, got {value!r}")
-    return int(value)
 
 
 def _number(value: Any) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import check_whole
 from ..layers import Conv1d
 from .nets import TextCNN
 from .projected import slide, tap_responses
@@ -70,8 +70,7 @@ def strongest_ngrams(
         Fewer n-grams than `n` where the texts hold fewer; words outside the vocabulary are one word to the net,
         so n-grams that differ only in them count as one.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InputError(f"n must be an int >= 1, got {n!r}")
+    check_whole("n", n)
     ids = [vocabulary.encode(t.word for t in row) for row in tokens]
     weights = net.out.weight.detach().numpy()
     result: list[FilterNgrams] = []

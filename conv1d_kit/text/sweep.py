@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, check_whole
 from ..training.folds import Fold, stratified_folds
 from ..training.records import RecordFile
 from .dataset import LabelledTexts
@@ -169,8 +169,7 @@ def run_sweep(
     DataError
         If another process writes to the file, it is no file of runs, or the folds cannot be made.
     """
-    if max_runs is not None and (isinstance(max_runs, bool) or not isinstance(max_runs, int) or max_runs < 1):
-        raise InputError(f"max_runs must be an int >= 1, got {max_runs!r}")
+    check_whole("max_runs", max_runs, or_none=True)
     planned, notes = plan_runs(sweep, data)
     file = RecordFile(path)
     parse_runs(file)  # before a lock is taken on what is no file of runs

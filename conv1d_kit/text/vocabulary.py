@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..errors import InputError, ModelError
+from ..errors import InputError, ModelError, check_whole
 
 __all__ = ["PAD", "UNK", "Vocabulary"]
 
@@ -55,8 +55,7 @@ class Vocabulary:
         max_words : int >= 1, optional
             Keep at most so many.
         """
-        if isinstance(min_count, bool) or not isinstance(min_count, int) or min_count < 1:
-            raise InputError(f"min_count must be an int >= 1, got {min_count!r}")
+        check_whole("min_count", min_count)
         if max_words is not None and max_words < 1:
             raise InputError(f"max_words must be an int >= 1 or None, got {max_words!r}")
         counts = Counter(w for text in texts for w in text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from ..training.bootstrap import Interval, bootstrap_interval
 from .scoring import logits
 from .tokens import tokenize
@@ -56,8 +56,7 @@ def order_test(
     >>> order_test(bag, texts, labels).fall.estimate
     0.0
     """
-    if isinstance(n_shuffles, bool) or not isinstance(n_shuffles, int) or n_shuffles < 1:
-        raise InputError(f"n_shuffles must be an int >= 1, got {n_shuffles!r}")
+    check_whole("n_shuffles", n_shuffles)
     texts, truth = list(texts), [str(label) for label in labels]
     if len(texts) < 2 or len(truth) != len(texts):
         raise InputError(f"texts and labels must be as many, at least two, got {len(texts)} and {len(truth)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = [
     "Interval",
@@ -254,8 +254,7 @@ def _checked(counts: Any, confidence: float, n_resamples: int, method: str) -> n
         raise InputError("counts must be finite, got NaN or infinity")
     if not 0 < confidence < 1:
         raise InputError(f"confidence must be in (0, 1), got {confidence!r}")
-    if isinstance(n_resamples, bool) or not isinstance(n_resamples, int | np.integer) or n_resamples < 100:
-        raise InputError(f"n_resamples must be an int >= 100, got {n_resamples!r}")
+    check_whole("n_resamples", n_resamples, least=100)
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     return c

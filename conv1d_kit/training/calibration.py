@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = [
     "MAX_TEMPERATURE",
@@ -294,8 +294,7 @@ def _distributions(probabilities: Any) -> np.ndarray:
 
 
 def _check_bins(n_bins: int) -> None:
-    if isinstance(n_bins, bool) or not isinstance(n_bins, int | np.integer) or n_bins < 1:
-        raise InputError(f"n_bins must be an int >= 1, got {n_bins!r}")
+    check_whole("n_bins", n_bins)
 
 
 def _log(p: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import InputError, one_line
+from ..errors import InputError, check_whole, one_line
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -44,8 +44,7 @@ def open_accelerator(*, precision: str = "float32", n_processes: int = 1) -> Acc
     """
     if precision not in PRECISIONS:
         raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
-    if isinstance(n_processes, bool) or not isinstance(n_processes, int) or n_processes < 1:
-        raise InputError(f"n_processes must be an int >= 1, got {n_processes!r}")
+    check_whole("n_processes", n_processes)
     try:
         from accelerate import Accelerator
     except ImportError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = ["ExpectedBest", "expected_best"]
 
@@ -57,8 +57,7 @@ def expected_best(
         raise InputError("scores must be one or more finite numbers, one a configuration")
     if n_draws is None:
         n_draws = len(v)
-    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 1:
-        raise InputError(f"n_draws must be an int >= 1, got {n_draws!r}")
+    check_whole("n_draws", n_draws)
     if not 0 < confidence < 1:
         raise InputError(f"confidence must be in (0, 1), got {confidence!r}")
     values, counts = np.unique(v, return_counts=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = ["Fold", "folds_from_values", "held_out", "stratified_folds"]
 
@@ -51,8 +51,7 @@ def stratified_folds(
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    if isinstance(n_folds, bool) or not isinstance(n_folds, int) or n_folds < 2:
-        raise InputError(f"n_folds must be an int >= 2, got {n_folds!r}")
+    check_whole("n_folds", n_folds, least=2)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise InputError(f"seed must be an int from 0 to {2**32 - 1}, got {seed!r}")
     where = "" if source is None else f"{source}: "

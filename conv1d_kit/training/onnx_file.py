@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import InputError, ModelError
+from ..errors import InputError, ModelError, check_whole
 
 __all__ = [
     "check_onnx_target",
@@ -141,10 +141,7 @@ def open_session(path, n_threads: int | None = None) -> Any:
     ModelError
         If the file is missing or not an ONNX model.
     """
-    if n_threads is not None and (
-        isinstance(n_threads, bool) or not isinstance(n_threads, int) or n_threads < 1
-    ):
-        raise InputError(f"n_threads must be an int >= 1, got {n_threads!r}")
+    check_whole("n_threads", n_threads, or_none=True)
     runtime = extra("onnxruntime")
     if not os.path.isfile(path):
         raise ModelError(f"{os.fspath(path)}: {'is a folder' if os.path.isdir(path) else 'no such file'}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = ["MCNEMAR_METHODS", "CorrectedT", "McNemar", "corrected_t", "discordant", "holm", "mcnemar"]
 
@@ -69,8 +69,7 @@ def mcnemar(only_a: int, only_b: int, *, method: str = "auto") -> McNemar:
     from scipy.special import bdtr, chdtrc
 
     for name, n in (("only_a", only_a), ("only_b", only_b)):
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-            raise InputError(f"{name} must be an int >= 0, got {n!r}")
+        check_whole(name, n, least=0)
     if method not in MCNEMAR_METHODS:
         raise InputError(f"method must be one of {', '.join(MCNEMAR_METHODS)}, got {method!r}")
     a, b = int(only_a), int(only_b)

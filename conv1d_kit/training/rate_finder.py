@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = ["RateSearch", "find_learning_rate"]
 
@@ -97,8 +97,7 @@ def find_learning_rate(
     """
     if not 0 < low < high < math.inf:
         raise InputError(f"low and high must satisfy 0 < low < high, got {low!r} and {high!r}")
-    if n_steps < 10:
-        raise InputError(f"n_steps must be an int >= 10, got {n_steps!r}")
+    check_whole("n_steps", n_steps, least=10)
     if not 0 <= smoothing < 1:
         raise InputError(f"smoothing must be in [0, 1), got {smoothing!r}")
     ratios = _ratios([group["lr"] for group in optimizer.param_groups])

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 
 __all__ = ["BestWeights"]
 
@@ -28,10 +28,7 @@ class BestWeights:
     """
 
     def __init__(self, patience: int | None = None):
-        if patience is not None and (
-            isinstance(patience, bool) or not isinstance(patience, int) or patience < 1
-        ):
-            raise InputError(f"patience must be an int >= 1, got {patience!r}")
+        check_whole("patience", patience, or_none=True)
         self.patience, self.number, self.score, self.last = patience, 0, -math.inf, 0
         self.values: dict[str, torch.Tensor] = {}
 

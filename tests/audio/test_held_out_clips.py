@@ -236,7 +236,7 @@ def test_two_processes_end_on_the_same_weights(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"patience": 0}, "patience must be an int >= 1, got 0"),
+        ({"patience": 0}, "patience must be an int >= 1 or None, got 0"),
         ({"validation_share": 0.6}, "validation_share must be a number > 0 and at most 0.5"),
         ({"calibration_share": 0}, "calibration_share must be a number > 0"),
         ({"min_accuracy": 0.9}, "min_accuracy must go with calibration_share"),

@@ -174,7 +174,7 @@ def test_time_left_is_by_configuration(sweep, whole):
 
 
 def test_what_cannot_be_run_is_refused(sweep, tmp_path):
-    with pytest.raises(InputError, match="max_runs must be an int >= 1, got 0"):
+    with pytest.raises(InputError, match="max_runs must be an int >= 1 or None, got 0"):
         run_sweep(sweep, DATA, tmp_path / "r", max_runs=0)
     with pytest.raises(InputError, match="workers must be an int >= 1, got 0"):
         run_sweep(sweep, DATA, tmp_path / "r", workers=0)

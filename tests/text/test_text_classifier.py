@@ -276,7 +276,7 @@ def test_scorers_of_scikit_learn_rank_by_the_decision_function():
 
 def test_sizes_beyond_the_memory_are_one_clear_line():
     with pytest.raises(InputError, match="dim must fit the memory"):
-        TextClassifier(dim=10**12, epochs=1).fit(*corpus(8))
+        TextClassifier(dim=2**31 - 1, epochs=1).fit(*corpus(8))
 
 
 @pytest.mark.parametrize(("key", "value"), [("options", [1]), ("temperature", 0), ("training", 3)])

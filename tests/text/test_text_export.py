@@ -169,7 +169,7 @@ def test_what_is_no_text_or_no_id_is_refused(place):
         runner.run(np.full((1, 3), 10**6))
     with pytest.raises(InputError, match="lengths must be 1 ints from 0 to 3"):
         runner.run(np.ones((1, 3), int), np.array([4]))
-    with pytest.raises(InputError, match="n_threads must be an int >= 1, got 0"):
+    with pytest.raises(InputError, match="n_threads must be an int >= 1 or None, got 0"):
         OnnxTextClassifier(place, n_threads=0)
 
 

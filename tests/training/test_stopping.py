@@ -73,7 +73,7 @@ def test_clipping_bounds_the_step_and_a_high_bound_changes_nothing():
     ("options", "words"),
     [
         ({"patience": 2}, "patience must go with validate"),
-        ({"patience": 0, "validate": Scores(1)}, "patience must be an int >= 1, got 0"),
+        ({"patience": 0, "validate": Scores(1)}, "patience must be an int >= 1 or None, got 0"),
         ({"validate": Scores(float("nan"))}, "finite number, got nan after epoch 1"),
         ({"clip_norm": 0}, "clip_norm must be a number > 0, got 0"),
     ],

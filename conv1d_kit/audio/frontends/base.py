@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ...errors import InputError
+from ...errors import InputError, check_whole
 from ..clip import check_rate
 
-__all__ = ["Framed", "Frontend", "Raw", "band", "default_hop", "positive", "positive_number"]
+__all__ = ["Framed", "Frontend", "Raw", "band", "default_hop", "positive_number"]
 
 
 class Frontend(torch.nn.Module):
@@ -67,7 +67,7 @@ class Framed(Frontend):
         self.sample_rate = check_rate(sample_rate)
         self.window_length = window_length
         self.hop_length = (
-            default_hop(self.sample_rate) if hop_length is None else positive("hop_length", hop_length)
+            default_hop(self.sample_rate) if hop_length is None else check_whole("hop_length", hop_length)
         )
         self.causal = bool(causal)
         if self.causal and window_length < self.hop_length:
@@ -140,13 +140,6 @@ class Raw(Frontend):
     def forward(self, x: torch.Tensor, *, method: str | None = None) -> torch.Tensor:
         self._check(x, method)
         return x[:, None]
-
-
-def positive(name: str, value) -> int:
-    """An int >= 1, or InputError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{name} must be an int >= 1, got {value!r}")
-    return int(value)
 
 
 def positive_number(name: str, value) -> float:

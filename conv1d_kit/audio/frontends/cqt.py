@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ...core.conv import conv
-from ...errors import InputError
+from ...errors import InputError, check_whole
 from ..clip import check_rate
-from .base import Framed, positive, positive_number
+from .base import Framed, positive_number
 
 __all__ = ["Cqt"]
 
@@ -71,7 +71,7 @@ class Cqt(Framed):
         causal: bool = False,
     ):
         rate = check_rate(sample_rate)
-        self_bins = positive("bins_per_octave", bins_per_octave)
+        self_bins = check_whole("bins_per_octave", bins_per_octave)
         f_min = positive_number("f_min", f_min)
         if not 0 <= gamma < rate / 2:
             raise InputError(f"gamma must be in [0, sample_rate / 2 = {rate / 2}) Hz, got {gamma}")
@@ -80,7 +80,7 @@ class Cqt(Framed):
         # a Hann window is 1.5 bins wide: half of that must lie below half the sample rate
         highest = (rate / 2 - gamma / 2) / (1 + 0.75 / quality)
         fit = math.floor(math.log(highest / f_min, step)) + 1 if highest >= f_min else 0
-        n = min(84, fit) if n_bins is None else positive("n_bins", n_bins)
+        n = min(84, fit) if n_bins is None else check_whole("n_bins", n_bins)
         if not 1 <= n <= fit:
             raise InputError(
                 f"n_bins must be <= {fit} for bins from {f_min:.6g} Hz to lie below {rate / 2} Hz, got {n}; "

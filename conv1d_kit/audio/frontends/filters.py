@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from ...core.conv import conv, depthwise_conv
-from ...errors import InputError
+from ...errors import InputError, check_whole
 from ..clip import check_rate
-from .base import Framed, Frontend, default_hop, positive, positive_number
+from .base import Framed, Frontend, default_hop, positive_number
 from .pcen import EnergyNormalization
 
 __all__ = [
@@ -109,10 +109,10 @@ class FilterEnergy(Framed):
         self, filters: Any, sample_rate: int, *, stride: int | None, hop_length: int | None, causal: bool
     ):
         rate = check_rate(sample_rate)
-        hop = default_hop(rate) if hop_length is None else positive("hop_length", hop_length)
+        hop = default_hop(rate) if hop_length is None else check_whole("hop_length", hop_length)
         if stride is None:
             stride = max(d for d in range(1, max(1, min(hop, rate // 1000)) + 1) if hop % d == 0)
-        stride = positive("stride", stride)
+        stride = check_whole("stride", stride)
         if hop % stride:
             raise InputError(f"stride must divide hop_length = {hop}, got {stride}")
         first = filters.kernels()
@@ -240,11 +240,11 @@ class Learned(FilterBank):
         causal: bool = False,
     ):
         super().__init__(
-            LearnedFilters(positive("n_filters", n_filters), default_taps(sample_rate, n_taps)), sample_rate,
+            LearnedFilters(check_whole("n_filters", n_filters), default_taps(sample_rate, n_taps)), sample_rate,
             stride=stride, hop_length=hop_length, compression=compression, floor=floor, causal=causal,
         )  # fmt: skip
 
 
 def default_taps(sample_rate: int, n_taps: int | None) -> int:
     """The odd number of samples nearest to 25 ms, unless told."""
-    return 2 * round(0.0125 * check_rate(sample_rate)) + 1 if n_taps is None else positive("n_taps", n_taps)
+    return 2 * round(0.0125 * check_rate(sample_rate)) + 1 if n_taps is None else check_whole("n_taps", n_taps)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import torch
 
-from .base import band, positive
+from ...errors import check_whole
+from .base import band
 from .filters import FilterBank, default_taps
 from .mel import mel_edges
 
@@ -108,7 +109,7 @@ class Gabor(FilterBank):
     ):
         n_taps = default_taps(sample_rate, n_taps)
         low, high = band(sample_rate, f_min, f_max)
-        edges = mel_edges(positive("n_filters", n_filters), low, high) / sample_rate  # cycles a sample
+        edges = mel_edges(check_whole("n_filters", n_filters), low, high) / sample_rate  # cycles a sample
         wide = (edges[2:] - edges[:-2]) / 2  # of a triangle at half its height
         super().__init__(
             GaborFilters(2 * math.pi * edges[1:-1], HALF / (math.pi * wide), n_taps), sample_rate,

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import torch
 
-from ...errors import InputError
-from .base import band, positive
+from ...errors import InputError, check_whole
+from .base import band
 from .filters import FilterBank, default_taps
 from .mel import mel_edges
 
@@ -115,7 +115,7 @@ class Sinc(FilterBank):
     ):
         n_taps = default_taps(sample_rate, n_taps)
         low, high = band(sample_rate, f_min, 0.975 * sample_rate / 2 if f_max is None else f_max)
-        edges = mel_edges(positive("n_filters", n_filters) - 1, low, high) / sample_rate
+        edges = mel_edges(check_whole("n_filters", n_filters) - 1, low, high) / sample_rate
         super().__init__(
             SincFilters(edges, n_taps, least=LEAST_HZ / sample_rate), sample_rate, stride=stride,
             hop_length=hop_length, compression=compression, floor=floor, causal=causal,

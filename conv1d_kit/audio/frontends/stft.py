@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ...core.conv import conv
-from ...errors import InputError
+from ...errors import InputError, check_whole
 from ..clip import check_rate
-from .base import Framed, band, positive, positive_number
+from .base import Framed, band, positive_number
 from .mel import mel_edges, mel_filters
 
 __all__ = ["LogMel", "MelPower", "Mfcc", "Spectral", "Stft"]
@@ -27,7 +27,7 @@ class Spectral(Framed):
     ):
         rate = check_rate(sample_rate)
         default = 2 ** max(5, round(math.log2(0.06 * rate)))
-        self_n_fft = default if n_fft is None else positive("n_fft", n_fft)
+        self_n_fft = default if n_fft is None else check_whole("n_fft", n_fft)
         super().__init__(rate, window_length=self_n_fft, hop_length=hop_length, causal=causal)
         self.n_fft = self_n_fft
         self.floor = positive_number("floor", floor)
@@ -131,7 +131,7 @@ class MelPower(Spectral):
         causal: bool = False,
     ):
         super().__init__(sample_rate, n_fft=n_fft, hop_length=hop_length, floor=floor, causal=causal)
-        self.n_features = self.n_mels = positive("n_mels", n_mels)
+        self.n_features = self.n_mels = check_whole("n_mels", n_mels)
         self.f_min, self.f_max = band(self.sample_rate, f_min, f_max)
         mel = mel_filters(self.sample_rate, self.n_fft, self.n_mels, self.f_min, self.f_max)
         self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
@@ -231,7 +231,7 @@ class Mfcc(MelPower):
             sample_rate, n_mels, n_fft=n_fft, hop_length=hop_length, f_min=f_min, f_max=f_max, floor=floor,
             causal=causal,
         )  # fmt: skip
-        self.n_features = positive("n_mfcc", n_mfcc)
+        self.n_features = check_whole("n_mfcc", n_mfcc)
         if self.n_features > self.n_mels:
             raise InputError(f"n_mfcc must be <= n_mels = {self.n_mels}, got {n_mfcc}; ask for more mels")
         k, n = torch.arange(self.n_features)[:, None], torch.arange(self.n_mels, dtype=torch.float64)
