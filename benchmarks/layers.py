@@ -38,6 +38,7 @@ SHAPES = [  # (B, C, T), (C_out, K), (stride, dilation, groups), what
     ((16, 64, 1000), (128, 8), (4, 1, 1), "downsampling"),
     ((1, 16, 48000), (16, 33), (1, 1, 1), "one long clip"),
     ((2, 8, 96000), (8, 512), (2, 1, 1), "long, strided"),
+    ((32, 64, 8000), (64, 3), (1, 1, 1), "a large batch"),
     ((50, 300, 60), (100, 3), (1, 1, 1), "text trigrams"),
     ((64, 128, 40), (128, 4), (1, 1, 1), "characters"),
     ((16, 32, 8000), (32, 15), (1, 4, 1), "dilated, middle"),

@@ -33,6 +33,7 @@ __all__ = [
     "outputs_a_row",
     "phases_are_quicker",
     "predicted_seconds",
+    "rows_at_once",
     "windows_are_quicker",
 ]
 
@@ -46,6 +47,7 @@ MOST_DIAGONAL = 16  # output channels a group, beyond which torch's kernel has i
 PLAINLY = 1.6  # how much quicker phases must be
 WINDOWED = 1.05  # how much quicker windows must be
 FRESH = 30 << 20  # bytes from which memory for a result comes from the system, whose pages are cleared first
+A_TIME = 8 << 20  # bytes of such a result that torch's kernels make at a time
 SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
 FEW_TAPS = 8  # a phase, up to which torch's transposed kernel takes its time by the column
 
@@ -86,6 +88,19 @@ def diagonals_are_quicker(work: Work) -> bool:
 def windows_are_quicker(work: Work) -> bool:
     """Whether the direct sum of one channel to many is quicker by `windows.py` than by torch's kernel."""
     return WINDOWED * _window_seconds(work) < _library_seconds(work)
+
+
+@remembered
+def rows_at_once(work: Work) -> int:
+    """Rows of the batch to hand to torch's kernel at a time, so that its copies stay in memory at hand.
+
+    oneDNN brings what goes in and out into an order of its own, save where channels stand last. A large copy
+    gets fresh memory in every call, and clearing its pages takes as long as the sum.
+    """
+    batch, outputs = work.x_shape[0], 4 * _outputs(work)
+    if outputs <= FRESH or work.itemsize != 4 or not work.inexact:
+        return batch
+    return max(1, A_TIME * batch // max(outputs, 4 * math.prod(work.x_shape)))
 
 
 @remembered
@@ -132,8 +147,8 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
             gy_shape = (batch, n_out, *g.out_sizes(sizes, kernel))
             of_x["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, itemsize)
     ways = min(of_x, key=of_x.__getitem__), min(of_w, key=of_w.__getitem__)
-    by_torch = ways == ("torch", "torch") and not diagonals_are_quicker(work) and not windows_are_quicker(work)
-    return None if by_torch else ways
+    is_other = diagonals_are_quicker(work) or windows_are_quicker(work) or rows_at_once(work) < batch
+    return ways if is_other or ways != ("torch", "torch") else None
 
 
 @remembered

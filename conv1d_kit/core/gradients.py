@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import torch
 
-from .cost import Work, cheapest_method
+from .array import new_result
+from .cost import Work, cheapest_method, rows_at_once
 from .diagonals import input_from_diagonals, weight_from_diagonals
 from .differentiable import all_finite, input_gradient, is_seen, weight_gradient
 from .geometry import Geometry
+from .heap import is_heap_kept
 from .kernels import METHODS, direct
 from .library import pads_well
 from .padding import pad
@@ -76,13 +78,35 @@ class _Direct(torch.autograd.Function):
             gw = weight_by_windows(gy, x, g, w.shape[2])
         by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
-            lows, nothing = [low for low, _ in g.pads], [0] * len(g.pads)
-            found = torch.ops.aten.convolution_backward(
-                gy, x, w, None, g.stride, lows, g.dilation, False, nothing, g.groups, [*by_torch, False]
-            )
+            found = _by_torch(gy, x, w, g, by_torch)
             gx, gw = found[0] if by_torch[0] else gx, found[1] if by_torch[1] else gw
         gb = gy.sum((0, *range(2, gy.ndim))) if wanted[2] else None
         return gx, gw, gb, None, None
+
+
+def _by_torch(gy, x, w, g: Geometry, wanted: list[bool]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Gradients of x and w by torch's kernels, some rows at a time where all would ask for fresh memory."""
+    lows, nothing = [low for low, _ in g.pads], [0] * len(g.pads)
+
+    def some(gy: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.ops.aten.convolution_backward(
+            gy, x, w, None, g.stride, lows, g.dilation, False, nothing, g.groups, [*wanted, False]
+        )[:2]
+
+    rows = rows_at_once(Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True))
+    by_rows = rows < len(x) and x.is_contiguous() and gy.is_contiguous() and _has_values(gy)
+    if not by_rows or torch.is_grad_enabled() or is_heap_kept():
+        return some(gy, x)
+    gx = new_result(x, tuple(x.shape)) if wanted[0] else None
+    gw = torch.zeros_like(w) if wanted[1] else None
+    for first in range(0, len(x), rows):
+        here = slice(first, first + rows)
+        of_x, of_w = some(gy[here], x[here])
+        if gx is not None:
+            gx[here] = of_x
+        if gw is not None:
+            gw += of_w
+    return gx, gw
 
 
 def _convolved(x: torch.Tensor, w: torch.Tensor, pads: tuple[int, int], groups: int) -> torch.Tensor:

@@ -13,11 +13,20 @@ from typing import Any
 
 import torch
 
+from .array import new_result
 from .blocked import blocked
-from .cost import SHORTEST_BLOCKED, Work, blocked_is_quicker, diagonals_are_quicker, windows_are_quicker
+from .cost import (
+    SHORTEST_BLOCKED,
+    Work,
+    blocked_is_quicker,
+    diagonals_are_quicker,
+    rows_at_once,
+    windows_are_quicker,
+)
 from .diagonals import ROUND, diagonals
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .geometry import Geometry
+from .heap import is_heap_kept
 from .library import REALS, library
 from .padding import pad
 from .spectral import forward_product
@@ -35,7 +44,7 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
     given = (x, w) if bias is None else (x, w, bias)
     lone = x.shape[1] == 1 == w.shape[0]
-    may_be_product = lone or (x.ndim == 3 and x.is_cpu and x.dtype in REALS)
+    may_be_product = lone or (x.is_cpu and x.dtype in REALS)
     if may_be_product and is_plain(*given) and x.numel() >= SHORTEST_BLOCKED:
         work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
         product, is_quicker = (blocked, blocked_is_quicker) if lone else (diagonals, diagonals_are_quicker)
@@ -45,6 +54,12 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
             y = product(x, w, g)
             if all_finite(y):
                 return y if bias is None else y.add_(bias.reshape(-1, *(1,) * (y.ndim - 2)))
+        rows = rows_at_once(work)
+        if rows < len(x) and x.is_cpu and x.is_contiguous() and not is_heap_kept():
+            y = new_result(x, (len(x), len(w), *g.out_sizes(x.shape[2:], w.shape[2:])))
+            for first in range(0, len(x), rows):
+                y[first : first + rows] = library(x[first : first + rows], w, g, bias)
+            return y
     return library(x, w, g, bias)
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..core.heap import kept_heap
 from ..errors import DataError, InputError, one_line
 from .average import WeightAverage
 from .checkpoint import read_checkpoint, write_checkpoint
 from .devices import Devices
-from .heap import kept_heap
 from .schedule import warmup_cosine
 from .stopping import BestWeights
 

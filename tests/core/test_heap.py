@@ -6,8 +6,8 @@ import threading
 import pytest
 import torch
 
-from conv1d_kit.training import heap
-from conv1d_kit.training.heap import kept_heap
+from conv1d_kit.core import heap
+from conv1d_kit.core.heap import is_heap_kept, kept_heap
 
 MB = 40  # beyond what glibc ever keeps by itself
 
@@ -30,7 +30,9 @@ def test_freed_memory_stays_while_it_is_open_and_goes_back_at_its_end():
     with kept_heap():
         with kept_heap():
             assert faults_of_a_second_array() < pages // 100
+        assert is_heap_kept()
         assert faults_of_a_second_array() < pages // 100
+    assert not is_heap_kept()
     assert faults_of_a_second_array() > pages // 16
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-__all__ = ["kept_heap"]
+__all__ = ["is_heap_kept", "kept_heap"]
 
 _TRIM, _MMAPS = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of glibc's mallopt
 _DEFAULTS = ((_MMAPS, 65536), (_TRIM, 128 << 10))
@@ -42,6 +42,11 @@ def kept_heap() -> Iterator[None]:
                 for option, value in _DEFAULTS:
                     libc.mallopt(option, value)
                 libc.malloc_trim(0)
+
+
+def is_heap_kept() -> bool:
+    """Whether a `kept_heap` is open, so that large arrays cost no more than others."""
+    return _users > 0
 
 
 @cache
