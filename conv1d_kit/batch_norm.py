@@ -19,7 +19,9 @@ class _Masked:
         self._check_input_dim(x)
         if not self.training:
             return _padded(super().forward(x), lengths)  # type: ignore[misc]
-        counts = [x.shape[-1]] * len(x) if lengths is None else lengths.tolist()
+        assert self.weight is not None
+        assert self.running_mean is not None
+        counts = [x.shape[-1]] * len(x) if lengths is None else lengths.clamp(max=x.shape[-1]).tolist()
         n = sum(counts) * (x[0, 0, ..., 0].numel() if x.ndim == 4 else 1)
         if n == 0:  # nothing but rows of no frames: nothing to learn from
             return torch.zeros_like(x)
@@ -58,6 +60,10 @@ class MaskedBatchNorm1d(_Masked, nn.BatchNorm1d):
     """
 
     streams_like: type | None = nn.BatchNorm1d  # in a stream nothing is padded
+
+    def _check_input_dim(self, x: torch.Tensor) -> None:
+        if x.ndim != 3:
+            raise ValueError(f"expected 3D input (got {x.ndim}D input)")
 
 
 class MaskedBatchNorm2d(_Masked, nn.BatchNorm2d):

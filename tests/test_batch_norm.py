@@ -159,6 +159,15 @@ def test_half_precision_maps_are_normalised_in_full():
     torch.testing.assert_close(half, norm(x.bfloat16().float(), n))
 
 
-def test_another_number_of_axes_is_refused():
-    with pytest.raises(ValueError, match="4D"):
-        MaskedBatchNorm2d(3)(torch.zeros(2, 3, 5))
+@pytest.mark.parametrize(("kind", "shape", "expected"), [("2d", (2, 3, 5), "4D"), ("1d", (2, 3), "3D")])
+def test_another_number_of_axes_is_refused(kind, shape, expected):
+    with pytest.raises(ValueError, match=f"expected {expected} input"):
+        pair(kind)[0](torch.zeros(shape))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lengths_end_where_the_maps_do(kind):
+    x, n = batch(kind, 5, 5)
+    (one, _), (other, _) = pair(kind), pair(kind)
+    torch.testing.assert_close(one(x, n + 9), other(x, n))
+    torch.testing.assert_close(one.running_var, other.running_var)
