@@ -24,17 +24,16 @@ from .spectrum import (
 )
 
 __all__ = [
+    "DIRECT_WAYS",
     "Work",
-    "blocked_is_quicker",
     "cheapest_method",
-    "diagonals_are_quicker",
+    "direct_way",
     "gradient_ways",
     "line_ways",
     "outputs_a_row",
     "phases_are_quicker",
     "predicted_seconds",
     "rows_at_once",
-    "windows_are_quicker",
 ]
 
 SHIFTED = 1e-9  # seconds an integer multiply-add over shifted copies
@@ -46,6 +45,12 @@ MOVED = 1.6  # how much longer than the sum along diagonals its gradients take, 
 MOST_DIAGONAL = 16  # output channels a group, beyond which torch's kernel has its lanes full
 PLAINLY = 1.6  # how much quicker phases must be
 WINDOWED = 1.05  # how much quicker windows must be
+DIRECT_WAYS = {
+    "torch": "torch's kernel",
+    "toeplitz": "products with a small Toeplitz matrix",
+    "windows": "a product with windows laid out",
+    "diagonals": "a product summed along its diagonals",
+}
 FRESH = 30 << 20  # bytes from which memory for a result comes from the system, whose pages are cleared first
 A_TIME = 8 << 20  # bytes of such a result that torch's kernels make at a time
 SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
@@ -73,21 +78,16 @@ def cheapest_method(work: Work) -> str:
 
 
 @remembered
-def blocked_is_quicker(work: Work) -> bool:
-    """Whether the direct sum of one channel is quicker as blocked matrix products than by torch's kernel."""
-    return _blocked_seconds(work) < _library_seconds(work)
-
-
-@remembered
-def diagonals_are_quicker(work: Work) -> bool:
-    """Whether the direct sum with few output channels is quicker by `diagonals.py` than by other kernels."""
-    return CLEARLY * _diagonal_seconds(work) < min(_library_seconds(work), _blocked_seconds(work))
-
-
-@remembered
-def windows_are_quicker(work: Work) -> bool:
-    """Whether the direct sum of one channel to many is quicker by `windows.py` than by torch's kernel."""
-    return WINDOWED * _window_seconds(work) < _library_seconds(work)
+def direct_way(work: Work) -> str:
+    """How the direct sum of floats on the CPU comes soonest: by a key of DIRECT_WAYS."""
+    if math.prod(work.x_shape) < SHORTEST_BLOCKED:
+        return "torch"
+    library = _library_seconds(work)
+    if work.x_shape[1] == 1 == work.w_shape[0]:
+        return "toeplitz" if _blocked_seconds(work) < library else "torch"
+    if WINDOWED * _window_seconds(work) < library:
+        return "windows"
+    return "diagonals" if CLEARLY * _diagonal_seconds(work) < library else "torch"
 
 
 @remembered
@@ -147,7 +147,7 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
             gy_shape = (batch, n_out, *g.out_sizes(sizes, kernel))
             of_x["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, itemsize)
     ways = min(of_x, key=of_x.__getitem__), min(of_w, key=of_w.__getitem__)
-    is_other = diagonals_are_quicker(work) or windows_are_quicker(work) or rows_at_once(work) < batch
+    is_other = direct_way(work) in ("windows", "diagonals") or rows_at_once(work) < batch
     return ways if is_other or ways != ("torch", "torch") else None
 
 

@@ -15,14 +15,7 @@ import torch
 
 from .array import new_result
 from .blocked import blocked
-from .cost import (
-    SHORTEST_BLOCKED,
-    Work,
-    blocked_is_quicker,
-    diagonals_are_quicker,
-    rows_at_once,
-    windows_are_quicker,
-)
+from .cost import Work, direct_way, rows_at_once
 from .diagonals import ROUND, diagonals
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .geometry import Geometry
@@ -42,16 +35,14 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
     if not (x.dtype.is_floating_point or x.dtype.is_complex) or x.ndim > 5:
         y = shifted(x, w, g)
         return y if bias is None else y + bias.reshape(-1, *(1,) * (y.ndim - 2))
-    given = (x, w) if bias is None else (x, w, bias)
     lone = x.shape[1] == 1 == w.shape[0]
-    may_be_product = lone or (x.is_cpu and x.dtype in REALS)
-    if may_be_product and is_plain(*given) and x.numel() >= SHORTEST_BLOCKED:
+    if (lone or (x.is_cpu and x.dtype in REALS)) and is_plain(*((x, w) if bias is None else (x, w, bias))):
         work = Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True)
-        product, is_quicker = (blocked, blocked_is_quicker) if lone else (diagonals, diagonals_are_quicker)
-        if windows_are_quicker(work):
+        way = direct_way(work)
+        if way == "windows":
             return by_windows(x, w, g, bias)
-        if is_quicker(work):
-            y = product(x, w, g)
+        if way != "torch":
+            y = (blocked if way == "toeplitz" else diagonals)(x, w, g)
             if all_finite(y):
                 return y if bias is None else y.add_(bias.reshape(-1, *(1,) * (y.ndim - 2)))
         rows = rows_at_once(work)
@@ -66,10 +57,11 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
 def product_numbers(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, dtype: torch.dtype) -> int:
     """Numbers that `diagonals` or `by_windows` holds at a time; 0 where `direct` does without them."""
     work = Work(x_shape, w_shape, g, dtype.itemsize, True)
-    if dtype in REALS and windows_are_quicker(work):
+    way = direct_way(work) if dtype in REALS else "torch"
+    if way == "windows":
         positions = x_shape[0] * g.out_sizes(x_shape[2:], w_shape[2:])[0]
         return min(WINDOWS_ROUND, w_shape[2] * positions)
-    if dtype not in REALS or not diagonals_are_quicker(work):
+    if way != "diagonals":
         return 0
     return min(ROUND, math.prod(w_shape) // w_shape[1] * x_shape[0] * x_shape[-1])
 

@@ -9,7 +9,7 @@ import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .array import new_result
-from .cost import SHORTEST_BLOCKED, SMALL, Work, diagonals_are_quicker, rows_at_once, windows_are_quicker
+from .cost import SHORTEST_BLOCKED, SMALL, Work, direct_way, rows_at_once
 from .geometry import Geometry
 from .padding import pad
 
@@ -131,7 +131,7 @@ def straight_call(work: Work, dtype: torch.dtype) -> tuple[Callable[..., torch.T
     if n > 3 or (g.pads != FLAT[n - 1] and not pads_well(x_shape, w_shape, g)):
         return None
     may_be_blocked = x_shape[1] * w_shape[0] == 1 and math.prod(x_shape) >= SHORTEST_BLOCKED
-    is_product = dtype in REALS and (diagonals_are_quicker(work) or windows_are_quicker(work))
+    is_product = dtype in REALS and direct_way(work) != "torch"
     is_large = dtype == torch.float32 and rows_at_once(work) < x_shape[0]
     if may_be_blocked or is_product or is_large or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
         return None

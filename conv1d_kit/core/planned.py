@@ -13,7 +13,7 @@ from ..errors import InputError
 from .array import check_dtype, common_dtype, enter, narrow, shown, widen
 from .autocast import full_precision
 from .compute import compute
-from .cost import predicted_seconds
+from .cost import DIRECT_WAYS, direct_way, predicted_seconds, rows_at_once
 from .machine import MACHINE, Machine, wisdom_path
 from .plan import check_bias, check_flip, make_plan
 from .precision import normwise_bound
@@ -143,8 +143,12 @@ class ConvPlan:
         for name, value in sorted(seconds.items(), key=lambda item: item[1]):
             mark = "→" if name == self.method else " "
             lines.append(f"{mark} {name:<12} predicted {value * 1e3:10.3f} ms")
+        work = self._plan.work
+        if self.method == "direct" and self._plan.fused and work.itemsize in (4, 8):
+            way, rows, batch = direct_way(work), rows_at_once(work), work.x_shape[0]
+            share = f", {rows} of {batch} rows at a time" if way == "torch" and rows < batch else ""
+            lines.append(f"on the CPU by {DIRECT_WAYS[way]}{share}")
         if self.n_fft is not None:
-            work = self._plan.work
             parts, per = cut(work.geometry, work.w_shape[2:], work.x_shape[-1], self.n_fft)
             cuts = f"; the kernel in {parts} parts" if parts > 1 else ""
             kept = "" if self._spectra is None else "; spectrum of w kept"

@@ -58,6 +58,21 @@ def test_explain_names_each_method_and_marks_the_chosen():
     assert plan_conv((1, 8, 100), np.ones((8, 8, 3))).method == "direct"
 
 
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "options", "words"),
+    [
+        ((4, 1, 64_000), (512, 1, 10), {"stride": 5}, "by a product with windows laid out\n"),
+        ((1, 64, 48_000), (1, 64, 7), {}, "by a product summed along its diagonals\n"),
+        ((1, 1, 100_000), (1, 1, 9), {}, "by products with a small Toeplitz matrix\n"),
+        ((8, 32, 1000), (32, 32, 3), {}, "by torch's kernel\n"),
+        ((20, 16, 8000), (64, 16, 3), {"padding": 1}, "by torch's kernel, 4 of 20 rows at a time\n"),
+    ],
+)
+def test_explain_says_how_the_direct_sum_goes(x_shape, w_shape, options, words):
+    text = plan_conv(x_shape, np.ones(w_shape, "f4"), method="direct", **options).explain()
+    assert f"on the CPU {words}" in text
+
+
 def test_a_plan_takes_only_what_was_planned():
     plan = plan_conv((1, 2, 90), np.ones((1, 2, 3)), "float32")
     with pytest.raises(InputError, match=r"x must be \(1, 2, 90\) torch.float32 as planned, got \(1, 2, 91\)"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from conv1d_kit import conv
 from conv1d_kit.core import gradients, kernels
 from conv1d_kit.core import windows as module
-from conv1d_kit.core.cost import Work, gradient_ways, windows_are_quicker
+from conv1d_kit.core.cost import Work, direct_way, gradient_ways
 from conv1d_kit.core.geometry import Geometry
 from conv1d_kit.core.kernels import product_numbers
 from conv1d_kit.core.windows import by_windows, weight_by_windows
@@ -130,7 +130,7 @@ def test_many_gradients_at_once():
 def test_other_shapes_never_go_this_way(x_shape, w_shape, itemsize):
     n = len(x_shape) - 2
     work = Work(x_shape, w_shape, Geometry((1,) * n, ((0, 0),) * n, (1,) * n, 1), itemsize, True)
-    assert not windows_are_quicker(work)
+    assert direct_way(work) != "windows"
     assert "windows" not in (gradient_ways(work) or ())
 
 
