@@ -18,12 +18,16 @@ from .library import library
 from .machine import SMALLEST, Machine
 from .spectral_line import spectral_line
 from .spectrum import block_lengths, fast_length, line_counts
+from .windows import by_windows, weight_by_windows
 
 __all__ = ["least_seconds", "measure"]
 
 FLAT = Geometry((1,), ((0, 0),), (1,), 1)
 LINES = ((3_000, 100), (10_000, 255), (10_000, 4_095), (100_000, 63), (100_000, 1_023), (100_000, 16_383),
          (1_000_000, 255), (1_000_000, 4_095), (1_000_000, 65_536))  # fmt: skip
+# one channel to many: rows, samples, output channels, taps, stride
+LONE = ((1, 16_000, 64, 16, 4), (4, 16_000, 128, 80, 4), (4, 16_000, 32, 251, 1), (1, 64_000, 257, 32, 10),
+        (4, 16_000, 402, 400, 160), (4, 32_000, 64, 400, 16), (4, 16_000, 16, 64, 2))  # fmt: skip
 # not measured, but shared by all threads
 SHARED = (
     "phase_output",
@@ -42,7 +46,8 @@ def measure(
 ) -> Machine:
     """The constants, least seconds of many rounds each; about a minute.
 
-    Those of phases, columns, diagonals and torch's gradients are the usual ones, shared by the threads.
+    Those of phases, columns, diagonals, torch's other gradients and fresh memory are the usual ones, what is
+    work shared by the threads.
 
     Parameters
     ----------
@@ -67,13 +72,14 @@ def measure(
             values |= _direct(dtype, start, budget_s)
             found.append(values)
         on_step(6, 6)
+        lone = _lone(budget_s)
     pairs: dict[str, Any] = {name: tuple(values[name] for values in found) for name in found[0]}
     scalars: dict[str, Any] = {
         name: min(pairs.pop(name)) for name in ("direct_call", "toeplitz_call", "depthwise_output")
     }
     threads = torch.get_num_threads()
     usual = {name: _times(getattr(start, name), start.threads / threads) for name in SHARED}
-    return start._replace(threads=threads, **pairs, **scalars, **usual)
+    return start._replace(threads=threads, **pairs, **scalars, **usual, **lone)
 
 
 def _times(value: float | tuple[float, ...], factor: float) -> Any:
@@ -112,6 +118,38 @@ def _line_cases() -> Iterator[tuple[int, int, int]]:
         for n in block_lengths(k, size + k - 1, 1):
             if n < whole and (n <= 32 * k or n <= 4096):
                 yield size, k, n
+
+
+def _lone(budget_s: float) -> dict[str, Any]:
+    """One channel to many, by torch's kernels and by windows: multiply-adds, numbers of windows, outputs."""
+    columns, seconds = [], []
+    for batch, size, n_out, k, stride in LONE:
+        g = FLAT._replace(stride=(stride,))
+        x, w = torch.randn(batch, 1, size), torch.randn(n_out, 1, k)
+        gy = library(x, w, g)
+        positions = batch * gy.shape[2]
+        columns.append(
+            [positions * k * -(-n_out // 16) * 16, positions * k, positions * n_out, positions * k * n_out]
+        )
+        torchs = partial(
+            torch.ops.aten.convolution_backward, gy, x, w, None, g.stride, (0,), (1,), False, (0,), 1,
+            [False, True, False],
+        )  # fmt: skip
+        runs = (
+            partial(library, x, w, g),
+            torchs,
+            partial(by_windows, x, w, g),
+            partial(weight_by_windows, gy, x, g, k),
+        )
+        seconds.append([least_seconds(run, budget_s) for run in runs])
+    a, b = np.array(columns), np.array(seconds)
+    lanes, plain = a[:, :3], a[:, [3, 1, 2]]
+    both = np.concatenate([plain, plain]), np.concatenate([b[:, 2], b[:, 3]])
+    fits = {"lone": (lanes, b[:, 0]), "lone_weight": (lanes, b[:, 1]), "windows": both}
+    return {
+        name: tuple(np.maximum(nnls(rows / times[:, None], np.ones(len(times)))[0], LEAST).tolist())
+        for name, (rows, times) in fits.items()
+    }
 
 
 def _mixing(dtype: torch.dtype, budget_s: float) -> dict[str, float]:

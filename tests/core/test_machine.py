@@ -45,6 +45,10 @@ def test_the_place_can_be_named_or_refused(monkeypatch, tmp_path):
 def test_a_measured_machine_can_be_kept(tmp_path):
     measured = tune.measure(budget_s=0.0005)
     assert measured.threads == torch.get_num_threads()
+    for name in ("lone", "lone_weight", "windows"):
+        found = getattr(measured, name)
+        assert found != getattr(Machine(), name)
+        assert all(0 < v < 1e-6 for v in found)
     save(measured, tmp_path / "wisdom.json")
     assert load(tmp_path / "wisdom.json") == measured
     assert set(json.loads((tmp_path / "wisdom.json").read_text("utf-8"))) == set(Machine._fields)
