@@ -10,8 +10,9 @@ from functools import cache
 
 __all__ = ["is_heap_kept", "kept_heap"]
 
-_TRIM, _MMAPS = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of glibc's mallopt
-_DEFAULTS = ((_MMAPS, 65536), (_TRIM, 128 << 10))
+_TRIM, _LARGE, _MMAPS = -1, -3, -4  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_MMAP_MAX of glibc's mallopt
+# where glibc's own rule arrives once arrays were large; what is set by hand it adapts no more
+_AFTER = ((_MMAPS, 65536), (_LARGE, 32 << 20), (_TRIM, 64 << 20))
 _lock = threading.Lock()
 _users = 0
 
@@ -22,7 +23,7 @@ def kept_heap() -> Iterator[None]:
 
     Every layer of a net makes arrays of many megabytes and frees them a moment later. By default each is a
     mapping of its own, whose pages the kernel clears one by one at their first touch: up to half of the time
-    of a training step on long clips. Without glibc nothing changes.
+    of a training step on long clips. Without glibc nothing changes. Afterwards arrays of up to 32 MB are kept.
     """
     global _users
     libc = _glibc()
@@ -39,7 +40,7 @@ def kept_heap() -> Iterator[None]:
         with _lock:
             _users -= 1
             if not _users:
-                for option, value in _DEFAULTS:
+                for option, value in _AFTER:
                     libc.mallopt(option, value)
                 libc.malloc_trim(0)
 
