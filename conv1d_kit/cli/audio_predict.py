@@ -23,7 +23,9 @@ _NONE = "none of these"
 def predict(
     model: Annotated[Path, typer.Argument(help="A model folder that `audio train` wrote.")],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Audio files, or folders to search.")],
-    out: Annotated[Path, typer.Option(help="CSV table to write.")] = Path("predictions.csv"),
+    out: Annotated[Path, typer.Option(help="CSV table to write; - for standard output.")] = Path(
+        "predictions.csv"
+    ),
     label_separator: LabelSeparator = ";",
     json: JsonFlag = False,
 ) -> None:
@@ -76,9 +78,10 @@ def predict(
     def show(console) -> None:
         rows = sorted(counts.items(), key=lambda item: -item[1])
         console.print(table(f"{len(files)} files, {len(bad)} errors", ["label", "files"], rows))
-        console.print(f"rows: {out}", markup=False, soft_wrap=True)
+        place = "standard output" if str(out) == "-" else out
+        console.print(f"rows: {place}", markup=False, soft_wrap=True)
 
-    emit(result, show, as_json=json)
+    emit(result, show, as_json=json, out=out)
     if len(bad) == len(files):
         raise typer.Exit(2)
 

@@ -52,8 +52,16 @@ def visible(text: str) -> str:
     return text.translate(_CONTROL).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def emit(result: dict[str, Any], show: Callable[[Console], None], *, as_json: bool) -> None:
+def emit(
+    result: dict[str, Any],
+    show: Callable[[Console], None],
+    *,
+    as_json: bool,
+    out: str | os.PathLike | None = None,
+) -> None:
     """The verb's result: `result` as one JSON object, or what `show(console)` prints for a person.
+
+    Where the verb's own rows went to standard output (`out` is "-"), it is said on standard error.
 
     Raises
     ------
@@ -61,10 +69,11 @@ def emit(result: dict[str, Any], show: Callable[[Console], None], *, as_json: bo
         If standard output takes no more.
     """
     try:
+        aside = out is not None and os.fspath(out) == "-"
         if as_json:
-            typer.echo(json.dumps(_finite(result), ensure_ascii=False, allow_nan=False))
+            typer.echo(json.dumps(_finite(result), ensure_ascii=False, allow_nan=False), err=aside)
         else:
-            show(Console(highlight=False))
+            show(Console(highlight=False, stderr=aside))
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has what it wanted
         raise

@@ -29,7 +29,9 @@ def predict(
     file: Annotated[
         str, typer.Argument(help="A file as for train, labels not needed; - for lines on standard input.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")] = Path("predictions.csv"),
+    out: Annotated[Path, typer.Option("--out", help="The CSV file to write; - for standard output.")] = Path(
+        "predictions.csv"
+    ),
     format: Format = None,
     text_column: TextColumn = "text",
     label_column: Annotated[
@@ -73,7 +75,7 @@ def predict(
         "accuracy": tally.right / tally.labelled if tally.labelled else None,
         "seconds": time.perf_counter() - start,
     }
-    emit(result, lambda console: console.print(facts_table("predicted", result)), as_json=as_json)
+    emit(result, lambda console: console.print(facts_table("predicted", result)), as_json=as_json, out=out)
     if tally.bad == tally.rows:
         raise typer.Exit(2)
 

@@ -26,7 +26,7 @@ def whole_file(
     Parameters
     ----------
     path : str or path
-        Its folder is made.
+        Its folder is made. "-" is standard output.
     cure : str
         What to do where it cannot be written.
     newline : str or None
@@ -46,9 +46,13 @@ def whole_file(
     'all of it'
     """
     part: str | None = None
+    to_standard = os.fspath(path) == "-"
     try:
-        if is_stream(path):
-            with open(path, "w", encoding="utf-8", errors="backslashreplace", newline=newline) as file:
+        if to_standard or is_stream(path):
+            place, owned = (1, False) if to_standard else (path, True)
+            with open(
+                place, "w", encoding="utf-8", errors="backslashreplace", newline=newline, closefd=owned
+            ) as file:
                 yield file
             return
         target = Path(os.path.realpath(path))
@@ -64,7 +68,8 @@ def whole_file(
     except BrokenPipeError:  # the reader of a pipe has what it wanted
         raise
     except OSError as error:
-        raise DataError(f"cannot write {os.fspath(path)}: {error.strerror or error}; {cure}") from error
+        place = "standard output" if to_standard else os.fspath(path)
+        raise DataError(f"cannot write {place}: {error.strerror or error}; {cure}") from error
     finally:
         if part is not None:
             os.unlink(part)

@@ -1,6 +1,7 @@
 """`conv1d-kit audio`: whole verbs, and for each bad input one clear line, exit code 2 and no traceback."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -48,6 +49,22 @@ def _refused(result, *words):
     assert len(errors) == 1, err
     for word in words:
         assert str(word) in errors[0]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_rows_on_standard_output_are_all_that_stands_there(capfd, sounds, tmp_path, monkeypatch, as_json):
+    def run(*words):
+        with pytest.raises(SystemExit) as end:
+            main([str(w) for w in words])
+        return (end.value.code, *capfd.readouterr())
+
+    monkeypatch.chdir(tmp_path)
+    assert run("audio", "train", sounds, "--out", tmp_path / "m", *QUICK)[0] == 0
+    code, out, err = run("audio", "predict", tmp_path / "m", sounds, "--out", "-", *["--json"] * as_json)
+    assert code == 0
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 12
+    assert (json.loads(err)["n_files"] == 12) if as_json else ("standard output" in err)
+    assert not (tmp_path / "-").exists()
 
 
 def test_train_predict_and_cv_from_end_to_end(run, sounds, tmp_path):

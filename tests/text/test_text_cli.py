@@ -162,6 +162,18 @@ def test_predict_reads_standard_input(call, model, tmp_path, monkeypatch):
     assert [r["label"] for r in table(tmp_path / "p.csv")] == ["good", "bad"]
 
 
+def test_rows_on_standard_output_are_all_that_stands_there(capfd, model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.txt").write_text("fine film\ndull film\n")
+    with pytest.raises(SystemExit) as end:
+        main(["text", "predict", str(model), "new.txt", "--out", "-", "--json"])
+    out, err = capfd.readouterr()
+    assert end.value.code == 0
+    assert [r["label"] for r in csv.DictReader(io.StringIO(out))] == ["good", "bad"]
+    assert json.loads(err.splitlines()[-1])["rows"] == 2
+    assert not (tmp_path / "-").exists()
+
+
 def test_predict_scores_a_named_label_column(call, model, tmp_path):
     (tmp_path / "d.jsonl").write_text('{"t": "fine", "l": "good"}\n{"t": "dull", "l": "good"}\n')
     code, out, _ = call("predict", model, tmp_path / "d.jsonl", "--out", tmp_path / "p.csv", "--json",

@@ -82,3 +82,12 @@ def test_a_place_that_takes_no_file_is_an_error(tmp_path):
         with pytest.raises(DataError, match="cannot write"), whole_file(place) as file:
             file.write("x")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_dash_is_standard_output_which_stays_open(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in ("first\n", "second é\n"):
+        with whole_file("-", newline="") as file:
+            file.write(text)
+    assert capfd.readouterr().out == "first\nsecond é\n"
+    assert not list(tmp_path.iterdir())
