@@ -21,7 +21,6 @@ from conv1d_kit.audio.event_options import EventOptions
 from conv1d_kit.audio.events import Scorer
 from conv1d_kit.audio.listen import Listener, LiveBlock, LiveSession, Microphone, PlayedFile
 from conv1d_kit.audio.windows import WindowBatch
-from conv1d_kit.cli.main import main
 from conv1d_kit.errors import DataError, InputError
 
 OPTIONS = EventOptions(window_s=1.0, hop_s=0.25)
@@ -154,33 +153,22 @@ def model(tmp_path):
     return tmp_path / "m"
 
 
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return end.value.code, out, err
-
-    return call
-
-
-def test_listen_prints_a_row_a_hop(run, model, tmp_path):
+def test_listen_prints_a_row_a_hop(call, model, tmp_path):
     sf.write(tmp_path / "x.wav", SOUND[RATE // 2 :], RATE)
     given = ["audio", "listen", model, "--file", tmp_path / "x.wav", "--window", 0.5, "--hop", 0.5]
-    code, out, err = run(*given, "--seconds", 1.5)
+    code, out, err = call(*given, "--seconds", 1.5)
     assert code == 0
     rows = [re.fullmatch(r" +(\d+\.\d\d) s  (\d\.\d{3})  (.+)", line).groups() for line in out.splitlines()]
     assert [(t, label) for t, _, label in rows] == [("0.50", "–"), ("1.00", "low"), ("1.50", "low")]
     assert re.search(r"15 blocks heard, \d+ late", err)
-    code, out, _ = run(*given, "--seconds", 0.6, "--json")
+    code, out, _ = call(*given, "--seconds", 0.6, "--json")
     *rows, summary = [json.loads(line) for line in out.splitlines()]
     assert [r["time_s"] for r in rows] == [0.5, 0.6]
     assert rows[0] == {"time_s": 0.5, "label": None, "score": 0.0}
     assert (summary["rows"], summary["blocks"], summary["gaps"]) == (2, 6, 0)
 
 
-def test_bad_words_are_one_line_and_exit_code_2(run, model, tmp_path):
+def test_bad_words_are_one_line_and_exit_code_2(call, model, tmp_path):
     sf.write(tmp_path / "x.wav", SOUND, RATE)
     (tmp_path / "zero.wav").touch()
     for arguments, words in (
@@ -193,7 +181,7 @@ def test_bad_words_are_one_line_and_exit_code_2(run, model, tmp_path):
         ([model, "--file", tmp_path / "x.wav", "--classes", "lwo"], "--classes must be of the model's"),
         ([model, "--file", tmp_path / "x.wav", "--seconds", -1], "--seconds must be > 0"),
     ):
-        code, out, err = run("audio", "listen", *arguments)
+        code, out, err = call("audio", "listen", *arguments)
         assert (code, out) == (2, "")
         (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
         assert words in line

@@ -6,21 +6,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from conv1d_kit.cli.main import main
 from conv1d_kit.training.predictions import Predictions
 
 RATE = 8000
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return end.value.code, out, err
-
-    return call
 
 
 @pytest.fixture
@@ -47,8 +35,8 @@ def predictions(sounds, tmp_path):
     return said.save(tmp_path / "p.jsonl")
 
 
-def test_inspect_says_a_line_a_kind_and_writes_its_page(run, sounds, tmp_path):
-    code, out, err = run("audio", "inspect", sounds, "--folds", 2, "--html", tmp_path / "i.html")
+def test_inspect_says_a_line_a_kind_and_writes_its_page(call, sounds, tmp_path):
+    code, out, err = call("audio", "inspect", sounds, "--folds", 2, "--html", tmp_path / "i.html")
     assert code == 0, err
     lines = out.splitlines()
     assert lines[0].startswith("error: 1 set of copies have different labels (a/0.wav = b/copy.wav)")
@@ -59,8 +47,8 @@ def test_inspect_says_a_line_a_kind_and_writes_its_page(run, sounds, tmp_path):
     assert "Can the class be told without listening?" in page
 
 
-def test_inspect_as_json_names_every_case(run, sounds):
-    code, out, _ = run("audio", "inspect", sounds, "--folds", 2, "--json")
+def test_inspect_as_json_names_every_case(call, sounds):
+    code, out, _ = call("audio", "inspect", sounds, "--folds", 2, "--json")
     result = json.loads(out)
     assert code == 0
     assert (result["n_files"], result["n_unreadable"], result["classes"]) == (14, 1, ["a", "b"])
@@ -79,17 +67,17 @@ def test_inspect_as_json_names_every_case(run, sounds):
         (["set", "--html", "set"], "is a folder"),
     ],
 )
-def test_inspect_refuses_in_one_line(run, sounds, monkeypatch, arguments, words):
+def test_inspect_refuses_in_one_line(call, sounds, monkeypatch, arguments, words):
     monkeypatch.chdir(sounds.parent)
-    code, out, err = run("audio", "inspect", *arguments)
+    code, out, err = call("audio", "inspect", *arguments)
     assert code == 2
     assert out == ""
     assert words in err
     assert "Traceback" not in err
 
 
-def test_report_from_kept_predictions(run, sounds, predictions, tmp_path):
-    code, out, err = run(
+def test_report_from_kept_predictions(call, sounds, predictions, tmp_path):
+    code, out, err = call(
         "audio", "report", predictions, "--root", sounds, "--out", tmp_path / "r.html", "--json"
     )
     assert code == 0, err
@@ -103,26 +91,26 @@ def test_report_from_kept_predictions(run, sounds, predictions, tmp_path):
     assert "a/0.wav = b/copy.wav" in page
 
 
-def test_report_without_the_sounds_still_stands(run, predictions, tmp_path, monkeypatch):
+def test_report_without_the_sounds_still_stands(call, predictions, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, err = run("audio", "report", predictions)
+    code, out, err = call("audio", "report", predictions)
     assert code == 0
     assert "no sound file is at its path" in err
     assert "page: report.html" in out
     assert "No sound: a/" in (tmp_path / "report.html").read_text("utf-8")
-    code, _, err = run("audio", "report", predictions, "--no-inspect")
+    code, _, err = call("audio", "report", predictions, "--no-inspect")
     assert code == 0
     assert "no sound file is at its path" not in err
 
 
-def test_report_refuses_in_one_line(run, predictions, tmp_path):
+def test_report_refuses_in_one_line(call, predictions, tmp_path):
     (tmp_path / "bad.jsonl").write_text("{")
     for arguments, words in (
         (["nowhere.jsonl"], "cannot be read"),
         ([tmp_path / "bad.jsonl", "--out", tmp_path / "x.html"], "line 1 is not JSON"),
         ([predictions, "--out", tmp_path], "is a folder"),
     ):
-        code, _, err = run("audio", "report", *arguments)
+        code, _, err = call("audio", "report", *arguments)
         assert code == 2
         assert words in err
         assert "Traceback" not in err
