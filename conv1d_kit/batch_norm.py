@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .core.pooling import length_mask
+from .core.pooling import masked
 
 __all__ = ["MaskedBatchNorm1d", "MaskedBatchNorm2d"]
 
@@ -18,11 +18,11 @@ class _Masked:
     def forward(self: Any, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         self._check_input_dim(x)
         if not self.training:
-            return _padded(super().forward(x), lengths)  # type: ignore[misc]
+            return masked(super().forward(x), lengths)  # type: ignore[misc]
         assert self.weight is not None
         assert self.running_mean is not None
         counts = [x.shape[-1]] * len(x) if lengths is None else lengths.clamp(max=x.shape[-1]).tolist()
-        n = sum(counts) * (x[0, 0, ..., 0].numel() if x.ndim == 4 else 1)
+        n = sum(counts) * (x.shape[2] if x.ndim == 4 else 1)
         if n == 0:  # nothing but rows of no frames: nothing to learn from
             return torch.zeros_like(x)
         if n == x.numel() // x.shape[1] > 1 and not x.is_contiguous():  # torch's own is quick channels last
@@ -75,14 +75,6 @@ class MaskedBatchNorm2d(_Masked, nn.BatchNorm2d):
     """
 
     streams_like: type | None = nn.BatchNorm2d
-
-
-def _padded(y: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-    """Zeros beyond each row's end."""
-    if lengths is None:
-        return y
-    mask = length_mask(lengths, y.shape[-1])
-    return torch.where(mask.reshape(len(y), *[1] * (y.ndim - 2), -1), y, 0.0)
 
 
 class _Normalize(torch.autograd.Function):

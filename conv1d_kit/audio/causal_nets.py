@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..batch_norm import MaskedBatchNorm1d
-from ..core.pooling import length_mask
+from ..core.pooling import masked
 from ..layers import Conv1d
 from .net import AudioNet, needed_lengths
 from .norms import Standardize
@@ -23,9 +23,7 @@ class _Causal(AudioNet):
 
     def _frames(self, x: torch.Tensor, lengths: torch.Tensor | None):
         lengths = needed_lengths(lengths, x.shape[-1])
-        x = self.input(x)
-        x = x if lengths is None else torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)
-        return x, lengths
+        return masked(self.input(x), lengths), lengths
 
 
 class _Separable(nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 
 from ..batch_norm import MaskedBatchNorm1d
 from ..core.conv import conv
-from ..core.pooling import length_mask
+from ..core.pooling import masked
 from ..layers import Conv1d
 from .net import AudioNet
 from .norms import Standardize
@@ -91,8 +91,7 @@ class FilterBankCNN(AudioNet):
         return self.weight * self.window
 
     def maps(self, x, lengths=None):
-        x = self.input(x)
-        x = x if lengths is None else torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)
+        x = masked(self.input(x), lengths)
         x = self.first(x, self.filters())
         x = (
             nn.functional.avg_pool1d(x.square(), FRAME // HOP).add(1e-4).log()

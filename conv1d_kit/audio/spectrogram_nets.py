@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..batch_norm import MaskedBatchNorm2d
-from ..core.pooling import length_mask
+from ..core.pooling import masked
 from ..layers import Conv2d
 from .net import AudioNet, needed_lengths, shortened
 from .norms import Standardize
@@ -35,9 +35,7 @@ class _Picture(AudioNet):
 
     def _picture(self, x: torch.Tensor, lengths: torch.Tensor | None):
         lengths = needed_lengths(lengths, x.shape[-1])
-        mask = None if lengths is None else length_mask(lengths, x.shape[-1])[:, None]
-        x = self.input(x)
-        x = x if mask is None else torch.where(mask, x, 0.0)
+        x = masked(self.input(x), lengths)
         return x[:, None].contiguous(memory_format=torch.channels_last), lengths
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ..batch_norm import MaskedBatchNorm1d
-from ..core.pooling import length_mask
+from ..core.pooling import masked
 from ..layers import Conv1d
 from .net import AudioNet, WrappedNet, needed_lengths, shortened
 from .norms import Standardize
@@ -98,5 +98,4 @@ class M5(AudioNet):
 def _samples(standardize: Standardize, x: torch.Tensor, lengths: torch.Tensor | None):
     """Standardised samples (B, 1, T), zeros beyond each row's end."""
     lengths = needed_lengths(lengths, x.shape[-1])
-    x = standardize(x)
-    return (x if lengths is None else torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)), lengths
+    return masked(standardize(x), lengths), lengths

@@ -14,6 +14,7 @@ __all__ = [
     "k_max_pool",
     "length_mask",
     "log_sum_exp_pool",
+    "masked",
     "max_pool",
     "mean_max_pool",
     "mean_pool",
@@ -24,6 +25,13 @@ __all__ = [
 def length_mask(lengths: torch.Tensor, size: int) -> torch.Tensor:
     """True where position < length [shape=(B, L), bool] from lengths (B,)."""
     return torch.arange(size, device=lengths.device) < lengths[:, None]
+
+
+def masked(x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+    """`x` [shape=(B, *, L)] with zeros beyond each row's end, whatever stood there, NaN too."""
+    if lengths is None:
+        return x
+    return torch.where(length_mask(lengths, x.shape[-1])[(slice(None), *[None] * (x.ndim - 2))], x, 0.0)
 
 
 def max_pool(x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
@@ -41,9 +49,8 @@ def mean_pool(x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Ten
     """Mean over the last axis, (B, C, L) → (B, C); a row of length 0 gives 0."""
     if lengths is None:
         return x.mean(-1) if x.shape[-1] else x.new_zeros(x.shape[:-1])
-    mask = length_mask(lengths, x.shape[-1])[:, None]
     wide = torch.promote_types(x.dtype, torch.float32)  # a half holds neither long sums nor large counts
-    total = torch.where(mask, x, 0.0).sum(-1, dtype=wide)
+    total = masked(x, lengths).sum(-1, dtype=wide)
     mean = total / lengths.clamp(min=1)[:, None].to(wide)
     return mean.to(x.dtype) if x.dtype.is_floating_point else mean
 

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from ..batch_norm import MaskedBatchNorm1d
+from ..core.pooling import masked
 from .deep_net import DeepNet, same
-from .masked import masked, window_max
+from .masked import window_max
 from .net_options import NetOptions
 
 __all__ = ["VDCNN", "CharacterCNN"]

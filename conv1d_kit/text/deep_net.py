@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..core.pooling import masked
 from ..layers import Conv1d
-from .masked import masked
 from .net import TextNet
 from .net_options import ACTIVATIONS
 from .poolings import Pooling, make_pooling

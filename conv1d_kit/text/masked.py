@@ -5,14 +5,9 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from ..core.pooling import length_mask
+from ..core.pooling import length_mask, masked
 
-__all__ = ["halved", "masked", "window_max"]
-
-
-def masked(x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-    """`x` [shape=(B, C, L)] with zeros beyond each text, whatever stood there, NaN too."""
-    return x if lengths is None else torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)
+__all__ = ["halved", "window_max"]
 
 
 def halved(lengths: torch.Tensor | None, stride: int = 2) -> torch.Tensor | None:

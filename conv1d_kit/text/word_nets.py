@@ -7,8 +7,9 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from ..core.pooling import masked
 from .deep_net import DeepNet, Residual, same
-from .masked import masked, window_max
+from .masked import window_max
 from .net_options import NetOptions
 
 __all__ = ["DPCNN", "DilatedCNN", "GatedCNN"]

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from conv1d_kit.text.masked import halved, masked, window_max
+from conv1d_kit.core.pooling import masked
+from conv1d_kit.text.masked import halved, window_max
 
 
 def batch(*lengths, beyond=float("nan"), channels=3):
