@@ -23,6 +23,7 @@ __all__ = [
     "InputTypeError",
     "ModelError",
     "check_whole",
+    "is_whole",
     "one_line",
 ]
 
@@ -55,6 +56,11 @@ def one_line(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def is_whole(value: Any) -> bool:
+    """An int of any library, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def check_whole(name: str, value: Any, *, least: int = 1, or_none: bool = False) -> Any:
     """`value` as an int from `least` to LARGEST (or None, where that is allowed), or InputError.
 
@@ -68,7 +74,7 @@ def check_whole(name: str, value: Any, *, least: int = 1, or_none: bool = False)
     """
     if value is None and or_none:
         return None
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    whole = is_whole(value)
     if not whole or not least <= value <= LARGEST:
         limit = f" and <= {LARGEST}" * (whole and value > LARGEST) + " or None" * or_none
         raise InputError(f"{name} must be an int >= {least}{limit}, got {one_line(value)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, check_whole
+from ..errors import InputError, check_whole, is_whole
 from ..training.devices import PRECISIONS
 from .augment import check_augments
 from .frontends import FRONTENDS
@@ -41,7 +41,7 @@ def check_options(o: Mapping[str, Any], nets: Sequence[str]) -> None:
             raise InputError(f"{name} must be True or False, got {o[name]!r}")
     for name in ("batch_size", "n_seeds", "n_threads", "width", "epochs", "patience"):
         check_whole(name, o[name], or_none=name in ("epochs", "patience"))
-    if not _is_int(o["seed"]) or not 0 <= o["seed"] <= MAX_SEED:
+    if not is_whole(o["seed"]) or not 0 <= o["seed"] <= MAX_SEED:
         raise InputError(f"seed must be an int from 0 to {MAX_SEED}, got {o['seed']!r}")
     for name, allowed, fits in (
         ("dropout", "in [0, 1)", lambda v: 0 <= v < 1),
@@ -75,7 +75,3 @@ def check_options(o: Mapping[str, Any], nets: Sequence[str]) -> None:
 def _one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from ..errors import LARGEST, InputError
+from ..errors import LARGEST, InputError, is_whole
 from .array import check_dtype, common_dtype, shown
 from .cost import Work, cheapest_method, gradient_ways
 from .geometry import Geometry
@@ -26,7 +25,6 @@ __all__ = [
     "check_numbers",
     "check_option",
     "check_rank",
-    "is_whole",
     "make_plan",
     "per_axis",
 ]
@@ -184,11 +182,6 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
         straight = straight_call(work, dtype)
     gradients = gradient_ways(work) if free and dtype in REALS else None
     return Plan(mode, mode_pads, geometry, method, batched, work, fused, straight, gradients)
-
-
-def is_whole(value: Any) -> bool:
-    """An int of any library, and no bool."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 _remembered = remembered(_plan)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, is_whole
 from .array import common_dtype, dtype_name, enter, narrow, shown, to_numpy, widen
 from .autocast import full_precision
 from .border import Border
@@ -20,7 +20,7 @@ from .geometry import Geometry
 from .history import History
 from .nonfinite import NAN_RULES, refuse_nan
 from .padding import resolve_padding
-from .plan import check_bias, check_flip, check_option, is_whole, make_plan, per_axis
+from .plan import check_bias, check_flip, check_option, make_plan, per_axis
 from .precision import PRECISIONS
 from .rate import checked_rate
 from .track import PARTITIONS, Setting, Track

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..errors import InputError, InputTypeError, ModelError, check_whole
+from ..errors import InputError, InputTypeError, ModelError, check_whole, is_whole
 from ..training.calibration import fit_temperature
 from ..training.folds import held_out
 from ..training.loop import Epoch, History
@@ -441,7 +441,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"vectors must be None for the model {self.model!r}, which has no embeddings")
         for name in ("min_count", "batch_size", "epochs", "n_threads"):
             check_whole(name, getattr(self, name), or_none=name in ("epochs", "n_threads"))
-        if not _is_int(self.seed) or not 0 <= self.seed < 2**32:
+        if not is_whole(self.seed) or not 0 <= self.seed < 2**32:
             raise InputError(f"seed must be an int from 0 to {2**32 - 1}, got {self.seed!r}")
         for name in ("average_decay", "label_smoothing"):
             value = getattr(self, name)
@@ -515,10 +515,6 @@ def _plain(options: dict) -> dict:
     """Options as JSON holds them."""
     plain = {k: list(v) if isinstance(v, tuple | np.ndarray) else v for k, v in options.items()}
     return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in plain.items()}
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
