@@ -25,6 +25,7 @@ from .spectrum import (
 
 __all__ = [
     "DIRECT_WAYS",
+    "LONE_LANES",
     "Work",
     "cheapest_method",
     "direct_way",
@@ -44,6 +45,7 @@ CLEARLY = 1.3  # how much quicker what errs more must be: a gradient through FFT
 MOVED = 1.6  # how much longer than the sum along diagonals its gradients take, whose products are narrower
 MOST_DIAGONAL = 16  # output channels a group, beyond which torch's kernel has its lanes full
 PLAINLY = 1.6  # how much quicker phases must be
+LONE_LANES = 16  # output channels that oneDNN works on at a time where there is one input channel
 WINDOWED = 1.05  # how much quicker windows must be
 DIRECT_WAYS = {
     "torch": "torch's kernel",
@@ -82,12 +84,8 @@ def direct_way(work: Work) -> str:
     """How the direct sum of floats on the CPU comes soonest: by a key of DIRECT_WAYS."""
     if math.prod(work.x_shape) < SHORTEST_BLOCKED:
         return "torch"
-    library = _library_seconds(work)
-    if work.x_shape[1] == 1 == work.w_shape[0]:
-        return "toeplitz" if _blocked_seconds(work) < library else "torch"
-    if WINDOWED * _window_seconds(work) < library:
-        return "windows"
-    return "diagonals" if CLEARLY * _diagonal_seconds(work) < library else "torch"
+    seconds = _direct_seconds(work)
+    return min(seconds, key=seconds.__getitem__)
 
 
 @remembered
@@ -108,10 +106,7 @@ def predicted_seconds(work: Work) -> Mapping[str, float]:
     """Predicted time by each method, to be read only: it is remembered."""
     g, itemsize = work.geometry, work.itemsize if work.inexact else 8
     if work.inexact:
-        direct = min(
-            _library_seconds(work), _blocked_seconds(work), WINDOWED * _window_seconds(work),
-            CLEARLY * _diagonal_seconds(work),
-        )  # fmt: skip
+        direct = min(_direct_seconds(work).values())
     else:
         direct = SHIFTED_CALL * math.prod(work.w_shape[2:]) + SHIFTED * _multiply_adds(work)
     seconds = {"direct": direct}
@@ -136,7 +131,7 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
     of_x = {"torch": max(forward * MACHINE.backward[0], MACHINE.lone_column[wide] * columns) / CLEARLY}
     of_w = {"torch": max(forward * MACHINE.backward[1], of_depthwise) / CLEARLY}
     if _is_lone(work):
-        of_w["torch"] = _lone_seconds(work, MACHINE.lone_weight, lanes=16) / CLEARLY
+        of_w["torch"] = _lone_seconds(work, MACHINE.lone_weight, lanes=LONE_LANES) / CLEARLY
         of_w["windows"] = WINDOWED * _window_seconds(work) / CLEARLY
     copies = n_out * taps  # of gy, which are to be few beside x and beside a round
     if g.stride == (1,) and 2 * copies <= sizes[0] * g.groups and 16 * batch * copies <= ROUND:
@@ -206,29 +201,35 @@ def outputs_a_row(span: int, stride: int) -> int:
     return max(16, min(128, 1 << max(1, int(span) // int(stride)).bit_length() - 1))
 
 
-def _multiply_adds(work: Work) -> int:
-    outputs = math.prod(work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:]))
-    return work.x_shape[0] * outputs * math.prod(work.w_shape)
+def _direct_seconds(work: Work) -> dict[str, float]:
+    """By each of DIRECT_WAYS: predicted seconds, more where it has to be clearly the quicker."""
+    return {
+        "torch": _library_seconds(work),
+        "toeplitz": _blocked_seconds(work),
+        "windows": WINDOWED * _window_seconds(work),
+        "diagonals": CLEARLY * _diagonal_seconds(work),
+    }
 
 
 def _outputs(work: Work) -> int:
-    return (
-        work.x_shape[0]
-        * work.w_shape[0]
-        * math.prod(work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:]))
-    )
+    sizes = work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])
+    return work.x_shape[0] * work.w_shape[0] * math.prod(sizes)
+
+
+def _multiply_adds(work: Work) -> int:
+    return _outputs(work) * math.prod(work.w_shape[1:])
 
 
 def _library_seconds(work: Work) -> float:
     wide, per_group = work.itemsize > 4, work.w_shape[0] // max(1, work.geometry.groups)
     more, multiply_adds = fewer_threads(), _multiply_adds(work)
     if work.geometry.groups > 1 and per_group == 1:
-        outputs = multiply_adds / max(1, math.prod(work.w_shape[1:]))
-        seconds = MACHINE.depthwise_output * outputs + MACHINE.depthwise[wide] * multiply_adds
+        seconds = MACHINE.depthwise_output * _outputs(work) + MACHINE.depthwise[wide] * multiply_adds
         return MACHINE.direct_call + seconds * more
     if _is_lone(work):
-        fresh = MACHINE.lone_fresh if 4 * _outputs(work) > FRESH else 0.0
-        return _lone_seconds(work, MACHINE.lone, lanes=16) + fresh * _outputs(work) * more
+        outputs = _outputs(work)
+        fresh = MACHINE.lone_fresh * outputs * more if 4 * outputs > FRESH else 0.0
+        return _lone_seconds(work, MACHINE.lone, lanes=LONE_LANES) + fresh
     lanes = max(1, min(per_group, MACHINE.lanes[wide]))
     return MACHINE.direct_call + multiply_adds * MACHINE.multiply_add[wide] / lanes * more
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import torch
 
 from .array import new_result
-from .cost import Work, cheapest_method, rows_at_once
+from .cost import Work, cheapest_method
 from .diagonals import input_from_diagonals, weight_from_diagonals
 from .differentiable import all_finite, input_gradient, is_seen, weight_gradient
 from .geometry import Geometry
-from .heap import is_heap_kept
 from .kernels import METHODS, direct
-from .library import pads_well
+from .library import pads_well, rows_here
 from .padding import pad
 from .phases import spread_by_phases
 from .windows import weight_by_windows
@@ -93,9 +92,10 @@ def _by_torch(gy, x, w, g: Geometry, wanted: list[bool]) -> tuple[torch.Tensor |
             gy, x, w, None, g.stride, lows, g.dilation, False, nothing, g.groups, [*wanted, False]
         )[:2]
 
-    rows = rows_at_once(Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True))
-    by_rows = rows < len(x) and x.is_contiguous() and gy.is_contiguous() and _has_values(gy)
-    if not by_rows or torch.is_grad_enabled() or is_heap_kept():
+    if torch.is_grad_enabled() or not _has_values(gy):
+        return some(gy, x)
+    rows = rows_here(Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True), x, gy)
+    if rows >= len(x):
         return some(gy, x)
     gx = new_result(x, tuple(x.shape)) if wanted[0] else None
     gw = torch.zeros_like(w) if wanted[1] else None

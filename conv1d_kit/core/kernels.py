@@ -15,12 +15,11 @@ import torch
 
 from .array import new_result
 from .blocked import blocked
-from .cost import Work, direct_way, rows_at_once
+from .cost import Work, direct_way
 from .diagonals import ROUND, diagonals
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .geometry import Geometry
-from .heap import is_heap_kept
-from .library import REALS, library
+from .library import REALS, library, rows_here
 from .padding import pad
 from .spectral import forward_product
 from .spectrum import fft_points
@@ -45,8 +44,8 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
             y = (blocked if way == "toeplitz" else diagonals)(x, w, g)
             if all_finite(y):
                 return y if bias is None else y.add_(bias.reshape(-1, *(1,) * (y.ndim - 2)))
-        rows = rows_at_once(work)
-        if rows < len(x) and x.is_cpu and x.is_contiguous() and not is_heap_kept():
+        rows = rows_here(work, x)
+        if rows < len(x) and x.is_cpu:
             y = new_result(x, (len(x), len(w), *g.out_sizes(x.shape[2:], w.shape[2:])))
             for first in range(0, len(x), rows):
                 y[first : first + rows] = library(x[first : first + rows], w, g, bias)

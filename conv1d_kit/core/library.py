@@ -9,11 +9,21 @@ import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .array import new_result
-from .cost import SHORTEST_BLOCKED, SMALL, Work, direct_way, rows_at_once
+from .cost import SMALL, Work, direct_way, rows_at_once
 from .geometry import Geometry
+from .heap import is_heap_kept
 from .padding import pad
 
-__all__ = ["REALS", "WINDOWS", "library", "pads_well", "pointwise", "straight_call", "window_bytes"]
+__all__ = [
+    "REALS",
+    "WINDOWS",
+    "library",
+    "pads_well",
+    "pointwise",
+    "rows_here",
+    "straight_call",
+    "window_bytes",
+]
 
 NN = torch.nn.functional
 REALS = (torch.float32, torch.float64)  # what the ways beside torch's kernels are for
@@ -117,6 +127,12 @@ def _in_stretches(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Ten
     return torch.cat(found) if y is None else y
 
 
+def rows_here(work: Work, *tensors: torch.Tensor) -> int:
+    """`cost.rows_at_once`; all rows where memory stays at hand, or oneDNN takes a layout as it is."""
+    as_usual = is_heap_kept() or not all(t.is_contiguous() for t in tensors)
+    return work.x_shape[0] if as_usual else rows_at_once(work)
+
+
 def pads_well(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry) -> bool:
     """Whether torch's kernel takes these pads without loss: one channel costs it ten times a copy."""
     if any(low != high or low < 0 for low, high in g.pads):
@@ -130,10 +146,10 @@ def straight_call(work: Work, dtype: torch.dtype) -> tuple[Callable[..., torch.T
     n = len(x_shape) - 2
     if n > 3 or (g.pads != FLAT[n - 1] and not pads_well(x_shape, w_shape, g)):
         return None
-    may_be_blocked = x_shape[1] * w_shape[0] == 1 and math.prod(x_shape) >= SHORTEST_BLOCKED
-    is_product = dtype in REALS and direct_way(work) != "torch"
+    lone = x_shape[1] * w_shape[0] == 1
+    is_product = (lone or dtype in REALS) and direct_way(work) != "torch"
     is_large = dtype == torch.float32 and rows_at_once(work) < x_shape[0]
-    if may_be_blocked or is_product or is_large or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
+    if is_product or is_large or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
         return None
     run = pointwise if _is_pointwise(w_shape, g, dtype) else RUNS[n - 1]
     return run, tuple(low for low, _ in g.pads)

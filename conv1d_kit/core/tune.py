@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import nnls
 
 from .blocked import toeplitz_line
-from .cost import outputs_a_row
+from .cost import LONE_LANES, outputs_a_row
 from .geometry import Geometry
 from .library import library
 from .machine import SMALLEST, Machine
@@ -129,7 +129,12 @@ def _lone(budget_s: float) -> dict[str, Any]:
         gy = library(x, w, g)
         positions = batch * gy.shape[2]
         columns.append(
-            [positions * k * -(-n_out // 16) * 16, positions * k, positions * n_out, positions * k * n_out]
+            [
+                positions * k * -(-n_out // LONE_LANES) * LONE_LANES,
+                positions * k,
+                positions * n_out,
+                positions * k * n_out,
+            ]
         )
         torchs = partial(
             torch.ops.aten.convolution_backward, gy, x, w, None, g.stride, (0,), (1,), False, (0,), 1,
