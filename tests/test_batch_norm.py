@@ -132,6 +132,15 @@ def test_the_input_and_what_pads_it_stay_as_they_were(kind):
     assert (a.grad[1, ..., 2:] == 0).all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_of_no_rows_stays_one(kind):
+    x, n = batch(kind, 3)
+    norm, _ = pair(kind)
+    assert norm(x[:0], n[:0]).shape == x[:0].shape
+    assert norm(x[:0]).shape == x[:0].shape
+    assert (norm.running_var == 1).all()
+
+
 def test_layout_is_kept():
     x, n = batch("channels last", 6, 3, beyond=0.0)
     norm, _ = pair("2d")

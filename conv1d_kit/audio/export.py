@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from ..core.pooling import length_mask
+from ..core.pooling import masked
 from ..errors import ModelError
 from ..training.onnx_trace import name_nodes as _name_nodes
 from ..training.onnx_trace import trace_onnx
@@ -36,8 +36,8 @@ class WaveToProbabilities(torch.nn.Module):
         self.frontend, self.net = frontend, net
 
     def forward(self, samples: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        samples = torch.where(length_mask(lengths, samples.shape[1]), samples, 0.0)
-        return self.net.probabilities(self.net(self.frontend(samples), self.frontend.lengths(lengths)))
+        heard = self.frontend(masked(samples, lengths))
+        return self.net.probabilities(self.net(heard, self.frontend.lengths(lengths)))
 
 
 def export_onnx(model: Any, path) -> float:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from ..core.pooling import length_mask, mean_pool
+from ..core.pooling import masked, mean_pool
 from .net import AudioNet
 from .norms import Standardize
 
@@ -71,7 +71,7 @@ class TextureNet(AudioNet):
 
     def maps(self, x, lengths=None):
         x = self.input(x)
-        return (x if lengths is None else _valid(x, lengths))[:, None], lengths
+        return masked(x, lengths)[:, None], lengths
 
     def summary(self, maps, lengths=None):
         found = (texture_statistics(maps[:, 0], lengths) - self.centre) / self.spread
@@ -134,12 +134,8 @@ def _grouping(n_features: int, n_groups: int) -> torch.Tensor:
     return nn.functional.adaptive_avg_pool1d(torch.eye(n_features), n_groups).T
 
 
-def _valid(x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    return torch.where(length_mask(lengths, x.shape[-1])[:, None], x, 0.0)
-
-
 def _centred(x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    return _valid(x - mean_pool(x, lengths)[..., None], lengths)
+    return masked(x - mean_pool(x, lengths)[..., None], lengths)
 
 
 def _power(x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -150,4 +146,4 @@ def _change(x: torch.Tensor, lengths: torch.Tensor, span: int) -> tuple[torch.Te
     """x[t + span] − x[t] and its valid frames."""
     later = nn.functional.pad(x, (0, span))[..., span:]
     lengths = (lengths - span).clamp(min=0)
-    return _valid(later - x, lengths), lengths
+    return masked(later - x, lengths), lengths
