@@ -2,6 +2,8 @@
 
 import resource
 import threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 import torch
@@ -23,8 +25,7 @@ def faults_of_a_second_array():
 needs_glibc = pytest.mark.skipif(heap._glibc() is None, reason="the C library is not glibc")
 
 
-@needs_glibc
-def test_freed_memory_stays_while_it_is_open_and_goes_back_at_its_end():
+def follow_the_pages():
     pages = (MB << 20) // resource.getpagesize()
     assert faults_of_a_second_array() > pages // 16  # of huge pages there are fewer
     with kept_heap():
@@ -34,6 +35,14 @@ def test_freed_memory_stays_while_it_is_open_and_goes_back_at_its_end():
         assert faults_of_a_second_array() < pages // 100
     assert not is_heap_kept()
     assert faults_of_a_second_array() > pages // 16
+
+
+@needs_glibc
+def test_freed_memory_stays_while_it_is_open_and_goes_back_at_its_end():
+    with ProcessPoolExecutor(
+        1, mp_context=get_context("spawn")
+    ) as fresh:  # without holes that other tests left
+        fresh.submit(follow_the_pages).result()
 
 
 @needs_glibc
