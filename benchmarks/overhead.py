@@ -56,7 +56,7 @@ def import_cost(*, times: int) -> dict:
 
 def _beside(what: str, runs: dict, kind: str, budget_s: float) -> list[dict]:
     """Pairs of a peer's call and ours, all in turn."""
-    times = list(in_turn(runs, budget_s=budget_s, rounds=2000).items())
+    times = list(in_turn(runs, budget_s=budget_s).items())
     pairs = zip(times[::2], times[1::2], strict=True)
     return [
         {
