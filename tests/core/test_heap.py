@@ -2,14 +2,13 @@
 
 import resource
 import threading
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import pytest
 import torch
 
 from conv1d_kit.core import heap
 from conv1d_kit.core.heap import is_heap_kept, kept_heap
+from conv1d_kit.training.processes import WorkerPool
 
 MB = 40  # beyond what glibc ever keeps by itself
 
@@ -39,9 +38,7 @@ def follow_the_pages():
 
 @needs_glibc
 def test_freed_memory_stays_while_it_is_open_and_goes_back_at_its_end():
-    with ProcessPoolExecutor(
-        1, mp_context=get_context("spawn")
-    ) as fresh:  # without holes that other tests left
+    with WorkerPool(1) as fresh:  # its heap has no holes that other tests left
         fresh.submit(follow_the_pages).result()
 
 
