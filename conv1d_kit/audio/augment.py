@@ -21,6 +21,7 @@ from .augment_noise import noise
 from .augment_pitch import pitch
 from .augment_room import room
 from .augment_speed import speed
+from .augment_tempo import tempo
 from .augment_time import crop, masks, roll, shift
 from .batch import KINDS, Batch, kind_of
 from .frontends import LogMel, Raw
@@ -28,6 +29,7 @@ from .frontends import LogMel, Raw
 __all__ = [
     "AUGMENTS", "Augment", "Batch", "augment", "check_augments", "crop", "filtering", "gain", "masks", "mix",
     "mixup", "noise", "pitch", "polarity", "roll", "room", "shift", "speed",
+    "tempo",
 ]  # fmt: skip
 
 
@@ -170,7 +172,8 @@ AUGMENTS: dict[str, Augment] = {
     "crop": Augment(crop, KINDS),
     "pitch": Augment(pitch, _BOTH),
     "noise": Augment(noise, _BOTH),
+    "tempo": Augment(tempo, _BOTH),
     "filtering": Augment(filtering, _BOTH),
-    "room": Augment(room, ("waveform",)),
+    "room": Augment(room, _BOTH),
     "polarity": Augment(polarity, ("waveform",)),
 }

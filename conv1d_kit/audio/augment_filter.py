@@ -10,7 +10,7 @@ import torch
 
 from ..core.conv import conv
 from ..errors import InputError, one_line
-from .batch import Batch, check_between, kind_of, uniform, valid_mask
+from .batch import Batch, check_between, kind_of, log_mels, mel_powers, uniform, valid_mask
 
 __all__ = ["FILTERS", "filter_taps", "filtering"]
 
@@ -58,8 +58,7 @@ def filtering(
         dry = torch.where(valid[rows], old, 0.0).transpose(0, 1)
         y = conv(dry, chosen.to(x)[:, None], groups=len(rows), padding="same").transpose(0, 1)
     else:
-        power = (old.exp() - frontend.floor).clamp(min=0)
-        y = (power * _mel_gain(chosen, frontend).to(x)[:, :, None] + frontend.floor).log()
+        y = log_mels(mel_powers(old, frontend) * _mel_gain(chosen, frontend).to(x)[:, :, None], frontend)
     return batch._replace(x=x.index_copy(0, rows, torch.where(valid[rows], y, old)))
 
 

@@ -10,7 +10,7 @@ import torch
 
 from ..core.spectrum import fast_length
 from ..errors import InputError, one_line
-from .batch import Batch, check_between, check_range, kind_of, uniform, valid_mask
+from .batch import Batch, check_between, check_range, kind_of, log_mels, mel_powers, uniform, valid_mask
 
 __all__ = ["COLORS", "colored_noise", "noise"]
 
@@ -51,10 +51,10 @@ def noise(
         scale = (ratio * _energy(x.square(), valid) / _energy(added.square(), valid).clamp(min=1e-30)).sqrt()
         y = x + scale * added
     else:
-        power = (x.exp() - frontend.floor).clamp(min=0)
+        power = mel_powers(x, frontend)
         added = _noise_of_mels(x, frontend, colors, generator)
         scale = ratio * _energy(power, valid) / _energy(added, valid).clamp(min=1e-30)
-        y = (power + scale * added + frontend.floor).log()
+        y = log_mels(power + scale * added, frontend)
     return batch._replace(x=torch.where(heard & valid, y, x))
 
 
@@ -90,10 +90,10 @@ def _noise_of_mels(
     slope = COLORS[colors[int(torch.randint(len(colors), (1,), generator=generator))]]
     n = (n_frames + 2 * lead) * frontend.hop_length
     sound = 0.1 * colored_noise(1, n, frontend.sample_rate, torch.tensor([slope]), generator)
-    power = frontend(sound.to(frontend.mel)).exp()[0, :, lead : lead + n_frames].to(x) - frontend.floor
+    power = mel_powers(frontend(sound.to(frontend.mel))[0, :, lead : lead + n_frames], frontend).to(x)
     start = torch.randint(n_frames, (len(x), 1), generator=generator).to(x.device)
     place = (start + torch.arange(n_frames, device=x.device)) % n_frames  # (B, L)
-    return power.clamp(min=0)[:, place].transpose(0, 1)
+    return power[:, place].transpose(0, 1)
 
 
 def _energy(power: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,8 @@
-"""Augmentation by rooms: each clip convolved with a response of its own, by the core's convolution."""
+"""Augmentation by rooms: each clip convolved with a response of its own, by the core's convolution.
+
+Of log-mels it is the power in time that is convolved, with the response's energy in each hop: what is expected
+of a tail whose phases are as good as random.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,18 @@ import torch
 
 from ..core.conv import conv
 from ..errors import InputError
-from .batch import Batch, check_between, check_range, uniform, valid_mask
+from .batch import (
+    Batch,
+    check_between,
+    check_range,
+    kind_of,
+    log_mels,
+    mel_powers,
+    uniform,
+    valid_mask,
+)  # fmt: skip
 
-__all__ = ["room", "room_responses"]
+__all__ = ["hop_energies", "room", "room_responses"]
 
 
 def room(
@@ -24,6 +37,8 @@ def room(
     share: float = 0.5,
 ) -> Batch:
     """Put a `share` of the rows each in a room; the direct sound stays where it is, and so does the level.
+
+    A seed draws the same rooms for samples and for log-mels.
 
     Parameters
     ----------
@@ -52,13 +67,43 @@ def room(
     rows = heard.nonzero()[:, 0]
     if len(rows) == 0:
         return batch._replace(x=x.clone())
-    dry = torch.where(valid[rows], x[rows], 0.0)  # (B', 1, T)
-    kernels = h[rows.cpu(), : x.shape[2]].to(x)[:, None]
-    wet = conv(dry.transpose(0, 1), kernels, groups=len(rows), padding="causal", flip=True).transpose(0, 1)
-    wet = torch.where(valid[rows], wet, 0.0)
-    energy, fresh = dry.square().sum(2, keepdim=True), wet.square().sum(2, keepdim=True)
-    wet = wet * torch.where(fresh > 0, energy / fresh.clamp(min=1e-30), 1.0).sqrt()
-    return batch._replace(x=x.index_copy(0, rows, torch.where(valid[rows], wet, x[rows])))
+    old, own, h = x[rows], valid[rows], h[rows.cpu()]
+    if kind_of(frontend) == "waveform":
+        dry = torch.where(own, old, 0.0)
+        wet = _convolved(dry, h, own)
+        y = wet * _ratio(dry.square(), wet.square()).sqrt()
+    else:
+        dry = torch.where(own, mel_powers(old, frontend), 0.0)
+        wet = _convolved(dry, hop_energies(h, frontend.hop_length), own).clamp(min=0)
+        y = log_mels(wet * _ratio(dry, wet), frontend)
+    return batch._replace(x=x.index_copy(0, rows, torch.where(own, y, old)))
+
+
+def hop_energies(responses: torch.Tensor, hop_length: int) -> torch.Tensor:
+    """Energy of responses (R, K) in each hop (R, K'), where the first hop has its middle at sample 0.
+
+    Examples
+    --------
+    >>> hop_energies(torch.tensor([[1.0, 0.5, 0.5, 0.0, 2.0]]), 4)
+    tensor([[1.2500, 4.2500]])
+    """
+    before = hop_length // 2
+    behind = -(before + responses.shape[1]) % hop_length
+    padded = torch.nn.functional.pad(responses.square(), (before, behind))
+    return padded.unflatten(1, (-1, hop_length)).sum(2)
+
+
+def _convolved(dry: torch.Tensor, h: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Each row (F, L) with a response of its own (K,), cut to the row's own places `own`."""
+    kernels = h[:, : dry.shape[2]].to(dry)[:, None]
+    wet = conv(dry.transpose(0, 1), kernels, groups=len(h), padding="causal", flip=True).transpose(0, 1)
+    return torch.where(own, wet, 0.0)
+
+
+def _ratio(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    """What brings each row's sum back [shape=(B, 1, 1)]."""
+    before, after = (p.sum((1, 2), keepdim=True) for p in (old, new))
+    return torch.where(after > 0, before / after.clamp(min=1e-30), 1.0)
 
 
 def room_responses(

@@ -11,7 +11,7 @@ from .batch import Batch, check_between, kind_of
 from .frontends import hz_to_mel, mel_to_hz
 from .resample import resample
 
-__all__ = ["STEPS", "drawn_ratios", "moved_cells", "resampled_rows", "shifted_rows", "speed"]
+__all__ = ["STEPS", "drawn_ratios", "moved_cells", "resampled_rows", "shifted_rows", "speed", "stacked"]
 
 STEPS = 50  # waveforms: factors are multiples of 1 / STEPS, a third of a semitone
 
@@ -30,7 +30,8 @@ def speed(
     """
     most = check_between("most", most, 1, 4)
     if kind_of(frontend) == "waveform":
-        return _resampled(batch, drawn_ratios(generator, len(batch.x), most, each=each))
+        ratios = drawn_ratios(generator, len(batch.x), most, each=each)
+        return stacked(resampled_rows(batch, ratios), batch)
     return _stretched(batch, frontend, generator, most)
 
 
@@ -58,8 +59,8 @@ def resampled_rows(batch: Batch, ratios: list[int]) -> list[torch.Tensor]:
     ]
 
 
-def _resampled(batch: Batch, ratios: list[int]) -> Batch:
-    rows = resampled_rows(batch, ratios)
+def stacked(rows: list[torch.Tensor], batch: Batch) -> Batch:
+    """Rows of samples (1, T') each as a batch with zeros behind them; the targets of the old one."""
     fresh = [row.shape[1] for row in rows]
     y = batch.x.new_zeros(len(rows), batch.x.shape[1], max(fresh, default=0))
     for out, row in zip(y, rows, strict=True):

@@ -14,7 +14,10 @@ import torch
 from ..core.pooling import length_mask
 from ..errors import InputError, one_line
 
-__all__ = ["KINDS", "Batch", "check_between", "check_range", "kind_of", "silence", "uniform", "valid_mask"]
+__all__ = [
+    "KINDS", "Batch", "check_between", "check_range", "kind_of", "log_mels", "mel_powers", "silence", "uniform",
+    "valid_mask",
+]  # fmt: skip
 
 KINDS = ("waveform", "log_mel", "log_power", "other")  # what an augmentation tells apart in features
 
@@ -46,6 +49,16 @@ def kind_of(frontend: Any) -> str:
 def silence(frontend: Any) -> float:
     """The value that features of digital silence have."""
     return math.log(frontend.floor) if frontend.log_scale else 0.0
+
+
+def mel_powers(x: torch.Tensor, frontend: Any) -> torch.Tensor:
+    """What log-mels are the logarithm of, without the floor that was added."""
+    return (x.exp() - frontend.floor).clamp(min=0)
+
+
+def log_mels(power: torch.Tensor, frontend: Any) -> torch.Tensor:
+    """The way back from `mel_powers`."""
+    return (power + frontend.floor).log()
 
 
 def valid_mask(batch: Batch) -> torch.Tensor:

@@ -7,7 +7,7 @@ from scipy import signal
 
 from conv1d_kit.audio.augment_room import room, room_responses
 from conv1d_kit.audio.batch import Batch
-from conv1d_kit.audio.frontends import Raw
+from conv1d_kit.audio.frontends import LogMel, Raw
 from conv1d_kit.errors import InputError
 
 
@@ -74,3 +74,38 @@ def test_responses_that_are_none_are_refused(responses):
     batch = Batch(torch.ones(1, 1, 9), torch.tensor([9]), torch.ones(1, 1))
     with pytest.raises(InputError, match="responses must be"):
         room(batch, Raw(8000), _generator(), responses=responses)
+
+
+def test_log_mels_hear_the_room_that_the_samples_are_in():
+    """Of noise in bursts, whose phases are random as the rule supposes: the same level to 1 dB in the mean."""
+    frontend = LogMel(8000, 40)
+    n = 16000
+    bursts = (torch.arange(n) % 4000 < 800).float()
+    x = torch.randn(6, 1, n, generator=_generator(3)) * bursts
+    lengths = torch.full((6,), n)
+    options = {"rt60_s": (0.3, 0.6), "direct_db": (0.0, 3.0), "share": 1.0}
+    wet = frontend(room(Batch(x, lengths, torch.eye(6)), Raw(8000), _generator(5), **options).x[:, 0])
+    dry = Batch(frontend(x[:, 0]), frontend.lengths(lengths), torch.eye(6))
+    y = room(dry, frontend, _generator(5), **options).x
+    loud = [10 * np.log10(z.exp().mean(1).numpy()) for z in (wet, y, dry.x)]  # (6, L) each
+    gap = np.abs(loud[0] - loud[1])[:, 5:-5].mean()
+    assert gap < 1
+    assert np.abs(loud[0] - loud[2])[:, 5:-5].mean() > 5 * gap
+
+
+def test_rows_of_log_mels_are_scipys_convolution_of_powers_at_their_old_level():
+    frontend = LogMel(8000, 12)
+    power = torch.rand(2, 12, 50, generator=_generator(4), dtype=torch.float64)
+    lengths = torch.tensor([50, 31])
+    power[1, :, 31:] = 7.0  # behind the end: never read
+    responses = torch.randn(1, 700, generator=_generator(2))
+    responses[0, 0] = 9.0
+    hop = frontend.hop_length
+    energy = np.pad(responses[0].double().numpy() ** 2, (hop // 2, hop)).tolist()
+    h = [sum(energy[i : i + hop]) for i in range(0, len(energy) - hop, hop)]
+    batch = Batch((power + frontend.floor).log(), lengths, torch.eye(2))
+    y = room(batch, frontend, _generator(), responses=responses, share=1.0).x
+    for old, new, n in zip(power.numpy(), y.exp().numpy() - frontend.floor, lengths.tolist(), strict=True):
+        wet = np.stack([np.convolve(band[:n], h)[:n] for band in old])
+        np.testing.assert_allclose(new[:, :n], wet * old[:, :n].sum() / wet.sum(), rtol=1e-5)
+    assert torch.equal(y[1, :, 31:], batch.x[1, :, 31:])
