@@ -30,13 +30,13 @@ def tempo(batch: Batch, frontend: Any, generator: torch.Generator, *, most: floa
     x, lengths, targets = batch
     if kind_of(frontend) == "waveform":
         ratios = drawn_ratios(generator, len(x), most)
-        rows = [
+        played = [
             stretch(row[:n], STEPS / ratio, frontend.sample_rate)[None]
             if n and ratio != STEPS
             else row[None, :n]
             for row, n, ratio in zip(x[:, 0], lengths.tolist(), ratios, strict=True)
         ]
-        return stacked(rows, batch)
+        return stacked(played, batch)
     factor = most ** (2 * torch.rand(len(x), generator=generator, dtype=torch.float64) - 1)
     if x.numel() == 0:
         return batch
