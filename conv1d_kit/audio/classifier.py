@@ -82,11 +82,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     net : a key of AUDIO_NETS or MEMBERS
-        "spectrogram" (log-mel and a 2-D CNN), "residual" (a deeper one), "depthwise" or "dilated" (never look
-        ahead; small), "bc_resnet", "wave" and "m5" (samples; slower), "filterbank" (learned filters on the
-        samples and a small 1-D CNN; for short clips), "texture" (statistics; for sounds of seconds); `audio
-        nets` shows them all. "ensemble": the mean of "residual" and "spectrogram"; "environment": of these and
-        two "texture", for rain, engines and the like; "two_view": of "residual" and "wave".
+        "spectrogram" (log-mel and a 2-D CNN), "speech" (one for words by voices not heard in training),
+        "residual" (a deeper one), "depthwise" or "dilated" (never look ahead; small), "bc_resnet", "wave" and
+        "m5" (samples; slower), "filterbank" (learned filters on the samples and a small 1-D CNN; for short
+        clips), "texture" (statistics; for sounds of seconds); `audio nets` shows them all. "ensemble": the
+        mean of "residual" and "spectrogram"; "environment": of these and two "texture", for rain, engines and
+        the like; "two_view": of "residual" and "wave".
     frontend : a key of FRONTENDS, optional
         Default: the net's own, log_mel or raw. One with weights (learned, sinc, gabor) is trained with the net.
     frontend_options : dict, optional
@@ -95,16 +96,16 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         Everything is resampled to it. Default: the lowest that keeps what the files hold, at most 32000.
     n_mels : int, optional
         Bands of log_mel and pcen. Default, as for their windows and hops: by the clips (`audio.choices`).
-    centred : bool
-        Each feature relative to its mean over the clip's loud frames (cepstral mean normalisation), of log
-        powers only the upper 40 dB: for voices, microphones, rooms or backgrounds that training has not heard.
-        Not where the spectrum's shape is what tells the classes apart.
+    centred : bool, optional
+        Each feature relative to its mean over the clip (cepstral mean normalisation), of log powers only the
+        upper 40 dB: for voices, microphones, rooms or backgrounds that training has not heard. Not where the
+        spectrum's shape is what tells the classes apart. Default: as the net has it, True for "speech" alone.
     epochs : int, optional
         Default: about 32000 clips heard in all, 20 to 100 epochs.
     batch_size, learning_rate, weight_decay, dropout, width
         Of the optimisation (AdamW, warm-up and cosine) and the net; a batch is at most an eighth of the clips.
     augment : sequence of keys of AUGMENTS or of (key, options), optional
-        Default: speed, crop, gain and mix where the features have them.
+        Default: the net's own, or speed, crop, gain and mix where the features have them.
     label_smoothing : float in [0, 1)
         Share of the target that is spread over all classes.
     class_weight : "balanced" or None
@@ -181,7 +182,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         frontend_options: Mapping[str, Any] | None = None,
         sample_rate: int | None = None,
         n_mels: int | None = None,
-        centred: bool = False,
+        centred: bool | None = None,
         epochs: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 2e-3,
@@ -588,10 +589,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         return front
 
     def _augments(self, frontend: Frontend) -> list[tuple[str, dict[str, Any]]]:
-        names, kind = self.augment, kind_of(frontend)
+        names: Sequence | None = self.augment
+        kind = kind_of(frontend)
         if names is None:
             own = AUDIO_NETS[self.net].augments
-            names = _PLAIN_AUGMENTS[kind] if own is None else [n for n in own if kind in AUGMENTS[n].kinds]
+            names = _PLAIN_AUGMENTS[kind] if own is None else own
+            names = [n for n in names if kind in AUGMENTS[n if isinstance(n, str) else n[0]].kinds]
         return check_augments(names, frontend)
 
     def _make_net(self, fronts: Sequence[Frontend], n_classes: int) -> Any:
@@ -602,9 +605,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         (front,) = fronts
         row = AUDIO_NETS[self.net]
         net: AudioNet = row(front.n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
-        if self.centred:
+        if row.centred if self.centred is None else self.centred:
             is_power = kind_of(front) in ("log_mel", "log_power")
-            net = CentredNet(net, front.n_features, range_db=_RANGE_DB if is_power else None)
+            net = CentredNet(net, range_db=_RANGE_DB if is_power else None)
         net = HeardNet(front, net) if _learns(front) else net
         net.multi_label = bool(self.multi_label)
         return net

@@ -36,9 +36,12 @@ def check_options(o: Mapping[str, Any], nets: Sequence[str]) -> None:
         raise InputError(f"frontend_options must be a dict or None, got {o['frontend_options']!r}")
     if o["class_weight"] not in (None, "balanced"):
         raise InputError(f"class_weight must be 'balanced' or None, got {o['class_weight']!r}")
-    for name in ("multi_label", "centred"):
-        if not isinstance(o[name], bool | np.bool_):
-            raise InputError(f"{name} must be True or False, got {o[name]!r}")
+    for name, allowed, kinds in (
+        ("multi_label", "True or False", bool | np.bool_),
+        ("centred", "True, False or None", bool | np.bool_ | None),
+    ):
+        if not isinstance(o[name], kinds):
+            raise InputError(f"{name} must be {allowed}, got {o[name]!r}")
     for name in ("batch_size", "n_seeds", "n_threads", "width", "epochs", "patience"):
         check_whole(name, o[name], or_none=name in ("epochs", "patience"))
     if not is_whole(o["seed"]) or not 0 <= o["seed"] <= MAX_SEED:

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..core.pooling import length_mask, mean_pool
+from ..core.pooling import max_pool, mean_pool
 from .frontends import Frontend
 from .net import AudioNet, WrappedNet
 
 __all__ = ["CentredNet", "Ensemble", "HeardNet"]
 
 _NEPERS = math.log(10) / 10  # a dB of power
-_LOUD_DB, _NOTHING = 30.0, -1e9
 
 
 class HeardNet(WrappedNet):
@@ -66,9 +65,8 @@ class CentredNet(WrappedNet):
     On log-mels this is cepstral mean normalisation; padding has no part in the mean. It needs the whole clip: a
     stream would have to wait for the end.
 
-    With `range_db` the features are log powers, and the quiet parts of a clip have no say either, however deep
-    its silence is: the mean is that of the frames within 30 dB of the loudest one, and what lies more than
-    `range_db` below the clip's strongest cell (each relative to what is usual in its band) is raised to there.
+    With `range_db` the features are log powers, and how deep a clip's silence is has no say either: what lies
+    more than `range_db` below its strongest cell is raised to there.
 
     Source: Atal, Effectiveness of linear prediction characteristics of the speech wave for automatic speaker
     identification and verification (1974).
@@ -77,45 +75,33 @@ class CentredNet(WrappedNet):
     ----------
     net : AudioNet
         Takes features.
-    n_features : int
     range_db : float > 0, dB, optional
 
     Examples
     --------
     >>> from .nets import AUDIO_NETS
-    >>> net = CentredNet(AUDIO_NETS["spectrogram"](40, 10, width=8), 40).eval()
+    >>> net = CentredNet(AUDIO_NETS["spectrogram"](40, 10, width=8)).eval()
     >>> x, n = torch.randn(2, 40, 90), torch.tensor([90, 33])
     >>> torch.allclose(net(x, n), net(x + torch.randn(2, 40, 1), n), atol=1e-5)
     True
     """
 
-    usual: torch.Tensor
-
-    def __init__(self, net: AudioNet, n_features: int, *, range_db: float | None = None):
+    def __init__(self, net: AudioNet, *, range_db: float | None = None):
         super().__init__()
         self.net = net
         self.range = None if range_db is None else range_db * _NEPERS
-        self.register_buffer("usual", torch.zeros(n_features, 1))
 
     def fit_input(self, features: Sequence[torch.Tensor]) -> None:
-        total = torch.stack([f.double().sum(-1, keepdim=True) for f in features]).sum(0)
-        self.usual.copy_(total / max(1, sum(f.shape[-1] for f in features)))
         self.net.fit_input([self._centred(f.float()[None], None)[0] for f in features])
 
     def maps(self, x, lengths=None):
         return self.net.maps(self._centred(x, lengths), lengths)
 
     def _centred(self, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-        if self.range is None or not x.shape[-1]:
-            return x - mean_pool(x, lengths)[..., None]
-        mask = torch.ones_like(x[:, :1], dtype=torch.bool)
-        mask = mask if lengths is None else length_mask(lengths, x.shape[-1])[:, None]
-        power = torch.where(mask, x.logsumexp(1, keepdim=True), _NOTHING)  # of each frame
-        loud = mask & (power > power.amax(2, keepdim=True) - _LOUD_DB * _NEPERS)
-        x = x - self.usual
-        x = torch.maximum(x, torch.where(mask, x, _NOTHING).amax((1, 2), keepdim=True) - self.range)
-        mean = torch.where(loud, x, 0.0).sum(2, keepdim=True) / loud.sum(2, keepdim=True).clamp(min=1)
-        return x - mean
+        if self.range is not None:
+            top = max_pool(x, lengths).amax(1)[:, None, None]
+            x = torch.maximum(x, top - self.range)
+        return x - mean_pool(x, lengths)[..., None]
 
 
 class Ensemble(AudioNet):

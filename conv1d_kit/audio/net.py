@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,8 +24,10 @@ class AudioNet(nn.Module):
     ----------
     frontend : str
         The row of FRONTENDS it takes where nothing else is asked for.
-    augments : tuple of keys of AUGMENTS, or None
+    augments : tuple of keys of AUGMENTS or of (key, options), or None
         What it learns best with, where nothing else is asked for; None: what suits its features.
+    centred : bool
+        Whether it hears features about their mean, where nothing else is asked for.
     head : torch.nn.Linear
         The last layer, (B, D) → (B, n_classes).
     multi_label : bool
@@ -32,7 +35,8 @@ class AudioNet(nn.Module):
     """
 
     frontend = "log_mel"
-    augments: tuple[str, ...] | None = None
+    augments: tuple[str | tuple[str, Mapping[str, Any]], ...] | None = None
+    centred = False
     multi_label = False
     causal = False  # True: its features should be causal too, and then nothing looks ahead
     head: nn.Linear

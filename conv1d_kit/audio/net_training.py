@@ -143,16 +143,18 @@ class NetTraining:
         )
 
     def _epoch(self, epoch: int, targets: torch.Tensor, n_batches: int) -> Iterator:
-        """Shuffled, neighbours of similar length batched together, augmented; decided by the epoch alone."""
-        features, size = self.features, int(self.options["batch_size"])
-        longest = _frames(self.frontend, CROP_S)
+        """Shuffled and augmented; decided by the epoch alone.
+
+        Clips of similar length are not batched together, which would pad less: batches of long words or slow
+        speakers alone are learned from less well.
+        """
+        features, longest = self.features, _frames(self.frontend, CROP_S)
         generator = torch.Generator().manual_seed(1_000_003 * int(self.options["seed"]) + epoch)
         order = torch.randperm(len(features), generator=generator)
-        sizes = torch.tensor([f.shape[-1] for f in features])
-        stretches = order.split(8 * size)  # sorted by length within, so that little is padded
-        order = torch.cat([part[sizes[part].argsort(stable=True)] for part in stretches])
         parts = order.tensor_split(n_batches)
-        for b in torch.randperm(n_batches, generator=generator).tolist():
+        for b in torch.randperm(
+            n_batches, generator=generator
+        ).tolist():  # kept: what a seed draws stays the same
             rows = parts[b]
             chosen = [_crop(features[i], longest, generator) for i in rows.tolist()]
             batch = Batch(*padded(chosen), targets[rows])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .causal_nets import DepthwiseNet, DilatedNet
 from .filterbank import FilterBankCNN
 from .net import AudioNet
-from .spectrogram_nets import BCResNet, ResidualCNN, SpectrogramCNN
+from .spectrogram_nets import BCResNet, ResidualCNN, SpectrogramCNN, SpeechCNN
 from .texture import TextureNet
 from .wave_nets import M5, WaveCNN
 
@@ -18,12 +18,14 @@ __all__ = [
     "FilterBankCNN",
     "ResidualCNN",
     "SpectrogramCNN",
+    "SpeechCNN",
     "TextureNet",
     "WaveCNN",
 ]
 
 AUDIO_NETS: dict[str, type[AudioNet]] = {
     "spectrogram": SpectrogramCNN,
+    "speech": SpeechCNN,
     "residual": ResidualCNN,
     "bc_resnet": BCResNet,
     "depthwise": DepthwiseNet,

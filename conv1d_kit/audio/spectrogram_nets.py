@@ -14,7 +14,7 @@ from ..layers import Conv2d
 from .net import AudioNet, needed_lengths, shortened
 from .norms import Standardize
 
-__all__ = ["BCResNet", "ResidualCNN", "SpectrogramCNN"]
+__all__ = ["BCResNet", "ResidualCNN", "SpectrogramCNN", "SpeechCNN"]
 
 
 class _Stage(NamedTuple):
@@ -62,6 +62,8 @@ class SpectrogramCNN(_Picture):
     width : int
         Channels: width / 2 in the first layer, whose picture is the largest, then 2×, 4× and 4× width.
     dropout : float in [0, 1)
+    time_stride : int
+        Of the first layer, in frames.
 
     Shape
     -----
@@ -74,11 +76,14 @@ class SpectrogramCNN(_Picture):
     torch.Size([2, 10])
     """
 
-    def __init__(self, n_features: int, n_classes: int, *, width: int = 32, dropout: float = 0.3):
+    def __init__(
+        self, n_features: int, n_classes: int, *, width: int = 32, dropout: float = 0.3, time_stride: int = 2
+    ):
         super().__init__()
         self.input = Standardize(n_features)
         first = max(1, width // 2)
-        self.stem = Conv2d(1, first, 5, stride=2, padding=2, bias=False)
+        self.time_stride = time_stride
+        self.stem = Conv2d(1, first, 5, stride=(2, time_stride), padding=2, bias=False)
         self.stem_norm = MaskedBatchNorm2d(first)
         self.body = nn.ModuleList(
             [_Block(first, 2 * width), _Block(2 * width, 4 * width), _Block(4 * width, 4 * width, halve=False)]
@@ -89,11 +94,43 @@ class SpectrogramCNN(_Picture):
 
     def maps(self, x, lengths=None):
         x, lengths = self._picture(x, lengths)
-        x, lengths = self.stem(x), shortened(lengths)
+        x, lengths = self.stem(x), shortened(lengths, self.time_stride)
         x, lengths = _halved(self.stem_norm(x, lengths), lengths)
         for block in self.body:
             x, lengths = block(x, lengths)
         return x, lengths
+
+
+class SpeechCNN(SpectrogramCNN):
+    """SpectrogramCNN on twice as many frames, for words: it learns to hear past who says them.
+
+    Each feature is heard relative to its mean over the clip, and it learns from clips as others might have said
+    and recorded them: higher or lower (in the sense of Jaitly & Hinton, Vocal Tract Length Perturbation, 2013),
+    slower or faster, through another microphone, in noise, in a room.
+
+    Shape
+    -----
+    x (B, n_features, L), lengths (B,) or None → (B, n_classes)
+
+    Examples
+    --------
+    >>> net = SpeechCNN(40, 10).eval()
+    >>> net(torch.zeros(2, 40, 50), torch.tensor([50, 7])).shape
+    torch.Size([2, 10])
+    """
+
+    centred = True
+    augments = (
+        ("pitch", {"most": 1.2, "share": 1.0}),
+        ("tempo", {"most": 1.25}),
+        ("filtering", {"kinds": ("equalize",), "share": 1.0}),
+        ("noise", {"snr_db": (5.0, 45.0), "share": 0.7}),
+        ("room", {}),
+        ("masks", {"n": 1}),
+    )
+
+    def __init__(self, n_features: int, n_classes: int, *, width: int = 32, dropout: float = 0.3):
+        super().__init__(n_features, n_classes, width=width, dropout=dropout, time_stride=1)
 
 
 class _ResidualBlock(nn.Module):

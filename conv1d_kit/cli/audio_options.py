@@ -23,9 +23,9 @@ Data = Annotated[
 Net = Annotated[
     str,
     typer.Option(
-        help="spectrogram, residual, bc_resnet, depthwise, dilated (on features); wave, m5, filterbank (on "
-        "samples); texture (statistics); ensemble, environment, two_view (means of several nets). `audio nets` "
-        "shows them."
+        help="spectrogram, speech (words by any voice), residual, bc_resnet, depthwise, dilated (on features); "
+        "wave, m5, filterbank (on samples); texture (statistics); ensemble, environment, two_view (means of "
+        "several nets). `audio nets` shows them."
     ),
 ]
 Frontend = Annotated[

@@ -166,7 +166,7 @@ def test_balanced_classes_and_smoothing_are_used(data):
 def test_a_centred_net_does_not_hear_a_microphone(name):
     """A gain for each band adds a constant to log-mels; neither it nor padding reaches a logit."""
     torch.manual_seed(0)
-    net = CentredNet(AUDIO_NETS[name](40, 3, width=8), 40).eval()
+    net = CentredNet(AUDIO_NETS[name](40, 3, width=8)).eval()
     x, lengths = torch.randn(3, 40, 70), torch.tensor([70, 41, 9])
     colour = 5 * torch.randn(3, 40, 1)
     with torch.no_grad():
@@ -188,27 +188,29 @@ def _spoken(background):
 
 def test_a_centred_net_of_log_powers_does_not_hear_how_deep_a_silence_is():
     torch.manual_seed(0)
-    net = CentredNet(AUDIO_NETS["spectrogram"](40, 3, width=8), 40, range_db=40.0).eval()
-    plain = CentredNet(net.net, 40).eval()
+    net = CentredNet(AUDIO_NETS["spectrogram"](40, 3, width=8), range_db=40.0).eval()
+    plain = CentredNet(net.net).eval()
     with torch.no_grad():
         whole, padded = net(_spoken(80)), torch.nn.functional.pad(_spoken(80), (0, 9))
         torch.testing.assert_close(net(_spoken(100)), whole)
         torch.testing.assert_close(net(_spoken(80) + 7), whole, atol=1e-4, rtol=1e-4)  # nor how loud it all is
         torch.testing.assert_close(net(padded, torch.tensor([60])), whole)
         assert (plain(_spoken(100)) - plain(_spoken(80))).abs().max() > 0.02
-        assert (net(_spoken(20)) - whole).abs().max() > 0.02  # a background within the range is heard
+        assert (net(_spoken(20)) - whole).abs().max() > 0.01  # a background within the range is heard
 
 
-def test_what_is_usual_in_a_band_is_learned_from_the_clips():
-    net = CentredNet(AUDIO_NETS["spectrogram"](40, 3, width=8), 40, range_db=40.0)
-    tilt = torch.linspace(0, -20, 40)[:, None]
-    clips = [_spoken(80)[0] + tilt, _spoken(80)[0, :, :30] + tilt]
+def test_what_a_centred_net_hears_is_within_its_range_of_the_loudest_cell():
+    net = CentredNet(AUDIO_NETS["spectrogram"](40, 3, width=8), range_db=40.0)
+    clips = [_spoken(80)[0], _spoken(20)[0, :, :30]]
     net.fit_input(clips)
-    torch.testing.assert_close(net.usual, torch.cat(clips, 1).mean(1, keepdim=True))
-    heard = [net._centred(c[None], None) for c in clips]
-    torch.testing.assert_close(
-        net.net.input.mean.flatten(), torch.cat(heard, 2).mean((0, 2)), atol=1e-4, rtol=1e-4
-    )
+    heard = []
+    for clip in clips:
+        x = clip.double().numpy()
+        x = np.maximum(x, x.max() - 40 * np.log(10) / 10)
+        heard.append(x - x.mean(1, keepdims=True))
+        seen = net._centred(torch.nn.functional.pad(clip, (0, 5), value=50.0)[None], torch.tensor([x.shape[1]]))
+        np.testing.assert_allclose(seen[0, :, : x.shape[1]], heard[-1], atol=1e-4)
+    np.testing.assert_allclose(net.net.input.mean.flatten(), np.concatenate(heard, 1).mean(1), atol=1e-4)
 
 
 def test_a_centred_classifier_is_saved_opened_and_exported(tmp_path):

@@ -89,6 +89,7 @@ def test_receptive_fields_of_the_table_are_the_closed_forms(rows):
     hop, window = 160, 512  # 20 ms and the power of two nearest to 60 ms at 8 kHz
     frames = {
         "spectrogram": 1 + 4 + 2 + 2 * 4 + 4 + 2 * 8 + 8 + 2 * 16,  # 5/2, pool, 3, pool, 3, pool, 3
+        "speech": 1 + 4 + 1 + 2 * 2 + 2 + 2 * 4 + 4 + 2 * 8,  # 5/1, and half as many frames apart behind it
         "residual": 1 + 4 + (2 + 4 * 4) + (4 + 4 * 8) + (8 + 4 * 16),
         "bc_resnet": 1 + 4 + 2 * (2 * 1 + 2 * 2 + 4 * 4 + 4 * 8) + 4,
         "depthwise": 1 + 2 + 6 * (1 + 1 + 2 + 2 + 4 + 4),
