@@ -152,9 +152,8 @@ class NetTraining:
         generator = torch.Generator().manual_seed(1_000_003 * int(self.options["seed"]) + epoch)
         order = torch.randperm(len(features), generator=generator)
         parts = order.tensor_split(n_batches)
-        for b in torch.randperm(
-            n_batches, generator=generator
-        ).tolist():  # kept: what a seed draws stays the same
+        # turns an order that is random already, but what a seed draws stays what it was
+        for b in torch.randperm(n_batches, generator=generator).tolist():
             rows = parts[b]
             chosen = [_crop(features[i], longest, generator) for i in rows.tolist()]
             batch = Batch(*padded(chosen), targets[rows])
