@@ -73,7 +73,7 @@ STUDIES = {
     "FSDD/speakers": Study(
         {"net": "speech", "epochs": 40, "n_seeds": 5},
         FSDD + "--folds speaker --net speech --epochs 40 --set n_seeds=5", "speaker",
-        notes="each speaker unheard in turn; settings were compared on models that left out two speakers of six",
+        notes="each speaker unheard in turn; settings were compared on models that left out two of the six",
     ),
 }  # fmt: skip
 
