@@ -139,8 +139,12 @@ def read_blocks(path, *, block_s: float = 60.0, max_duration_s: float | None = N
         expected, done = file.frames, 0
         n = max(1, min(round(block_s * rate), _MAX_BLOCK // file.channels))
         while limit is None or done < limit:
+            # libsndfile fills with zeros what was asked for beyond the end: no more than the header says, then
+            # a second at a time, since a header may say too little
+            left = expected - done if done < expected else rate
+            size = min(n, left) if limit is None else min(n, left, limit - done)
             try:
-                x = file.read(n if limit is None else min(n, limit - done), dtype="float32", always_2d=True)
+                x = file.read(size, dtype="float32", always_2d=True)
             except sf.LibsndfileError as error:
                 where = done / rate
                 raise DataError(f"{name}: damaged after {where:.2f} s ({reason(error)})") from error

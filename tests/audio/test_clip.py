@@ -191,6 +191,21 @@ def test_a_block_is_bounded_by_its_samples_too(tmp_path):
     assert [b.n_samples for b in read_blocks(tmp_path / "fast.wav", block_s=60)] == [2**24, 5]
 
 
+def test_no_more_is_asked_for_than_a_header_says_and_a_second(tmp_path, monkeypatch):
+    """libsndfile would write zeros over all that was asked for beyond the end: 10 MB for a short file."""
+    asked, read = [], sf.SoundFile.read
+    monkeypatch.setattr(sf.SoundFile, "read", lambda self, n, **k: asked.append(n) or read(self, n, **k))
+    sf.write(tmp_path / "a.ogg", np.zeros(3000), 8000)
+    assert Clip.read(tmp_path / "a.ogg").n_samples == 3000
+    assert asked == [3000, 8000]
+    asked.clear()
+    assert Clip.read(tmp_path / "a.ogg", max_duration_s=0.25).n_samples == 2000
+    assert asked == [2000]
+    asked.clear()
+    assert [b.n_samples for b in read_blocks(tmp_path / "a.ogg", block_s=0.25)] == [2000, 1000]
+    assert asked == [2000, 1000, 2000]
+
+
 def test_names_that_are_no_utf_8_are_read_and_those_too_long_have_a_reason(tmp_path):
     name = os.fsencode(tmp_path) + b"/caf\xe9.wav"
     with open(name, "wb") as file:
