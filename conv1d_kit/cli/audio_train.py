@@ -116,7 +116,7 @@ def train(
         "short": model.short_,
         "classes": model.classes_.tolist(),
         "sample_rate": model.sample_rate_,
-        "epochs": model.epochs_,
+        "epochs": _epochs_run(model),
         "kept_epoch": model.history_.kept,
         "temperature": model.temperature_,
         "threshold": None if threshold is None else threshold.value,
@@ -127,7 +127,7 @@ def train(
     def show(console) -> None:
         console.print(
             f"trained on {result['n_trained']} of {result['n_files']} clips ({result['n_skipped']} left out), "
-            f"{len(result['classes'])} classes, {model.sample_rate_} Hz, {model.epochs_} epochs, "
+            f"{len(result['classes'])} classes, {model.sample_rate_} Hz, {result['epochs']} epochs, "
             f"{result['seconds']:.0f} s"
         )
         console.print(f"model: {out}", markup=False, soft_wrap=True)
@@ -144,13 +144,18 @@ def _hears_mel(model) -> bool:
     return any(type(front) in (FRONTENDS["log_mel"], FRONTENDS["pcen"]) for front in fronts)
 
 
+def _epochs_run(model) -> int:
+    """Fewer than planned where training stopped early; an ensemble's members each have those planned."""
+    return len(model.history_.epochs) if model.history_.kept is not None else model.epochs_
+
+
 def _held_out_lines(model) -> list[str]:
     """What clips that were held out have decided, a line each."""
     lines = []
     if model.patience is not None and model.history_.kept is not None:
         lines.append(
             f"held out: {model.validation_share:.0%} of the clips; the weights of epoch {model.history_.kept} "
-            f"of {model.epochs_} are kept"
+            f"of {_epochs_run(model)} are kept"
         )
     if model.calibration_share is not None:
         share, temperature = model.calibration_share, model.temperature_

@@ -322,6 +322,20 @@ def test_the_train_verb_says_what_held_out_clips_decided(tmp_path, capsys):
     assert list((tmp_path / "cache").glob("*.bin"))
 
 
+def test_the_train_verb_counts_the_epochs_that_were_run(tmp_path, capsys):
+    """Labels of chance: the held-out loss soon rises, and training ends long before the epochs planned."""
+    clips, labels = _tones(24)
+    table = _folder(tmp_path, clips, list(np.random.default_rng(0).permutation(labels)))
+    code, said, err = _run(
+        capsys, "audio", "train", table, "--out", tmp_path / "m", "--epochs", "60", "--n-mels", "16",
+        "--patience", "1", "--set", "width=4", "--set", "learning_rate=0.02", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    result = json.loads(said)
+    assert result["epochs"] == result["kept_epoch"] + 1 < 60
+    assert f"the weights of epoch {result['kept_epoch']} of {result['epochs']} are kept" in err
+
+
 def test_the_rates_verb_suggests_and_draws(tmp_path, capsys):
     table = _folder(tmp_path, *_tones(16))
     code, said, err = _run(
