@@ -71,8 +71,8 @@ STUDIES = {
         "split", "test", notes="a causal net of 75,274 weights; settings looked at once on takes 5 to 9",
     ),
     "FSDD/speakers": Study(
-        {"net": "speech", "epochs": 40, "n_seeds": 5},
-        FSDD + "--folds speaker --net speech --epochs 40 --set n_seeds=5", "speaker",
+        {"net": "voices", "epochs": 30, "n_seeds": 2},
+        FSDD + "--folds speaker --net voices --epochs 30 --set n_seeds=2", "speaker",
         notes="each speaker unheard in turn; settings were compared on models that left out two of the six",
     ),
 }  # fmt: skip

@@ -46,9 +46,11 @@ _LEAST_ANSWERED = 0.1  # share of the held-out clips that a threshold must answe
 # an ensemble's members: what each has of its own, beside a seed
 _CNNS = ({"net": "residual", "frontend": "log_mel"}, {"net": "spectrogram", "frontend": "log_mel"})
 _TEXTURE = {"net": "texture", "frontend": "log_mel"}
+_SPEECH = {"net": "speech", "frontend": "log_mel"}
 MEMBERS: dict[str, tuple[dict[str, Any], ...]] = {
     "ensemble": _CNNS,
     "environment": (*_CNNS, _TEXTURE, _TEXTURE),
+    "voices": ({**_SPEECH, "centred": True}, {**_SPEECH, "centred": False}),
     "two_view": (_CNNS[0], {"net": "wave", "frontend": "raw"}),
 }
 # what `net` may be: one of the table, or an ensemble of rows with their front-ends
@@ -87,7 +89,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         "m5" (samples; slower), "filterbank" (learned filters on the samples and a small 1-D CNN; for short
         clips), "texture" (statistics; for sounds of seconds); `audio nets` shows them all. "ensemble": the
         mean of "residual" and "spectrogram"; "environment": of these and two "texture", for rain, engines and
-        the like; "two_view": of "residual" and "wave".
+        the like; "voices": of two "speech", one centred; "two_view": of "residual" and "wave".
     frontend : a key of FRONTENDS, optional
         Default: the net's own, log_mel or raw. One with weights (learned, sinc, gabor) is trained with the net.
     frontend_options : dict, optional
