@@ -24,8 +24,8 @@ Net = Annotated[
     str,
     typer.Option(
         help="spectrogram, speech (words by any voice), residual, bc_resnet, depthwise, dilated (on features); "
-        "wave, m5, filterbank (on samples); texture (statistics); ensemble, environment, voices, two_view (means "
-        "of several nets). `audio nets` shows them."
+        "wave, m5, filterbank (on samples); texture (statistics); ensemble, environment, voices, two_view "
+        "(means of several nets). `audio nets` shows them."
     ),
 ]
 Frontend = Annotated[

@@ -61,6 +61,20 @@ def test_its_own_defaults_hold_where_nothing_else_is_asked_for():
     assert isinstance(AudioClassifier(width=4, centred=True)._make_net([front], 3), CentredNet)
 
 
+def test_voices_are_a_net_that_is_centred_and_one_that_is_not():
+    rng = np.random.default_rng(1)
+    clips, labels = _voice(rng, 3, tract=1.0, pitch=120, pace=1.0, colour=0.0)
+    model = AudioClassifier(net="voices", width=4, epochs=2, n_seeds=2).fit(clips, labels)
+    nets = [net for _, net in model.net_.members]
+    assert [isinstance(net, CentredNet) for net in nets] == [True, False, True, False]
+    shares = []
+    for front, net in model.net_.members:
+        wave = torch.from_numpy(clips[0].samples.copy())
+        shares.append(net(front(wave)).softmax(1))
+    said = torch.stack(shares).mean(0).detach().numpy()
+    np.testing.assert_allclose(model.predict_proba(clips[:1]), said, atol=1e-5)
+
+
 @pytest.mark.parametrize("value", ["yes", 1, [True]])
 def test_centred_is_yes_no_or_the_nets_own(value):
     with pytest.raises(InputError, match="centred must be True, False or None"):
