@@ -28,8 +28,7 @@ from .frontends import LogMel, Raw
 
 __all__ = [
     "AUGMENTS", "Augment", "Batch", "augment", "check_augments", "crop", "filtering", "gain", "masks", "mix",
-    "mixup", "noise", "pitch", "polarity", "roll", "room", "shift", "speed",
-    "tempo",
+    "mixup", "noise", "pitch", "polarity", "roll", "room", "shift", "speed", "tempo",
 ]  # fmt: skip
 
 

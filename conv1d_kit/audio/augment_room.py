@@ -21,7 +21,7 @@ from .batch import (
     mel_powers,
     uniform,
     valid_mask,
-)  # fmt: skip
+)
 
 __all__ = ["hop_energies", "room", "room_responses"]
 
