@@ -28,6 +28,7 @@ PEERS: dict[str, tuple[str, dict[str, Any]]] = {
     "shift": ("Shift", {"rollover": False}),
     "masks": ("TimeMask", {}),
     "pitch": ("PitchShift", {"min_semitones": -2, "max_semitones": 2}),
+    "tempo": ("TimeStretch", {"leave_length_unchanged": False}),
     "noise": ("AddColorNoise", {}),
     "filtering": ("LowPassFilter", {}),
     "polarity": ("PolarityInversion", {}),
