@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from .augment_speed import STEPS, drawn_ratios, moved_cells, shifted_rows
-from .batch import Batch, check_between, kind_of, uniform, valid_mask
+from .augment_speed import STEPS, drawn_factors, drawn_ratios, moved_cells, shifted_rows
+from .batch import Batch, check_between, kind_of, restoring, uniform, valid_mask
 from .resample import resample
 
 __all__ = ["pitch", "stretch"]
@@ -33,7 +33,7 @@ def pitch(
         return batch._replace(
             x=_pitched(batch, frontend.sample_rate, generator, most, heard.flatten().tolist())
         )
-    factor = most ** (2 * torch.rand(len(x), generator=generator) - 1)
+    factor = drawn_factors(generator, len(x), most)
     if x.numel() == 0:
         return batch
     time = torch.arange(x.shape[2]).expand(len(x), -1)
@@ -98,7 +98,5 @@ def _pitched(
         if is_heard and n and ratio != STEPS:
             new = resample(stretch(row[:n], ratio / STEPS, sample_rate), STEPS, ratio)[:n]
             energy = new.square().sum()
-            row[:n] = (
-                new * torch.where(energy > 0, row[:n].square().sum() / energy.clamp(min=1e-30), 1.0).sqrt()
-            )
+            row[:n] = new * restoring(row[:n].square().sum(), energy).sqrt()
     return y

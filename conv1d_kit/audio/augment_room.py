@@ -19,6 +19,7 @@ from .batch import (
     kind_of,
     log_mels,
     mel_powers,
+    restoring,
     uniform,
     valid_mask,
 )
@@ -102,8 +103,7 @@ def _convolved(dry: torch.Tensor, h: torch.Tensor, own: torch.Tensor) -> torch.T
 
 def _ratio(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
     """What brings each row's sum back [shape=(B, 1, 1)]."""
-    before, after = (p.sum((1, 2), keepdim=True) for p in (old, new))
-    return torch.where(after > 0, before / after.clamp(min=1e-30), 1.0)
+    return restoring(old.sum((1, 2), keepdim=True), new.sum((1, 2), keepdim=True))
 
 
 def room_responses(

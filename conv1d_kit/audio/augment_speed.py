@@ -11,7 +11,10 @@ from .batch import Batch, check_between, kind_of
 from .frontends import hz_to_mel, mel_to_hz
 from .resample import resample
 
-__all__ = ["STEPS", "drawn_ratios", "moved_cells", "resampled_rows", "shifted_rows", "speed", "stacked"]
+__all__ = [
+    "STEPS", "drawn_factors", "drawn_ratios", "moved_cells", "resampled_rows", "shifted_rows", "speed",
+    "stacked",
+]  # fmt: skip
 
 STEPS = 50  # waveforms: factors are multiples of 1 / STEPS, a third of a semitone
 
@@ -35,9 +38,16 @@ def speed(
     return _stretched(batch, frontend, generator, most)
 
 
+def drawn_factors(
+    generator: torch.Generator, n: int, most: float, *, dtype: torch.dtype = torch.float32
+) -> torch.Tensor:
+    """n factors most^U(−1, 1) on the CPU."""
+    return most ** (2 * torch.rand(n, generator=generator, dtype=dtype) - 1)
+
+
 def drawn_ratios(generator: torch.Generator, n: int, most: float, *, each: bool = True) -> list[int]:
     """n factors most^U(−1, 1), or one n times, in units of 1 / STEPS."""
-    factor = most ** (2 * torch.rand(n if each else 1, generator=generator, dtype=torch.float64) - 1)
+    factor = drawn_factors(generator, n if each else 1, most, dtype=torch.float64)
     ratios = (STEPS * factor).round().clamp(math.ceil(STEPS / most), math.floor(STEPS * most)).long()
     return ratios.expand(n).tolist()
 
@@ -71,7 +81,7 @@ def stacked(rows: list[torch.Tensor], batch: Batch) -> Batch:
 def _stretched(batch: Batch, frontend: Any, generator: torch.Generator, most: float) -> Batch:
     x, lengths, targets = batch
     n_rows, n_features, _ = x.shape
-    factor = most ** (2 * torch.rand(1 + n_rows, generator=generator) - 1)
+    factor = drawn_factors(generator, 1 + n_rows, most)
     if n_rows == 0 or not int(lengths.max()):
         return batch._replace(x=x.clone())
     longest = int(lengths.max())

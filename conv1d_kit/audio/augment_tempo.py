@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from .augment_pitch import stretch
-from .augment_speed import STEPS, drawn_ratios, moved_cells, stacked
+from .augment_speed import STEPS, drawn_factors, drawn_ratios, moved_cells, stacked
 from .batch import Batch, check_between, kind_of
 
 __all__ = ["tempo"]
@@ -37,7 +37,7 @@ def tempo(batch: Batch, frontend: Any, generator: torch.Generator, *, most: floa
             for row, n, ratio in zip(x[:, 0], lengths.tolist(), ratios, strict=True)
         ]
         return stacked(played, batch)
-    factor = most ** (2 * torch.rand(len(x), generator=generator, dtype=torch.float64) - 1)
+    factor = drawn_factors(generator, len(x), most, dtype=torch.float64)
     if x.numel() == 0:
         return batch
     fresh = (lengths.cpu() / factor).round().long().clamp(min=1)

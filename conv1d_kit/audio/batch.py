@@ -15,8 +15,8 @@ from ..core.pooling import length_mask
 from ..errors import InputError, one_line
 
 __all__ = [
-    "KINDS", "Batch", "check_between", "check_range", "kind_of", "log_mels", "mel_powers", "silence", "uniform",
-    "valid_mask",
+    "KINDS", "Batch", "check_between", "check_range", "kind_of", "log_mels", "mel_powers", "restoring",
+    "silence", "uniform", "valid_mask",
 ]  # fmt: skip
 
 KINDS = ("waveform", "log_mel", "log_power", "other")  # what an augmentation tells apart in features
@@ -59,6 +59,17 @@ def mel_powers(x: torch.Tensor, frontend: Any) -> torch.Tensor:
 def log_mels(power: torch.Tensor, frontend: Any) -> torch.Tensor:
     """The way back from `mel_powers`."""
     return (power + frontend.floor).log()
+
+
+def restoring(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """What makes energies `after` those `before` again; 1 where nothing is left.
+
+    Examples
+    --------
+    >>> restoring(torch.tensor([6.0, 0.0]), torch.tensor([2.0, 0.0]))
+    tensor([3., 1.])
+    """
+    return torch.where(after > 0, before / after.clamp(min=1e-30), 1.0)
 
 
 def valid_mask(batch: Batch) -> torch.Tensor:

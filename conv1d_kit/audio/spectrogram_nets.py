@@ -122,10 +122,10 @@ class SpeechCNN(SpectrogramCNN):
     centred = True
     augments = (
         ("pitch", {"most": 1.2, "share": 1.0}),
-        ("tempo", {"most": 1.25}),
+        "tempo",
         ("filtering", {"kinds": ("equalize",), "share": 1.0}),
         ("noise", {"snr_db": (5.0, 45.0), "share": 0.7}),
-        ("room", {}),
+        "room",
         ("masks", {"n": 1}),
     )
 

@@ -145,7 +145,7 @@ def _hears_mel(model) -> bool:
 
 
 def _epochs_run(model) -> int:
-    """Fewer than planned where training stopped early; an ensemble's members each have those planned."""
+    """Fewer than planned where training stopped early; of an ensemble those planned for each member."""
     return len(model.history_.epochs) if model.history_.kept is not None else model.epochs_
 
 

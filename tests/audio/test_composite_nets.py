@@ -188,7 +188,7 @@ def _spoken(background):
 
 def test_a_centred_net_of_log_powers_does_not_hear_how_deep_a_silence_is():
     torch.manual_seed(0)
-    net = CentredNet(AUDIO_NETS["spectrogram"](40, 3, width=8), range_db=40.0).eval()
+    net = CentredNet(AUDIO_NETS["spectrogram"](40, 3, width=16), range_db=40.0).eval()
     plain = CentredNet(net.net).eval()
     with torch.no_grad():
         whole, padded = net(_spoken(80)), torch.nn.functional.pad(_spoken(80), (0, 9))
@@ -196,7 +196,7 @@ def test_a_centred_net_of_log_powers_does_not_hear_how_deep_a_silence_is():
         torch.testing.assert_close(net(_spoken(80) + 7), whole, atol=1e-4, rtol=1e-4)  # nor how loud it all is
         torch.testing.assert_close(net(padded, torch.tensor([60])), whole)
         assert (plain(_spoken(100)) - plain(_spoken(80))).abs().max() > 0.02
-        assert (net(_spoken(20)) - whole).abs().max() > 0.01  # a background within the range is heard
+        assert (net(_spoken(20)) - whole).abs().max() > 0.02  # a background within the range is heard
 
 
 def test_what_a_centred_net_hears_is_within_its_range_of_the_loudest_cell():
