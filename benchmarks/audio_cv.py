@@ -56,14 +56,17 @@ STUDIES = {
     "ESC-10": Study(
         {"net": "environment"}, f"conv1d-kit audio cv {DATA}/esc10 --net environment",
         seeds=3,
-        notes="two CNNs and two texture nets; settings were compared on folds 1 to 4, nothing was on fold 5",
+        notes="two CNNs and a texture net; settings were compared on folds 1 to 4, nothing was on fold 5",
     ),
     "ESC-10/samples": Study(
         {"net": "residual", "frontend": "gabor", "sample_rate": 20000, "frontend_options": {"n_filters": 80},
-         "augment": ["speed", ["crop", {"duration_s": 2.5}], "gain", "mix"]},
+         "trim": True,
+         "augment": ["speed", ["crop", {"duration_s": 2.5}], "gain", "mix",
+                     ["filtering", {"kinds": ["equalize"]}], ["noise", {"snr_db": [10, 45]}], "room"]},
         f"conv1d-kit audio cv {DATA}/esc10 --net residual --frontend gabor --sample-rate 20000 "
         """--set 'frontend_options={"n_filters": 80}' """
-        """--set 'augment=["speed", ["crop", {"duration_s": 2.5}], "gain", "mix"]'""",
+        """--set 'augment=["speed", ["crop", {"duration_s": 2.5}], "gain", "mix", """
+        """["filtering", {"kinds": ["equalize"]}], ["noise", {"snr_db": [10, 45]}], "room"]' --set trim=true""",
         notes="samples in, every layer learned; two sample rates were compared on folds 1 and 2",
     ),
     "FSDD": Study(

@@ -4,6 +4,7 @@ Run from the repository's root: `python -m benchmarks.audio_speed [--clips 200] 
 table. The same net (SpectrogramCNN), log-mel features, batch size, optimizer (AdamW) and files on both sides,
 no augmentation on either; decoding is part of every figure. The forms take turns, the best round counts.
 Predictions of all forms are by one net; `same_class` is the share of clips on which they agree with the kit's.
+Two parts of the kit's prediction are timed alone too: what reads the files, and the net on features.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +23,7 @@ import numpy as np
 import torch
 
 from conv1d_kit.audio.classifier import AudioClassifier
+from conv1d_kit.audio.clip import Clip
 from conv1d_kit.audio.dataset import AudioTable, read_dataset
 from conv1d_kit.audio.frontends import LogMel
 
@@ -101,10 +104,16 @@ def measure(table: AudioTable, epochs: list[int], rounds: int, *, workers: int =
         "one file after the other": lambda: predict_one_by_one(model.net_, data),
     }
     prediction, ours = [], model.classes_[answers[KIT]()]
+    features = model.extract(paths, model.frontend_)
+    parts: dict[str, Callable] = {
+        "decoding": partial(_decode, paths), "net": partial(model.predict_proba_features, features)
+    }  # fmt: skip
     for form, best in _in_turn(answers, rounds).items():
         agreement = float((model.classes_[best.pop("value")] == ours).mean())
         prediction.append({"form": form, **best, "same_class": agreement, "clips_per_s": n / best["seconds"]})
-    return {"n_clips": n, "batch_size": batch_size, "training": training, "prediction": prediction}
+    alone = {part: n / best["seconds"] for part, best in _in_turn(parts, rounds).items()}
+    return {"n_clips": n, "batch_size": batch_size, "training": training, "prediction": prediction,
+            "alone": alone}  # fmt: skip
 
 
 def page(result: dict) -> str:
@@ -128,17 +137,27 @@ def page(result: dict) -> str:
         lines.append(line)
     head = " | ".join(["clips/s (busy cores)", *(f"training, {c} epochs" for c in counts), "prediction"])
     versions = ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    alone, kit = result["alone"], cells[KIT, None]["clips_per_s"]
+    slower = min(alone, key=lambda part: alone[part])
     return "\n".join([
         table(head, "|---|" + "---:|" * len(columns), lines), "",
         f"{n} clips of 5 s, batches of {result['batch_size']}, {N_THREADS} threads, decoding included; in "
         f"brackets the share of {N_THREADS} cores kept busy. `{told['command']}` on {told['processor']}, "
         f"load before {told['load']:.1f}; {versions}; {told['date']}.", "",
+        f"Decoding alone, by as many threads: {alone['decoding']:.0f} clips/s; the net: {alone['net']:.0f}. "
+        f"Prediction reaches {100 * kit / alone[slower]:.0f} % of the slower of the two, {slower}.", "",
         *(f"- {form}: {words}" for form, words in result["forms"].items()),
     ])  # fmt: skip
 
 
 def _kit_accuracy(kit: Callable[..., AudioClassifier], epochs: int, paths: list, labels: list) -> float:
     return kit(epochs=epochs).fit(paths, labels).history_.accuracies[-1]
+
+
+def _decode(paths: list) -> int:
+    """Samples in the files, read and dropped by N_THREADS threads."""
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        return sum(pool.map(lambda path: Clip.read(path).n_samples, paths))
 
 
 def _in_turn(runs: dict[str, Callable], rounds: int) -> dict[str, dict]:

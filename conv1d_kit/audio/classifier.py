@@ -35,6 +35,7 @@ from .hearing import Heard, Hearing, features_of, flaws_of, name_of
 from .net import AudioNet
 from .net_training import CROP_S, NetTraining, logits_of, plain
 from .nets import AUDIO_NETS
+from .trim import trimmed
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -45,14 +46,21 @@ _RANGE_DB = 40.0  # below a clip's loudest cell, which is all that a centred net
 _LEAST_ANSWERED = 0.1  # share of the held-out clips that a threshold must answer: fewer would be luck
 # an ensemble's members: what each has of its own, beside a seed
 _CNNS = ({"net": "residual", "frontend": "log_mel"}, {"net": "spectrogram", "frontend": "log_mel"})
-_TEXTURE = {"net": "texture", "frontend": "log_mel"}
 _SPEECH = {"net": "speech", "frontend": "log_mel"}
+_TEXTURE = {"net": "texture", "frontend": "log_mel"}
+_ELSEWHERE = (  # other places and microphones
+    "speed", "crop", "gain", "mix", ("filtering", {"kinds": ("equalize",)}),
+    ("noise", {"snr_db": (10.0, 45.0)}), "room",
+)  # fmt: skip
 MEMBERS: dict[str, tuple[dict[str, Any], ...]] = {
     "ensemble": _CNNS,
-    "environment": (*_CNNS, _TEXTURE, _TEXTURE),
+    "environment": (
+        {**_CNNS[0], "augment": _ELSEWHERE}, {**_CNNS[1], "centred": True, "augment": _ELSEWHERE}, _TEXTURE,
+    ),
     "voices": ({**_SPEECH, "centred": True}, {**_SPEECH, "centred": False}),
     "two_view": (_CNNS[0], {"net": "wave", "frontend": "raw"}),
-}
+}  # fmt: skip
+_TRIMMED = ("environment",)  # hear clips without the silence at their ends, where nothing else is asked for
 # what `net` may be: one of the table, or an ensemble of rows with their front-ends
 NETS = (*AUDIO_NETS, *MEMBERS)
 _PLAIN_AUGMENTS: dict[str, tuple[str, ...]] = {
@@ -88,8 +96,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         "residual" (a deeper one), "depthwise" or "dilated" (never look ahead; small), "bc_resnet", "wave" and
         "m5" (samples; slower), "filterbank" (learned filters on the samples and a small 1-D CNN; for short
         clips), "texture" (statistics; for sounds of seconds); `audio nets` shows them all. "ensemble": the
-        mean of "residual" and "spectrogram"; "environment": of these and two "texture", for rain, engines and
-        the like; "voices": of two "speech", one centred; "two_view": of "residual" and "wave".
+        mean of "residual" and "spectrogram"; "environment": of "residual", a centred "spectrogram" and
+        "texture", for rain, engines and the like; "voices": of two "speech", one centred; "two_view": of
+        "residual" and "wave".
     frontend : a key of FRONTENDS, optional
         Default: the net's own, log_mel or raw. One with weights (learned, sinc, gabor) is trained with the net.
     frontend_options : dict, optional
@@ -102,12 +111,17 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         Each feature relative to its mean over the clip (cepstral mean normalisation), of log powers only the
         upper 40 dB: for voices, microphones, rooms or backgrounds that training has not heard. Not where the
         spectrum's shape is what tells the classes apart. Default: as the net has it, True for "speech" alone.
+    trim : bool, optional
+        Silence of more than 0.1 s at either end of a clip (below -80 dB of full scale) is cut off, in training
+        and prediction alike: how much of it a recorder or an editor left tells of a set's making, not of the
+        sound. Windows of a long recording (`audio events`, `audio listen`) are heard as they are. Default: as
+        the net has it, True for "environment" alone.
     epochs : int, optional
         Default: about 32000 clips heard in all, 20 to 100 epochs.
     batch_size, learning_rate, weight_decay, dropout, width
         Of the optimisation (AdamW, warm-up and cosine) and the net; a batch is at most an eighth of the clips.
     augment : sequence of keys of AUGMENTS or of (key, options), optional
-        Default: the net's own, or speed, crop, gain and mix where the features have them.
+        Default: the net's or the member's own, or speed, crop, gain and mix where the features have them.
     label_smoothing : float in [0, 1)
         Share of the target that is spread over all classes.
     class_weight : "balanced" or None
@@ -185,6 +199,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         sample_rate: int | None = None,
         n_mels: int | None = None,
         centred: bool | None = None,
+        trim: bool | None = None,
         epochs: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 2e-3,
@@ -211,6 +226,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.sample_rate = sample_rate
         self.n_mels = n_mels
         self.centred = centred
+        self.trim = trim
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -401,6 +417,11 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         return int(self.epochs) if self.epochs is not None else epochs_for(n_clips)[0]
 
     @property
+    def trims(self) -> bool:
+        """Whether clips are heard without the silence at their ends."""
+        return self.net in _TRIMMED if self.trim is None else bool(self.trim)
+
+    @property
     def n_trainings(self) -> int:
         """Nets that are trained one after the other: an ensemble's members, and all again to calibrate."""
         return max(1, len(self._own_settings)) * (1 if self.calibration_share is None else 2)
@@ -424,12 +445,13 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         """
 
         def heard(wave: np.ndarray) -> tuple[torch.Tensor, str]:
-            return features_of(wave, frontend), flaws_of(not wave.any(), len(wave), frontend)
+            kept = trimmed(wave, frontend.sample_rate) if self.trims else wave
+            return features_of(kept, frontend), flaws_of(not wave.any(), len(wave), frontend)
 
         if store is None:
             found = self._decoded(items, frontend, lambda _, wave: heard(wave), on_file)
         else:
-            keys = [_key_or_error(item) for item in items]
+            keys = [self._key_or_error(item) for item in items]
             fresh = {i: k for i, k in enumerate(keys) if isinstance(k, str) and store.get(k) is None}
             key_of = {id(items[i]): key for i, key in fresh.items()}
             with store.written():
@@ -446,6 +468,16 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             if on_flaw is not None and not isinstance(f, DataError) and f[1]:
                 on_flaw(i, f[1])
         return [f if isinstance(f, DataError) else f[0] for f in found]
+
+    def store_key(self, item) -> str:
+        """Under what word a store keeps the features that `extract` makes of a clip or file.
+
+        Raises
+        ------
+        DataError
+            If the file is missing.
+        """
+        return f"{clip_key(item)}{' trimmed' * self.trims}"
 
     def fit_features(
         self,
@@ -631,9 +663,10 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def _members(self) -> list[AudioClassifier]:
         """An ensemble's members as estimators of their own, each with another seed."""
         made = []
+        asked = {} if self.augment is None else {"augment": self.augment}
         for i, own in enumerate(self._own_settings):
             seed = (int(self.seed) + i * 7919) % (MAX_SEED + 1)
-            made.append(AudioClassifier(**{**self.get_params(), **own, "seed": seed, "n_seeds": 1}))
+            made.append(AudioClassifier(**{**self.get_params(), **own, **asked, "seed": seed, "n_seeds": 1}))
             made[-1].frames_ = getattr(self, "frames_", {})
         return made
 
@@ -667,13 +700,19 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             epochs += history.epochs
         return Ensemble(fronts, nets).eval(), History(epochs)
 
+    def _key_or_error(self, item) -> str | DataError:
+        try:
+            return self.store_key(item)
+        except DataError as error:
+            return error
+
     def _decoded(self, items, frontend, then, on_file) -> list[Any]:
         return load_waves(
             items, frontend.sample_rate, n_threads=int(self.n_threads), then=then, on_file=on_file
         )
 
     def _hearing(self) -> Hearing:
-        return Hearing(self.frontend_, self.net_, int(self.n_threads))
+        return Hearing(self.frontend_, self.net_, int(self.n_threads), trim=self.trims)
 
     def _prediction(self, heard: Heard) -> Prediction:
         if heard.error:
@@ -696,13 +735,6 @@ def split_flaws(flaws: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]
 def _words(labels: Iterable) -> list[str]:
     """A word a row; several labels as one."""
     return [", ".join(sorted(map(str, x))) if isinstance(x, set | list | tuple) else str(x) for x in labels]
-
-
-def _key_or_error(item) -> str | DataError:
-    try:
-        return clip_key(item)
-    except DataError as error:
-        return error
 
 
 def _through(waves: Sequence[torch.Tensor], front: Frontend, store: FeatureStore) -> list[torch.Tensor]:

@@ -38,6 +38,7 @@ def check_options(o: Mapping[str, Any], nets: Sequence[str]) -> None:
         raise InputError(f"class_weight must be 'balanced' or None, got {o['class_weight']!r}")
     for name, allowed, kinds in (
         ("multi_label", "True or False", bool | np.bool_),
+        ("trim", "True, False or None", bool | np.bool_ | None),
         ("centred", "True, False or None", bool | np.bool_ | None),
     ):
         if not isinstance(o[name], kinds):

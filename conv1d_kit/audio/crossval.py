@@ -25,7 +25,7 @@ from ..training.processes import WorkerPool, n_cores
 from ..training.records import RecordFile
 from .classifier import MEMBERS, AudioClassifier, split_flaws
 from .dataset import AudioTable, common_folder, short_name
-from .feature_store import FeatureStore, clip_key, opened_store
+from .feature_store import FeatureStore, opened_store
 from .frontends import FRONTENDS
 
 __all__ = ["CrossValidation", "FoldResult", "cross_validate", "interval_over"]
@@ -221,7 +221,9 @@ def cross_validate(
             "groups": table.sources,
             "classes": classes,
             "store": os.fspath(store.path.parent),
-            "keys": [clip_key(p) if good else None for p, good in zip(table.paths, readable, strict=True)],
+            "keys": [
+                estimator.store_key(p) if good else None for p, good in zip(table.paths, readable, strict=True)
+            ],
         }
         kept = None if results is None else KeptFolds(results, _study_key(table, parts, setting))
         done = {} if kept is None else kept.read()

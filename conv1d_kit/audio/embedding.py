@@ -15,6 +15,7 @@ from .explain import views
 from .hearing import flaws_of
 from .net_training import BATCH_S, alike
 from .stretches import stretches
+from .trim import trimmed
 
 __all__ = ["Embedded", "dimension", "embed", "embed_each", "model_id"]
 
@@ -44,6 +45,7 @@ class Embedded:
     note: str = ""
     _total: np.ndarray | float = field(default=0.0, repr=False)
     _n_samples: int = field(default=0, repr=False)
+    _n_heard: int = field(default=0, repr=False)
     _silent: bool = field(default=True, repr=False)
 
 
@@ -82,7 +84,7 @@ def embed_each(model, items: Iterable) -> Iterator[Embedded]:
         else:
             current._n_samples += len(samples)
             current._silent = current._silent and not samples.any()
-            pieces.append((current, samples))
+            pieces.append((current, trimmed(samples, rate) if model.trims else samples))
         if len(ended) >= _WINDOW_ITEMS or sum(len(s) for _, s in pieces) >= _WINDOW_S * rate:
             _add(model, pieces)
             yield from (_finished(model, e) for e in ended)
@@ -141,6 +143,7 @@ def _add(model, pieces: list[tuple[Embedded, np.ndarray]]) -> None:
         batch = [pieces[i] for i in rows]
         for (item, samples), row in zip(batch, _vectors(model, [s for _, s in batch]), strict=True):
             item._total = item._total + row * len(samples)
+            item._n_heard += len(samples)
 
 
 def _vectors(model, waves: list[np.ndarray]) -> np.ndarray:
@@ -156,7 +159,7 @@ def _finished(model, item: Embedded) -> Embedded:
     item.duration_s = item._n_samples / model.sample_rate_
     if item.error or item._n_samples == 0:
         return item
-    item.vector = (item._total / item._n_samples).astype(np.float32)  # type: ignore[union-attr]
+    item.vector = (item._total / item._n_heard).astype(np.float32)  # type: ignore[union-attr]
     if not np.isfinite(item.vector).all():
         item.vector, item.error = None, "its vector is not finite; is the model sound?"
     item.note = flaws_of(item._silent, item._n_samples, model.frontend_)

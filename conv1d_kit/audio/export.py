@@ -161,5 +161,6 @@ def _description(model: Any) -> Description:
             "first_frames": int(frontend.lengths(torch.tensor(0))),
         },
         multi_label=bool(model.net_.multi_label),
+        trim=bool(getattr(model, "trims", False)),
         threshold=None if getattr(model, "threshold_", None) is None else model.threshold_.value,
     )

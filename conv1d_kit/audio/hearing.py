@@ -18,6 +18,7 @@ from .clip import Clip, pieces
 from .frontends import Frontend, Raw
 from .net import AudioNet
 from .net_training import logits_of
+from .trim import sounding
 
 __all__ = ["Heard", "Hearing", "features_of", "flaws_of", "name_of"]
 
@@ -50,10 +51,12 @@ class Hearing:
     frontend : Frontend
     net : AudioNet
     n_threads : int
+    trim : bool
+        Whether silence at the ends of clips is cut off.
     """
 
-    def __init__(self, frontend: Frontend, net: AudioNet, n_threads: int):
-        self.frontend, self.net, self.n_threads = frontend, net, n_threads
+    def __init__(self, frontend: Frontend, net: AudioNet, n_threads: int, *, trim: bool):
+        self.frontend, self.net, self.n_threads, self.trim = frontend, net, n_threads, trim
 
     def each(self, items: Iterable) -> Iterator[Heard]:
         """What was heard of each item, in order; a bad file has its error and the rest goes on."""
@@ -103,14 +106,19 @@ class Hearing:
 
     def _pieces(self, item, heard: Heard) -> Iterator[torch.Tensor]:
         """Features of an item in stretches of at most _PIECE_S s, so that an hour never stands in memory."""
+        waves = self._waves(item, heard)
         try:
-            for part in pieces(item, piece_s=_PIECE_S):
-                wave = part.mono().resample(self.frontend.sample_rate).samples[0]
-                heard.n_samples += len(wave)
-                heard.silent = heard.silent and not wave.any()
+            for wave in sounding(waves, self.frontend.sample_rate) if self.trim else waves:
                 yield features_of(wave, self.frontend)
         except DataError as error:
             heard.error = str(error)
+
+    def _waves(self, item, heard: Heard) -> Iterator[np.ndarray]:
+        for part in pieces(item, piece_s=_PIECE_S):
+            wave = part.mono().resample(self.frontend.sample_rate).samples[0]
+            heard.n_samples += len(wave)
+            heard.silent = heard.silent and not wave.any()
+            yield wave
 
 
 def features_of(wave: np.ndarray, frontend: Frontend) -> torch.Tensor:

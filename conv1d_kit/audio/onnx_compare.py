@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import DataError
 from ..training.metrics import wilson_interval
-from .clip import pieces
 from .onnx_runner import OnnxAudioClassifier
 
 __all__ = ["Comparison", "Score", "check_labels", "compare"]
@@ -123,8 +122,7 @@ def _probabilities(models: Sequence[OnnxAudioClassifier], path, scores: Sequence
     """Rows (n_models, n_classes) of one file; the time of each graph goes to its score if the file is whole."""
     rows, seconds = np.zeros((len(models), len(models[0].classes_))), np.zeros(len(models))
     mass = 0
-    for piece in pieces(path):
-        wave = piece.mono().resample(models[0].sample_rate_).samples
+    for wave in models[0].waves(path):
         weight = models[0].description_.frames(wave.shape[1])
         for i, model in enumerate(models):
             start = time.perf_counter()

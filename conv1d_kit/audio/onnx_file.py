@@ -37,6 +37,8 @@ class Description:
         Every class has a probability of its own.
     threshold : float or None
         A clip whose largest probability is below it is none of the classes.
+    trim : bool
+        Clips are heard without the silence at their ends (`audio.trim`); the graph hears what it is given.
     """
 
     classes: list
@@ -46,6 +48,7 @@ class Description:
     quantized: str = ""
     multi_label: bool = False
     threshold: float | None = None
+    trim: bool = False
 
     def frames(self, n_samples: int) -> int:
         """Frames of a clip of `n_samples` samples."""
@@ -64,6 +67,7 @@ class Description:
             "format": str(FORMAT), "classes": json.dumps(self.classes), "sample_rate": str(self.sample_rate),
             "frontend": json.dumps(self.frontend), "version": self.version, "quantized": self.quantized,
             "multi_label": json.dumps(self.multi_label), "threshold": json.dumps(self.threshold),
+            "trim": json.dumps(self.trim),
         }  # fmt: skip
 
     @classmethod
@@ -85,6 +89,7 @@ class Description:
                 list(json.loads(metadata["classes"])), int(metadata["sample_rate"]),
                 dict(json.loads(metadata["frontend"])), metadata["version"], metadata["quantized"],
                 bool(json.loads(metadata["multi_label"])), json.loads(metadata["threshold"]),
+                bool(json.loads(metadata.get("trim", "false"))),
             )  # fmt: skip
             said.frames(int(said.frontend["hop_length"] * said.frontend["first_frames"]))
         except (KeyError, ValueError, TypeError, ArithmeticError) as error:

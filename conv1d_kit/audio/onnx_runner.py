@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..training.onnx_file import open_session
 from ..training.targets import said_labels
 from .clip import as_items, pieces
 from .onnx_file import Description
+from .trim import sounding
 
 __all__ = ["OnnxAudioClassifier"]
 
@@ -69,6 +71,12 @@ class OnnxAudioClassifier:
         rows = [self._probabilities(item) for item in as_items(X)]
         return np.stack(rows) if rows else np.zeros((0, len(self.classes_)), np.float32)
 
+    def waves(self, item) -> Iterator[np.ndarray]:
+        """What the graph hears of a Clip or path: stretches (1, T), without silent ends if the model trims."""
+        waves = (part.mono().resample(self.sample_rate_).samples[0] for part in pieces(item))
+        for wave in sounding(waves, self.sample_rate_) if self.description_.trim else waves:
+            yield wave[None]
+
     def run(self, samples: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:
         """The graph alone: samples (B, T) at sample_rate_, row b of length lengths[b] → (B, n_classes)."""
         x = np.ascontiguousarray(samples, np.float32)
@@ -83,8 +91,7 @@ class OnnxAudioClassifier:
         """The mean over an item's stretches, weighted by their frames."""
         total: Any = 0.0
         mass = 0
-        for piece in pieces(item):
-            wave = piece.mono().resample(self.sample_rate_).samples  # (1, T)
+        for wave in self.waves(item):
             weight = self.description_.frames(wave.shape[1])
             total = total + weight * self.run(wave)[0]
             mass += weight

@@ -80,7 +80,7 @@ def export(
             note("no --calibrate: activations are scaled as the graph runs (dynamic)")
         else:
             skipped += tables[calibrate].left_out
-            waves = _waves(tables[calibrate], calibration_clips, classifier.sample_rate_, skipped)
+            waves = _waves(tables[calibrate], calibration_clips, classifier, skipped)
         result["int8_layers"] = quantize_onnx(out, small, waves)
         files["int8"] = small
     runners = [OnnxAudioClassifier(file, n_threads=1) for file in files.values()]
@@ -97,22 +97,26 @@ def export(
     emit(result, lambda console: _show(console, result), as_json=json)
 
 
-def _waves(data_set, most: int, sample_rate: int, skipped: list):
-    """Waves of at most `most` clips of the table, drawn at random, one at a time; bad files go to `skipped`."""
+def _waves(data_set, most: int, classifier, skipped: list):
+    """At most `most` clips of the table, drawn at random, one at a time as the classifier hears them.
+
+    Bad files go to `skipped`.
+    """
     import numpy as np
 
     from ..audio.dataset import load_waves
+    from ..audio.trim import trimmed
     from ..errors import DataError
 
     rows = np.random.default_rng(0).permutation(len(data_set))[:most]
     with progress() as bar:
         for row in bar.track(rows, description="calibrating"):
             path = data_set.paths[row]
-            (wave,) = load_waves([path], sample_rate, n_threads=1)
+            (wave,) = load_waves([path], classifier.sample_rate_, n_threads=1)
             if isinstance(wave, DataError):
                 skipped.append((path, str(wave)))
             else:
-                yield wave
+                yield trimmed(wave, classifier.sample_rate_) if classifier.trims else wave
 
 
 def _check(runners, data_set, files: list[dict], skipped: list) -> dict:

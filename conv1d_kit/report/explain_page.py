@@ -15,6 +15,7 @@ from ..audio.embedding_index import EmbeddingIndex
 from ..audio.explain import Attribution, View, grad_cam, integrated_gradients, views
 from ..audio.responses import first_filters
 from ..audio.stretches import STRETCH_S, stretches
+from ..audio.trim import trimmed
 from ..errors import ConvKitError, InputError
 from .audio_plots import attribution_map, attribution_timeline, filter_responses, probabilities
 from .page import Block, Card, Details, Grid, Page, Picture, Section, Sound, Stack, Table, Text
@@ -112,7 +113,8 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
     name = os.path.basename(os.fsdecode(path))
     if prediction.probabilities is None:
         return Section(name, [Text(prediction.error)]), FileReport(prediction.path, error=prediction.error)
-    wave = _first_stretch(path, model.sample_rate_)
+    read = _first_stretch(path, model.sample_rate_)
+    wave = trimmed(read, model.sample_rate_) if model.trims else read
     classes = [str(c) for c in model.classes_]
     if target is None:
         target = int(prediction.probabilities.argmax())
@@ -145,7 +147,10 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
         blocks.append(Grid([Card([picture]) for picture in pictures]))
     if prediction.note:
         blocks.insert(0, Text(f"Doubtful: {prediction.note}."))
-    if duration_s >= STRETCH_S - 0.01:
+    if len(wave) < len(read):
+        cut_s = (len(read) - len(wave)) / model.sample_rate_
+        blocks.insert(0, Text(f"{cut_s:.2f} s of silence at its ends are not heard by this model, nor shown."))
+    if len(read) / model.sample_rate_ >= STRETCH_S - 0.01:
         blocks.insert(
             0, Text(f"The pictures show the first {STRETCH_S:.0f} s; the probabilities are of the whole.")
         )

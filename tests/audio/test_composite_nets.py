@@ -71,6 +71,18 @@ def test_an_ensembles_members_are_trained_as_they_would_be_alone(data):
     assert [e.number for e in both.history_.epochs] == [1] * len(MEMBERS["ensemble"])
 
 
+def test_a_members_own_augments_give_way_to_those_asked_for():
+    def learned_with(**settings):
+        return [[name for name, _ in m._augments(LogMel(8000))] for m in
+                AudioClassifier(net="environment", **settings)._members()]  # fmt: skip
+
+    cnn, centred, texture = learned_with()
+    assert cnn == centred == ["speed", "crop", "gain", "mix", "filtering", "noise", "room"]
+    assert texture == ["speed", "crop", "gain"]
+    assert learned_with(augment=["gain"]) == [["gain"]] * 3
+    assert learned_with(augment=[]) == [[]] * 3
+
+
 def test_front_ends_alike_are_heard_through_once(monkeypatch):
     fronts = [LogMel(8000, n_mels=40), LogMel(8000, n_mels=40), LogMel(8000, n_mels=32)]
     nets = [AUDIO_NETS["spectrogram"](f.n_features, 3, width=4) for f in fronts]

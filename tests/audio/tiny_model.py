@@ -67,7 +67,7 @@ def tiny_model(net=None, frontend=None):
     frontend = LogMel(RATE, n_mels=N_MELS, n_fft=512, hop_length=160) if frontend is None else frontend
     return SimpleNamespace(
         net_=(TinyNet() if net is None else net).eval(), frontend_=frontend, sample_rate_=RATE,
-        classes_=np.array(["a", "b", "c"]),
+        classes_=np.array(["a", "b", "c"]), trims=False,
     )  # fmt: skip
 
 

@@ -50,3 +50,7 @@ def test_every_form_is_measured_and_shown(folder):
     told = {"command": "-", "processor": "-", "load": 0.0, "versions": {}, "date": "-"}
     shown = page({"conditions": told, "forms": FORMS, **found})
     assert all(f"| {form} |" in shown for form in FORMS)
+    assert set(found["alone"]) == {"decoding", "net"}
+    slower = min(found["alone"].values())
+    ours = next(row["clips_per_s"] for row in found["prediction"] if row["form"] == KIT)
+    assert f"reaches {100 * ours / slower:.0f} % of the slower" in shown
