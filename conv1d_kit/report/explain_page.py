@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..audio.embedding_index import EmbeddingIndex
 from ..audio.explain import Attribution, View, grad_cam, integrated_gradients, views
 from ..audio.responses import first_filters
 from ..audio.stretches import STRETCH_S, stretches
-from ..audio.trim import trimmed
+from ..audio.trim import sounding
 from ..errors import ConvKitError, InputError
 from .audio_plots import attribution_map, attribution_timeline, filter_responses, probabilities
 from .page import Block, Card, Details, Grid, Page, Picture, Section, Sound, Stack, Table, Text
@@ -113,8 +113,7 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
     name = os.path.basename(os.fsdecode(path))
     if prediction.probabilities is None:
         return Section(name, [Text(prediction.error)]), FileReport(prediction.path, error=prediction.error)
-    read = _first_stretch(path, model.sample_rate_)
-    wave = trimmed(read, model.sample_rate_) if model.trims else read
+    wave, n_read = _first_stretch(model, path)
     classes = [str(c) for c in model.classes_]
     if target is None:
         target = int(prediction.probabilities.argmax())
@@ -147,10 +146,10 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
         blocks.append(Grid([Card([picture]) for picture in pictures]))
     if prediction.note:
         blocks.insert(0, Text(f"Doubtful: {prediction.note}."))
-    if len(wave) < len(read):
-        cut_s = (len(read) - len(wave)) / model.sample_rate_
+    if len(wave) < n_read:
+        cut_s = (n_read - len(wave)) / model.sample_rate_
         blocks.insert(0, Text(f"{cut_s:.2f} s of silence at its ends are not heard by this model, nor shown."))
-    if len(read) / model.sample_rate_ >= STRETCH_S - 0.01:
+    if n_read / model.sample_rate_ >= STRETCH_S - 0.01:
         blocks.insert(
             0, Text(f"The pictures show the first {STRETCH_S:.0f} s; the probabilities are of the whole.")
         )
@@ -160,10 +159,19 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
     return Section(f"{name}: {heard}", blocks), report
 
 
-def _first_stretch(path, sample_rate: int) -> np.ndarray:
-    samples = next(iter(stretches([path], sample_rate, n_threads=1))).samples
-    assert samples is not None  # it has been predicted
-    return samples
+def _first_stretch(model, path) -> tuple[np.ndarray, int]:
+    """The first samples of a file that the model hears, and how many were read for them."""
+    n_read = 0
+
+    def read() -> Iterator[np.ndarray]:
+        nonlocal n_read
+        for _, samples, _ in stretches([path], model.sample_rate_, n_threads=1):
+            if samples is not None:
+                n_read += len(samples)
+                yield samples
+
+    wave = next(sounding(read(), model.sample_rate_) if model.trims else read())  # it has been predicted
+    return wave, n_read
 
 
 def _bars(classes: list[str], prediction: Prediction) -> Picture:

@@ -136,6 +136,10 @@ def test_a_page_says_what_was_cut(model, tmp_path):
     sf.write(tmp_path / "a.wav", padded(tone(300), 0, RATE + LEFT), RATE)
     page, _ = explain_files(model, [str(tmp_path / "a.wav")])
     assert "1.00 s of silence at its ends are not heard" in str(page)
+    sf.write(tmp_path / "b.wav", padded(tone(300), 40 * RATE, 0), RATE)  # past what one picture shows
+    page, _ = explain_files(model, [str(tmp_path / "b.wav")])
+    assert f"{40 - LEFT_S:.2f} s of silence at its ends are not heard" in str(page)
+    assert "Every sample is 0" not in str(page)
 
 
 @pytest.mark.parametrize("value", ["no", 1, 0.5])
