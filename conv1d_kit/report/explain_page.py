@@ -163,15 +163,19 @@ def _first_stretch(model, path) -> tuple[np.ndarray, int]:
     """The first samples of a file that the model hears, and how many were read for them."""
     n_read = 0
 
-    def read() -> Iterator[np.ndarray]:
+    def counted() -> Iterator[np.ndarray]:
         nonlocal n_read
-        for _, samples, _ in stretches([path], model.sample_rate_, n_threads=1):
-            if samples is not None:
-                n_read += len(samples)
-                yield samples
+        for wave in _waves(path, model.sample_rate_):
+            n_read += len(wave)
+            yield wave
 
-    wave = next(sounding(read(), model.sample_rate_) if model.trims else read())  # it has been predicted
+    wave = next(sounding(counted(), model.sample_rate_) if model.trims else counted())  # it has been predicted
     return wave, n_read
+
+
+def _waves(path, sample_rate: int) -> Iterator[np.ndarray]:
+    """A file's stretches, as far as it can be read."""
+    return (s.samples for s in stretches([path], sample_rate, n_threads=1) if s.samples is not None)
 
 
 def _bars(classes: list[str], prediction: Prediction) -> Picture:
@@ -270,10 +274,12 @@ def _near(model, path, index: EmbeddingIndex, n_near: int) -> list[Block]:
 
 def _player(path: str, sample_rate: int) -> list[Block]:
     try:
-        wave = _first_stretch(path, sample_rate)[: round(_NEAR_S * sample_rate)]
-    except (ConvKitError, AssertionError):
+        wave = next(_waves(path, sample_rate), None)
+    except ConvKitError:
+        wave = None
+    if wave is None:
         return [Text("It cannot be read any more.")]
-    return [Sound(wave, sample_rate, f"Play {os.path.basename(path)}")]
+    return [Sound(wave[: round(_NEAR_S * sample_rate)], sample_rate, f"Play {os.path.basename(path)}")]
 
 
 def _filters(model) -> Section:
