@@ -35,7 +35,7 @@ from .hearing import Heard, Hearing, features_of, flaws_of, name_of
 from .net import AudioNet
 from .net_training import CROP_S, NetTraining, logits_of, plain
 from .nets import AUDIO_NETS
-from .trim import trimmed
+from .trim import heard_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -444,12 +444,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         With a store nothing is decoded that it has, and the features are views of its file.
         """
 
-        def heard(wave: np.ndarray) -> tuple[torch.Tensor, str]:
-            kept = trimmed(wave, frontend.sample_rate) if self.trims else wave
+        def features(wave: np.ndarray) -> tuple[torch.Tensor, str]:
+            (kept,) = heard_of([wave], frontend.sample_rate, trim=self.trims)
             return features_of(kept, frontend), flaws_of(not wave.any(), len(wave), frontend)
 
         if store is None:
-            found = self._decoded(items, frontend, lambda _, wave: heard(wave), on_file)
+            found = self._decoded(items, frontend, lambda _, wave: features(wave), on_file)
         else:
             keys = [self._key_or_error(item) for item in items]
             fresh = {i: k for i, k in enumerate(keys) if isinstance(k, str) and store.get(k) is None}
@@ -457,7 +457,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             with store.written():
                 some = [items[i] for i in fresh]
                 done = self._decoded(
-                    some, frontend, lambda item, wave: store.put(key_of[id(item)], *heard(wave)), on_file
+                    some, frontend, lambda item, wave: store.put(key_of[id(item)], *features(wave)), on_file
                 )
             errors = {i: d for i, d in zip(fresh, done, strict=True) if isinstance(d, DataError)}
             found = [errors.get(i) or (store.get(k) if isinstance(k, str) else k) for i, k in enumerate(keys)]

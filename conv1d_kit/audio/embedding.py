@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -14,8 +15,8 @@ from ..errors import DataError
 from .explain import views
 from .hearing import flaws_of
 from .net_training import BATCH_S, alike
-from .stretches import stretches
-from .trim import trimmed
+from .stretches import Stretch, stretches
+from .trim import heard_of
 
 __all__ = ["Embedded", "dimension", "embed", "embed_each", "model_id"]
 
@@ -31,7 +32,7 @@ class Embedded:
     index : int
         Of the item, in the order they came.
     vector : array [shape=(D,), float32] or None
-        Of a long sound the mean over its stretches of 30 s, each weighted by its length.
+        Of a long sound the mean over the stretches of 30 s that the model hears, each weighted by its length.
     duration_s : float
     error : str
     note : str
@@ -74,18 +75,15 @@ def embed_each(model, items: Iterable) -> Iterator[Embedded]:
     rate = model.sample_rate_
     pieces: list[tuple[Embedded, np.ndarray]] = []
     ended: list[Embedded] = []
-    current = Embedded(0)
-    for index, samples, error in stretches(items, rate):
-        if index != current.index:
-            current = Embedded(index)
-        if samples is None:
-            current.error = error
-            ended.append(current)
-        else:
-            current._n_samples += len(samples)
-            current._silent = current._silent and not samples.any()
-            pieces.append((current, trimmed(samples, rate) if model.trims else samples))
-        if len(ended) >= _WINDOW_ITEMS or sum(len(s) for _, s in pieces) >= _WINDOW_S * rate:
+    for index, parts in groupby(stretches(items, rate), lambda part: part.number):
+        current = Embedded(index)
+        for samples in heard_of(_read(parts, current), rate, trim=model.trims):
+            pieces.append((current, samples))
+            if sum(len(s) for _, s in pieces) >= _WINDOW_S * rate:
+                _add(model, pieces)
+                pieces = []
+        ended.append(current)
+        if len(ended) >= _WINDOW_ITEMS:
             _add(model, pieces)
             yield from (_finished(model, e) for e in ended)
             pieces, ended = [], []
@@ -135,6 +133,17 @@ def model_id(model) -> str:
                 h.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
                 h.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return h.hexdigest()[:32]
+
+
+def _read(parts: Iterable[Stretch], item: Embedded) -> Iterator[np.ndarray]:
+    """The samples of an item's stretches; what is told of them goes to the item."""
+    for _, samples, error in parts:
+        if samples is None:
+            item.error = error
+            return
+        item._n_samples += len(samples)
+        item._silent = item._silent and not samples.any()
+        yield samples
 
 
 def _add(model, pieces: list[tuple[Embedded, np.ndarray]]) -> None:

@@ -18,7 +18,7 @@ from .clip import Clip, pieces
 from .frontends import Frontend, Raw
 from .net import AudioNet
 from .net_training import logits_of
-from .trim import sounding
+from .trim import heard_of
 
 __all__ = ["Heard", "Hearing", "features_of", "flaws_of", "name_of"]
 
@@ -108,7 +108,7 @@ class Hearing:
         """Features of an item in stretches of at most _PIECE_S s, so that an hour never stands in memory."""
         waves = self._waves(item, heard)
         try:
-            for wave in sounding(waves, self.frontend.sample_rate) if self.trim else waves:
+            for wave in heard_of(waves, self.frontend.sample_rate, trim=self.trim):
                 yield features_of(wave, self.frontend)
         except DataError as error:
             heard.error = str(error)

@@ -208,6 +208,8 @@ def _clue_findings(clues: dict[str, Clue]) -> Iterator[Finding]:
             f"(chance {best.best_chance:.2f}) and {best.accuracy:.0%} of all, classes weighing alike "
             f"({best.low:.0%}–{best.high:.0%}, chance {best.chance:.0%})"
         )
+        if any(n.endswith("_silence") for n, _ in told):
+            cure += "; silence at the ends is not heard by a model trained with --set trim=true"
         yield Finding(kind, severity, tuple((PROPERTIES[n][0],) for n, _ in told), total, cure, details)
 
 

@@ -13,7 +13,7 @@ from ..training.onnx_file import open_session
 from ..training.targets import said_labels
 from .clip import as_items, pieces
 from .onnx_file import Description
-from .trim import sounding
+from .trim import heard_of
 
 __all__ = ["OnnxAudioClassifier"]
 
@@ -74,7 +74,7 @@ class OnnxAudioClassifier:
     def waves(self, item) -> Iterator[np.ndarray]:
         """What the graph hears of a Clip or path: stretches (1, T), without silent ends if the model trims."""
         waves = (part.mono().resample(self.sample_rate_).samples[0] for part in pieces(item))
-        for wave in sounding(waves, self.sample_rate_) if self.description_.trim else waves:
+        for wave in heard_of(waves, self.sample_rate_, trim=self.description_.trim):
             yield wave[None]
 
     def run(self, samples: np.ndarray, lengths: np.ndarray | None = None) -> np.ndarray:

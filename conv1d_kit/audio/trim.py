@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-__all__ = ["LEFT_S", "LEVEL_DB", "sounding", "trimmed"]
+__all__ = ["LEFT_S", "LEVEL_DB", "heard_of", "sounding", "trimmed"]
 
 LEVEL_DB = -80.0  # of full scale: samples below it are silence
 LEFT_S = 0.1  # of silence that stays at an end
@@ -51,6 +51,17 @@ def sounding(waves: Iterable[np.ndarray], sample_rate: int) -> Iterator[np.ndarr
         yield trimmed(wave, sample_rate)
     if not found and kept is not None:
         yield kept
+
+
+def heard_of(waves: Iterable[np.ndarray], sample_rate: int, *, trim: bool) -> Iterator[np.ndarray]:
+    """The stretches of one sound as a model hears them: as they are, or `sounding` where it trims.
+
+    Examples
+    --------
+    >>> [len(w) for trim in (False, True) for w in heard_of([np.zeros(300), np.ones(400)], 1000, trim=trim)]
+    [300, 400, 400]
+    """
+    return sounding(waves, sample_rate) if trim else iter(waves)
 
 
 def _first_sound(wave: np.ndarray) -> int | None:

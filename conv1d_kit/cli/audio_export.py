@@ -105,7 +105,7 @@ def _waves(data_set, most: int, classifier, skipped: list):
     import numpy as np
 
     from ..audio.dataset import load_waves
-    from ..audio.trim import trimmed
+    from ..audio.trim import heard_of
     from ..errors import DataError
 
     rows = np.random.default_rng(0).permutation(len(data_set))[:most]
@@ -116,7 +116,7 @@ def _waves(data_set, most: int, classifier, skipped: list):
             if isinstance(wave, DataError):
                 skipped.append((path, str(wave)))
             else:
-                yield trimmed(wave, classifier.sample_rate_) if classifier.trims else wave
+                yield from heard_of([wave], classifier.sample_rate_, trim=classifier.trims)
 
 
 def _check(runners, data_set, files: list[dict], skipped: list) -> dict:

@@ -15,7 +15,7 @@ from ..audio.embedding_index import EmbeddingIndex
 from ..audio.explain import Attribution, View, grad_cam, integrated_gradients, views
 from ..audio.responses import first_filters
 from ..audio.stretches import STRETCH_S, stretches
-from ..audio.trim import sounding
+from ..audio.trim import heard_of
 from ..errors import ConvKitError, InputError
 from .audio_plots import attribution_map, attribution_timeline, filter_responses, probabilities
 from .page import Block, Card, Details, Grid, Page, Picture, Section, Sound, Stack, Table, Text
@@ -113,20 +113,20 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
     name = os.path.basename(os.fsdecode(path))
     if prediction.probabilities is None:
         return Section(name, [Text(prediction.error)]), FileReport(prediction.path, error=prediction.error)
-    wave, n_read = _first_stretch(model, path)
+    wave, n_before, n_own = _first_stretch(model, path)
     classes = [str(c) for c in model.classes_]
     if target is None:
         target = int(prediction.probabilities.argmax())
     explained = classes[target]
     duration_s = len(wave) / model.sample_rate_
-    heard = f"{classes[int(prediction.probabilities.argmax())]} ({100 * prediction.score:.1f} %)"
+    said = f"{classes[int(prediction.probabilities.argmax())]} ({100 * prediction.score:.1f} %)"
     blocks: list[Block] = [
         Grid(
             [
                 Card(
                     [
                         Picture(
-                            to_svg(sound(wave, model.sample_rate_, title=heard)),
+                            to_svg(sound(wave, model.sample_rate_, title=said)),
                             f"Waveform and spectrogram of {name}, {duration_s:.2f} s",
                             "Air pressure over time, and below it how strong each frequency is.",
                         ),
@@ -146,31 +146,31 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
         blocks.append(Grid([Card([picture]) for picture in pictures]))
     if prediction.note:
         blocks.insert(0, Text(f"Doubtful: {prediction.note}."))
+    n_read = n_before + n_own
     if len(wave) < n_read:
         cut_s = (n_read - len(wave)) / model.sample_rate_
         blocks.insert(0, Text(f"{cut_s:.2f} s of silence at its ends are not heard by this model, nor shown."))
     if n_read / model.sample_rate_ >= STRETCH_S - 0.01:
-        blocks.insert(
-            0, Text(f"The pictures show the first {STRETCH_S:.0f} s; the probabilities are of the whole.")
-        )
+        start_s, end_s = n_before / model.sample_rate_, n_read / model.sample_rate_
+        shown = f"The pictures show the sound's seconds {start_s:.0f} to {end_s:.0f}"
+        blocks.insert(0, Text(f"{shown}; the probabilities are of the whole."))
     if index is not None:
         blocks += _near(model, path, index, n_near)
     report = FileReport(prediction.path, prediction.label, prediction.score, explained, gap)
-    return Section(f"{name}: {heard}", blocks), report
+    return Section(f"{name}: {said}", blocks), report
 
 
-def _first_stretch(model, path) -> tuple[np.ndarray, int]:
-    """The first samples of a file that the model hears, and how many were read for them."""
-    n_read = 0
+def _first_stretch(model, path) -> tuple[np.ndarray, int, int]:
+    """The first samples of a file that the model hears; how many were read before their stretch, and of it."""
+    lengths: list[int] = []
 
     def counted() -> Iterator[np.ndarray]:
-        nonlocal n_read
         for wave in _waves(path, model.sample_rate_):
-            n_read += len(wave)
+            lengths.append(len(wave))
             yield wave
 
-    wave = next(sounding(counted(), model.sample_rate_) if model.trims else counted())  # it has been predicted
-    return wave, n_read
+    wave = next(heard_of(counted(), model.sample_rate_, trim=model.trims))  # it has been predicted
+    return wave, sum(lengths[:-1]), lengths[-1]
 
 
 def _waves(path, sample_rate: int) -> Iterator[np.ndarray]:

@@ -112,6 +112,15 @@ def test_how_files_were_made_must_not_tell_the_class(folder, clips, what):
     assert {"rate": "sample rate", "codec": "codec", "channels": "number of channels"}[what] in alarm.words
 
 
+def test_silence_that_tells_the_class_names_the_way_to_not_hear_it(folder, clips):
+    name = next(iter(clips))
+    for i, clip in enumerate(clips[name]):
+        sf.write(folder / name / f"{i}.wav", np.pad(clip.samples.T, ((RATE, 0), (0, 0))), RATE)
+    alarm = _kinds(inspect_audio(_table(folder)))["class_from_property"]
+    assert any("leading digital silence" in detail for detail in alarm.details)
+    assert "--set trim=true" in alarm.cure
+
+
 def test_a_level_that_tells_the_class_is_a_warning(folder, clips):
     name = next(iter(clips))
     for i, clip in enumerate(clips[name]):
@@ -121,6 +130,7 @@ def test_a_level_that_tells_the_class_is_a_warning(folder, clips):
     assert found.clues["level"].best_class == name
     assert "level" in _kinds(found)["class_from_property"].words
     assert "class_from_format" not in {f.kind for f in found.findings if f.files == (("level",),)}
+    assert "trim" not in _kinds(found)["class_from_property"].cure
 
 
 def test_every_fault_is_one_line_with_its_files(folder, clips):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conv1d_kit import AudioClassifier, Clip
-from conv1d_kit.audio.embedding import embed
+from conv1d_kit.audio.embedding import embed, embed_each
 from conv1d_kit.audio.trim import LEFT_S, LEVEL_DB, sounding, trimmed
 from conv1d_kit.errors import InputError
 
@@ -79,7 +79,16 @@ def test_padding_changes_no_answer(model):
 def test_minutes_of_silence_around_a_sound_change_no_answer(model):
     plain = padded(tone(300), LEFT, LEFT)
     long = padded(plain, 40 * RATE, 50 * RATE)
-    np.testing.assert_array_equal(*model.predict_proba([Clip(plain, RATE), Clip(long, RATE)]))
+    clips = [Clip(plain, RATE), Clip(long, RATE)]
+    np.testing.assert_array_equal(*model.predict_proba(clips))
+    np.testing.assert_allclose(*embed(model, clips), rtol=1e-6)
+
+
+def test_silence_alone_has_a_vector_and_a_length(model):
+    (found,) = embed_each(model, [Clip(np.zeros(70 * RATE), RATE)])
+    assert np.isfinite(found.vector).all()
+    assert found.duration_s == 70.0
+    assert "silent" in found.note
 
 
 def test_without_trim_the_padding_is_heard(model):
@@ -139,6 +148,7 @@ def test_a_page_says_what_was_cut(model, tmp_path):
     sf.write(tmp_path / "b.wav", padded(tone(300), 40 * RATE, 0), RATE)  # past what one picture shows
     page, _ = explain_files(model, [str(tmp_path / "b.wav")])
     assert f"{40 - LEFT_S:.2f} s of silence at its ends are not heard" in str(page)
+    assert "seconds 30 to 40; the probabilities are of the whole" in str(page)
     assert "Every sample is 0" not in str(page)
 
 
