@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +13,18 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..errors import DataError, InputError, ModelError
+from ..errors import DataError, InputError
 from ..training.calibration import fit_temperature, tempered
 from ..training.devices import open_accelerator
 from ..training.folds import held_out
 from ..training.loop import Epoch, History
-from ..training.model_folder import load_model_folder, save_model_folder
 from ..training.rate_finder import RateSearch
-from ..training.rejection import Threshold, surest_threshold
+from ..training.rejection import surest_threshold
 from ..training.targets import class_targets, label_sets, said_labels
 from .augment import AUGMENTS, check_augments
 from .batch import kind_of
 from .choices import Choices, choose_for, epochs_for
+from .classifier_folder import read_classifier, write_classifier
 from .classifier_options import MAX_SEED, check_options
 from .clip import as_items, check_rate
 from .composite_nets import CentredNet, Ensemble, HeardNet
@@ -32,37 +32,19 @@ from .dataset import load_waves
 from .feature_store import FeatureStore, clip_key, opened_store
 from .frontends import FRONTENDS, Frontend, Raw
 from .hearing import Heard, Hearing, features_of, flaws_of, name_of
+from .members import MEMBERS, TRIMMED
 from .net import AudioNet
-from .net_training import CROP_S, NetTraining, logits_of, plain
+from .net_training import CROP_S, NetTraining, logits_of
 from .nets import AUDIO_NETS
 from .trim import heard_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["MEMBERS", "NETS", "AudioClassifier", "Prediction", "split_flaws"]
+__all__ = ["AudioClassifier", "Prediction", "split_flaws"]
 
 _RANGE_DB = 40.0  # below a clip's loudest cell, which is all that a centred net hears
 _LEAST_ANSWERED = 0.1  # share of the held-out clips that a threshold must answer: fewer would be luck
-# an ensemble's members: what each has of its own, beside a seed
-_CNNS = ({"net": "residual", "frontend": "log_mel"}, {"net": "spectrogram", "frontend": "log_mel"})
-_SPEECH = {"net": "speech", "frontend": "log_mel"}
-_TEXTURE = {"net": "texture", "frontend": "log_mel"}
-_ELSEWHERE = (  # other places and microphones
-    "speed", "crop", "gain", "mix", ("filtering", {"kinds": ("equalize",)}),
-    ("noise", {"snr_db": (10.0, 45.0)}), "room",
-)  # fmt: skip
-MEMBERS: dict[str, tuple[dict[str, Any], ...]] = {
-    "ensemble": _CNNS,
-    "environment": (
-        {**_CNNS[0], "augment": _ELSEWHERE}, {**_CNNS[1], "centred": True, "augment": _ELSEWHERE}, _TEXTURE,
-    ),
-    "voices": ({**_SPEECH, "centred": True}, {**_SPEECH, "centred": False}),
-    "two_view": (_CNNS[0], {"net": "wave", "frontend": "raw"}),
-}  # fmt: skip
-_TRIMMED = ("environment",)  # hear clips without the silence at their ends, where nothing else is asked for
-# what `net` may be: one of the table, or an ensemble of rows with their front-ends
-NETS = (*AUDIO_NETS, *MEMBERS)
 _PLAIN_AUGMENTS: dict[str, tuple[str, ...]] = {
     "waveform": ("speed", "crop", "gain", "mix"), "log_mel": ("speed", "crop", "gain", "mix"),
     "log_power": ("crop", "gain", "mix"), "other": ("crop", "masks"),
@@ -412,6 +394,21 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         front = self._front(rate)
         return Raw(rate) if self._own_settings or _learns(front) else front
 
+    def make_net(self, fronts: Sequence[Frontend], n_classes: int) -> Any:
+        """A fresh net behind these front-ends: one, or one for each member of an ensemble."""
+        if self._own_settings:
+            nets = [m.make_net([f], n_classes) for m, f in zip(self._members(), fronts, strict=True)]
+            return Ensemble([Raw(f.sample_rate) if _learns(f) else f for f in fronts], nets)
+        (front,) = fronts
+        row = AUDIO_NETS[self.net]
+        net: AudioNet = row(front.n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
+        if row.centred if self.centred is None else self.centred:
+            is_power = kind_of(front) in ("log_mel", "log_power")
+            net = CentredNet(net, range_db=_RANGE_DB if is_power else None)
+        net = HeardNet(front, net) if _learns(front) else net
+        net.multi_label = bool(self.multi_label)
+        return net
+
     def choose_epochs(self, n_clips: int) -> int:
         """`epochs`, or by default as many as let the net hear about 32000 clips: 20 to 100."""
         return int(self.epochs) if self.epochs is not None else epochs_for(n_clips)[0]
@@ -419,7 +416,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     @property
     def trims(self) -> bool:
         """Whether clips are heard without the silence at their ends."""
-        return self.net in _TRIMMED if self.trim is None else bool(self.trim)
+        return self.net in TRIMMED if self.trim is None else bool(self.trim)
 
     @property
     def n_trainings(self) -> int:
@@ -541,18 +538,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
     def save(self, path) -> None:
         """Write the model folder (safetensors and JSON)."""
         check_is_fitted(self, "net_")
-        parameters = {k: plain(v) for k, v in self.get_params().items()}
-        config = {
-            "classes": self.classes_.tolist(),
-            "sample_rate": self.sample_rate_,
-            "frontend": _described(self.frontend_),
-            "net": {"name": self.net, "epochs": self.epochs_, "fronts": [_described(f) for f in self._heard()]},
-            "window_s": self.window_s_,
-            "temperature": self.temperature_,
-            "threshold": None if self.threshold_ is None else asdict(self.threshold_),
-            "parameters": parameters,
-        }
-        save_model_folder(path, "audio", config, self.net_.state_dict())
+        write_classifier(self, path)
 
     @classmethod
     def load(cls, path) -> AudioClassifier:
@@ -563,41 +549,13 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         ModelError
             If the folder is missing, damaged or of another kind.
         """
-        config, tensors = load_model_folder(path, "audio")
-        try:
-            parameters = dict(config["parameters"])
-            if parameters.get("augment") is not None:
-                parameters["augment"] = tuple(parameters["augment"])
-            model = cls(**parameters)
-            model.check_options()
-            frontend = FRONTENDS[config["frontend"]["name"]](**config["frontend"]["options"])
-            fronts = [FRONTENDS[f["name"]](**f["options"]) for f in config["net"]["fronts"]]
-            net = model._make_net(fronts, len(config["classes"]))
-            net.load_state_dict(tensors)
-            epochs, window_s = int(config["net"]["epochs"]), float(config.get("window_s", 3.0))
-            model.temperature_, kept = float(config.get("temperature", 1.0)), config.get("threshold")
-            model.threshold_ = None if kept is None else Threshold(**kept)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = "; ".join(line.strip() for line in str(error).splitlines())[:400]
-            raise ModelError(
-                f"{os.fspath(path)}: config.json and weights do not fit together ({reason})"
-            ) from error
-        model.net_, model.frontend_, model.classes_ = net.eval(), frontend, np.asarray(config["classes"])
-        model.sample_rate_, model.epochs_, model.window_s_ = frontend.sample_rate, epochs, window_s
-        model.skipped_, model.n_skipped_, model.silent_, model.short_ = [], 0, [], []
-        model.choices_, model.frames_ = None, {}
-        return model
+        return read_classifier(cls, path)
 
     def check_options(self) -> None:
         """Refuse a parameter that cannot be used, by an InputError that names it."""
-        check_options(self.get_params(), NETS)
+        check_options(self.get_params())
 
     # --- inside ---
-
-    def _heard(self) -> list[Frontend]:
-        """The front-ends of the trained net, as `_make_net` takes them."""
-        pairs = self.net_.members if isinstance(self.net_, Ensemble) else [(self.frontend_, self.net_)]
-        return [net.front if isinstance(net, HeardNet) else front for front, net in pairs]
 
     def _front(self, rate: int) -> Frontend:
         """The front-end that the net hears through, at this rate."""
@@ -631,27 +589,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             names = [n for n in names if kind in AUGMENTS[n if isinstance(n, str) else n[0]].kinds]
         return check_augments(names, frontend)
 
-    def _make_net(self, fronts: Sequence[Frontend], n_classes: int) -> Any:
-        """A fresh net behind these front-ends."""
-        if self._own_settings:
-            nets = [m._make_net([f], n_classes) for m, f in zip(self._members(), fronts, strict=True)]
-            return Ensemble([Raw(f.sample_rate) if _learns(f) else f for f in fronts], nets)
-        (front,) = fronts
-        row = AUDIO_NETS[self.net]
-        net: AudioNet = row(front.n_features, n_classes, width=int(self.width), dropout=float(self.dropout))
-        if row.centred if self.centred is None else self.centred:
-            is_power = kind_of(front) in ("log_mel", "log_power")
-            net = CentredNet(net, range_db=_RANGE_DB if is_power else None)
-        net = HeardNet(front, net) if _learns(front) else net
-        net.multi_label = bool(self.multi_label)
-        return net
-
     def _fresh_net(self, frontend: Frontend, n_classes: int) -> AudioNet:
         """One with the seed's weights; torch's global generator stays as it is."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(self.seed))
             front = self._front(frontend.sample_rate) if isinstance(frontend, Raw) else frontend
-            return self._make_net([front], n_classes)
+            return self.make_net([front], n_classes)
 
     @property
     def _own_settings(self) -> tuple[dict[str, Any], ...]:
@@ -747,12 +690,6 @@ def _through(waves: Sequence[torch.Tensor], front: Frontend, store: FeatureStore
 
 def _learns(frontend: Frontend) -> bool:
     return any(p.requires_grad for p in frontend.parameters())
-
-
-def _described(frontend: Frontend) -> dict[str, Any]:
-    """What builds it again, for JSON."""
-    name = next(name for name, row in FRONTENDS.items() if row is type(frontend))
-    return {"name": name, "options": frontend.options()}
 
 
 def _shifted(on_epoch: Callable[[Epoch], None] | None, by: int) -> Callable[[Epoch], None] | None:

@@ -12,23 +12,22 @@ from ..errors import InputError, check_whole, is_whole
 from ..training.devices import PRECISIONS
 from .augment import check_augments
 from .frontends import FRONTENDS
+from .members import NETS
 
 __all__ = ["MAX_SEED", "check_options"]
 
 MAX_SEED = 2**32 - 1  # scikit-learn's folds take no larger one
 
 
-def check_options(o: Mapping[str, Any], nets: Sequence[str]) -> None:
+def check_options(o: Mapping[str, Any]) -> None:
     """The first parameter that cannot be used, as an InputError.
 
     Parameters
     ----------
     o : mapping
         `AudioClassifier.get_params()`.
-    nets : sequence of str
-        What `net` may be.
     """
-    _one_of("net", o["net"], nets)
+    _one_of("net", o["net"], NETS)
     if o["frontend"] is not None:
         _one_of("frontend", o["frontend"], tuple(FRONTENDS))
     _one_of("precision", o["precision"], tuple(PRECISIONS))

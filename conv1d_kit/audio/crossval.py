@@ -23,10 +23,11 @@ from ..training.loop import Epoch
 from ..training.metrics import confusion_matrix, mean_interval, wilson_interval
 from ..training.processes import WorkerPool, n_cores
 from ..training.records import RecordFile
-from .classifier import MEMBERS, AudioClassifier, split_flaws
+from .classifier import AudioClassifier, split_flaws
 from .dataset import AudioTable, common_folder, short_name
 from .feature_store import FeatureStore, opened_store
 from .frontends import FRONTENDS
+from .members import MEMBERS
 
 __all__ = ["CrossValidation", "FoldResult", "cross_validate", "interval_over"]
 

@@ -24,6 +24,7 @@ __all__ = ["Heard", "Hearing", "features_of", "flaws_of", "name_of"]
 
 _PIECE_S = 30.0  # longest stretch heard at once
 _WINDOW_S, _WINDOW_ITEMS = 240.0, 64  # between two yields of answers
+_AHEAD = 8  # first pieces a thread that wait for the net, so that threads decode while it is busy
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Hearing:
         source, waiting = iter(items), deque[Any]()
         with ThreadPoolExecutor(self.n_threads) as pool:
             while True:
-                for item in islice(source, 2 * self.n_threads - len(waiting)):
+                for item in islice(source, _AHEAD * self.n_threads - len(waiting)):
                     waiting.append(pool.submit(self._open, item))
                 if not waiting:
                     return

@@ -374,7 +374,7 @@ def test_a_place_that_holds_anything_else_is_refused_before_training(call, sound
 
 
 def test_help_names_every_net():
-    from conv1d_kit.audio.classifier import NETS
+    from conv1d_kit.audio.members import NETS
     from conv1d_kit.cli.audio_options import Net
 
     words = Net.__metadata__[0].help

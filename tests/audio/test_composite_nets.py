@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from conv1d_kit import AudioClassifier
-from conv1d_kit.audio.classifier import MEMBERS, NETS
 from conv1d_kit.audio.clip import Clip
 from conv1d_kit.audio.composite_nets import CentredNet, Ensemble, HeardNet
 from conv1d_kit.audio.frontends import FRONTENDS, LogMel, Raw
+from conv1d_kit.audio.members import MEMBERS, NETS
 from conv1d_kit.audio.nets import AUDIO_NETS
 from conv1d_kit.audio.synth import make_sounds
 from conv1d_kit.errors import InputError

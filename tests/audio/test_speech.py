@@ -49,16 +49,16 @@ def test_a_voice_that_was_not_heard_is_understood_better_than_by_the_plain_net()
 def test_its_own_defaults_hold_where_nothing_else_is_asked_for():
     front = LogMel(RATE, 40)
     model = AudioClassifier(net="speech", width=4)
-    assert isinstance(model._make_net([front], 3), CentredNet)
+    assert isinstance(model.make_net([front], 3), CentredNet)
     assert [name for name, _ in model._augments(front)] == [
         "pitch", "tempo", "filtering", "noise", "room", "masks",
     ]  # fmt: skip
     assert [name for name, _ in model._augments(Mfcc(RATE))] == ["masks"]  # what cepstra can have
     bare = AudioClassifier(net="speech", width=4, centred=False, augment=["gain"])
-    assert not isinstance(bare._make_net([front], 3), CentredNet)
+    assert not isinstance(bare.make_net([front], 3), CentredNet)
     assert bare._augments(front) == [("gain", {})]
-    assert not isinstance(AudioClassifier(width=4)._make_net([front], 3), CentredNet)
-    assert isinstance(AudioClassifier(width=4, centred=True)._make_net([front], 3), CentredNet)
+    assert not isinstance(AudioClassifier(width=4).make_net([front], 3), CentredNet)
+    assert isinstance(AudioClassifier(width=4, centred=True).make_net([front], 3), CentredNet)
 
 
 def test_voices_are_a_net_that_is_centred_and_one_that_is_not():
@@ -84,7 +84,7 @@ def test_centred_is_yes_no_or_the_nets_own(value):
 def test_it_keeps_twice_as_many_frames():
     x, lengths = torch.zeros(2, 40, 80), torch.tensor([80, 33])
     maps = {
-        net: AudioClassifier(net=net, width=4, centred=False)._make_net([LogMel(RATE, 40)], 3).maps(x, lengths)
+        net: AudioClassifier(net=net, width=4, centred=False).make_net([LogMel(RATE, 40)], 3).maps(x, lengths)
         for net in ("speech", "spectrogram")
     }
     assert maps["speech"][0].shape[3] == 2 * maps["spectrogram"][0].shape[3] == 10
