@@ -106,7 +106,12 @@ class Choices:
 
 
 def choose_for(
-    items: Sequence, labels: Sequence, *, sample_rate: int | None = None, n_threads: int = 2
+    items: Sequence,
+    labels: Sequence,
+    *,
+    sample_rate: int | None = None,
+    least_epochs: int = 0,
+    n_threads: int = 2,
 ) -> Choices:
     """Look at a sample of the clips or files, then `choose`; with a rate given their headers are enough.
 
@@ -127,7 +132,7 @@ def choose_for(
     window of 32 ms every 10 ms: the median clip lasts 0.50 s, less than 1 s
     """
     facts = look(items, labels, bandwidths=sample_rate is None, n_threads=n_threads)
-    return choose(facts, sample_rate=sample_rate)
+    return choose(facts, sample_rate=sample_rate, least_epochs=least_epochs)
 
 
 def look(
@@ -160,7 +165,7 @@ def look(
     return SetFacts(by_label, rates, durations, heard[0] if heard else (), len(errors))
 
 
-def choose(facts: SetFacts, *, sample_rate: int | None = None) -> Choices:
+def choose(facts: SetFacts, *, sample_rate: int | None = None, least_epochs: int = 0) -> Choices:
     """The choices for a set of these facts; the same facts, the same choices.
 
     Notes
@@ -172,7 +177,7 @@ def choose(facts: SetFacts, *, sample_rate: int | None = None) -> Choices:
                   that these have frames enough; else 60 ms every 20 ms
     n_mels        40 up to 8 kHz, else 64; fewer where a band would hold no FFT bin
     window_s      the length that 95 % of the clips do not exceed, within 0.5 … 10 s
-    epochs        as many as let the net hear about 32,000 clips, 20 to 100
+    epochs        as many as let the net hear about 32,000 clips, 20 to 100; some nets ask for more at least
     batch_size    16; an eighth of the clips where these are few
     """
     reasons: dict[str, str] = {}
@@ -183,7 +188,7 @@ def choose(facts: SetFacts, *, sample_rate: int | None = None) -> Choices:
     n_fft, hop, reasons["n_fft"] = _frames(rate, facts.durations_s)
     n_mels, reasons["n_mels"] = _mels(rate, n_fft)
     window_s, reasons["window_s"] = _window(facts.durations_s)
-    epochs, reasons["epochs"] = epochs_for(facts.n_clips)
+    epochs, reasons["epochs"] = epochs_for(facts.n_clips, least=least_epochs)
     batch, reasons["batch_size"] = _batch(facts.n_clips)
     reasons["net"] = "the default; `audio nets` shows the others"
     return Choices(rate, n_fft, hop, n_mels, window_s, epochs, batch, "spectrogram", reasons)
@@ -247,9 +252,9 @@ def _window(durations: Sequence[float]) -> tuple[float, str]:
     return math.ceil(most * 100 - 1e-6) / 100, "95 % of the clips last no longer"
 
 
-def epochs_for(n_clips: int) -> tuple[int, str]:
-    """As many epochs as let the net hear about 32,000 clips, 20 to 100, and why."""
-    low, high = _EPOCHS
+def epochs_for(n_clips: int, *, least: int = 0) -> tuple[int, str]:
+    """As many epochs as let the net hear about 32,000 clips, 20 (or `least`) to 100, and why."""
+    low, high = max(_EPOCHS[0], least), _EPOCHS[1]
     n = max(low, min(high, round(_HEARD / n_clips)))
     why = f"{n_clips:,} clips, about {_HEARD:,} to be heard in all"
     return n, why + (f", {high} at most" if n == high else f", {low} at least" if n == low else "")

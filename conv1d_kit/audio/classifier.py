@@ -99,7 +99,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         sound. Windows of a long recording (`audio events`, `audio listen`) are heard as they are. Default: as
         the net has it, True for "environment" alone.
     epochs : int, optional
-        Default: about 32000 clips heard in all, 20 to 100 epochs.
+        Default: about 32000 clips heard in all, 20 to 100 epochs; 30 at least for "speech" and "voices".
     batch_size, learning_rate, weight_decay, dropout, width
         Of the optimisation (AdamW, warm-up and cosine) and the net; a batch is at most an eighth of the clips.
     augment : sequence of keys of AUGMENTS or of (key, options), optional
@@ -384,7 +384,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         self.check_options()
         rate = None if self.sample_rate is None else check_rate(self.sample_rate)
         known = [""] * len(items) if labels is None else labels
-        chosen = choose_for(items, known, sample_rate=rate, n_threads=int(self.n_threads))
+        chosen = choose_for(
+            items, known, sample_rate=rate, least_epochs=self._least_epochs, n_threads=int(self.n_threads)
+        )
         self.choices_: Choices | None = chosen
         self.frames_ = dict(chosen.frontend_options)
         return self.make_frontend_at(chosen.sample_rate)
@@ -411,7 +413,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def choose_epochs(self, n_clips: int) -> int:
         """`epochs`, or by default as many as let the net hear about 32000 clips: 20 to 100."""
-        return int(self.epochs) if self.epochs is not None else epochs_for(n_clips)[0]
+        return int(self.epochs) if self.epochs is not None else epochs_for(n_clips, least=self._least_epochs)[0]
 
     @property
     def trims(self) -> bool:
@@ -602,6 +604,11 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         if self.net not in MEMBERS and self.n_seeds == 1:
             return ()
         return MEMBERS.get(self.net, ({},)) * int(self.n_seeds)
+
+    @property
+    def _least_epochs(self) -> int:
+        nets = [own.get("net", self.net) for own in self._own_settings] or [self.net]
+        return max(AUDIO_NETS[net].least_epochs for net in nets)
 
     def _members(self) -> list[AudioClassifier]:
         """An ensemble's members as estimators of their own, each with another seed."""

@@ -28,6 +28,8 @@ class AudioNet(nn.Module):
         What it learns best with, where nothing else is asked for; None: what suits its features.
     centred : bool
         Whether it hears features about their mean, where nothing else is asked for.
+    least_epochs : int
+        So many epochs at least, where no number is asked for; 0: what the number of clips says.
     head : torch.nn.Linear
         The last layer, (B, D) → (B, n_classes).
     multi_label : bool
@@ -38,6 +40,7 @@ class AudioNet(nn.Module):
     augments: tuple[str | tuple[str, Mapping[str, Any]], ...] | None = None
     centred = False
     multi_label = False
+    least_epochs = 0
     causal = False  # True: its features should be causal too, and then nothing looks ahead
     head: nn.Linear
     dropout: nn.Module

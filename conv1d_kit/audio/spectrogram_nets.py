@@ -120,6 +120,7 @@ class SpeechCNN(SpectrogramCNN):
     """
 
     centred = True
+    least_epochs = 30  # each voice is heard in other ways
     augments = (
         ("pitch", {"most": 1.2, "share": 1.0}),
         "tempo",

@@ -61,6 +61,19 @@ def test_its_own_defaults_hold_where_nothing_else_is_asked_for():
     assert isinstance(AudioClassifier(width=4, centred=True).make_net([front], 3), CentredNet)
 
 
+@pytest.mark.parametrize(("net", "least"), [("speech", 30), ("voices", 30), ("spectrogram", 20)])
+def test_it_learns_for_more_epochs_where_clips_are_many(net, least):
+    assert AudioClassifier(net=net).choose_epochs(5000) == least
+    assert AudioClassifier(net=net).choose_epochs(640) == 50
+    assert AudioClassifier(net=net, epochs=3).choose_epochs(5000) == 3
+    clips = [Clip(np.random.default_rng(i).standard_normal(2000), RATE) for i in range(2)] * 2500
+    model = AudioClassifier(net=net, sample_rate=RATE)
+    model.make_frontend(clips)
+    assert any(
+        line.startswith(f"{least} epochs") and f"{least} at least" in line for line in model.choices_.lines()
+    )
+
+
 def test_voices_are_a_net_that_is_centred_and_one_that_is_not():
     rng = np.random.default_rng(1)
     clips, labels = _voice(rng, 3, tract=1.0, pitch=120, pace=1.0, colour=0.0)
