@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from ..errors import ModelError
+from .whole_file import CONFIG, WEIGHTS
 
 __all__ = ["FORMAT", "check_model_target", "load_model_folder", "save_model_folder"]
 
 FORMAT = 1  # raised when an older reader could no longer understand config.json
 KINDS = ("audio", "text")
-CONFIG, WEIGHTS = "config.json", "weights.safetensors"  # all that a model folder holds
 
 
 def check_model_target(path) -> None:
