@@ -355,10 +355,14 @@ def test_empty_folders_and_repeats_are_told_in_prediction(call, sounds, tmp_path
     assert result["empty_folders"] == [str(tmp_path / "none")]
     assert f"{tmp_path / 'none'}: no audio file under it" in err
     assert "7 repeats" in err
-    _refused(
-        call("audio", "predict", tmp_path / "m", sounds, "--out", sounds / "low/0.wav"),
-        "--out must not be one of",
-    )
+    (tmp_path / "link.wav").symlink_to(sounds / "low/0.wav")
+    for out in (sounds / "low/0.wav", tmp_path / "link.wav"):
+        before = out.read_bytes()
+        _refused(
+            call("audio", "predict", tmp_path / "m", sounds, "--out", out), "--out must not be one of the files"
+        )
+        assert out.read_bytes() == before
+    assert "  -: no such file" in call("audio", "predict", tmp_path / "m", "-", "--out", "-")[2]
 
 
 def test_a_place_that_holds_anything_else_is_refused_before_training(call, sounds, tmp_path):
