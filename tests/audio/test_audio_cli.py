@@ -128,6 +128,14 @@ def test_what_the_net_has_no_use_for_is_not_said_to_be_chosen(call, sounds, tmp_
     assert [next(w for w in ("window", "mel", "rate") if w in line) for line in lines] == said
 
 
+def test_what_set_asks_for_is_not_said_to_be_chosen(call, sounds, tmp_path):
+    words = "epochs=1", "sample_rate=4000", 'frontend_options={"n_mels": 20, "hop_length": 40}'
+    settings = [w for word in words for w in ("--set", word)]
+    code, _, err = call("audio", "train", sounds, *settings, "--out", tmp_path / "m")
+    assert code == 0
+    assert "chosen" not in err
+
+
 def test_silence_and_clips_shorter_than_a_window_are_predicted(call, sounds, tmp_path):
     call("audio", "train", sounds, "--out", tmp_path / "m", *QUICK)
     sf.write(tmp_path / "silence.wav", np.zeros(RATE, np.float32), RATE)
