@@ -12,7 +12,7 @@ from typing import TextIO
 
 from ..errors import DataError
 
-__all__ = ["CONFIG", "WEIGHTS", "is_stream", "refuse_model_file", "whole_file"]
+__all__ = ["CONFIG", "WEIGHTS", "give_plain_mode", "is_stream", "refuse_model_file", "whole_file"]
 
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"  # all that a model folder holds
 
@@ -63,9 +63,7 @@ def whole_file(
         handle, part = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline=newline) as file:
             yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(part, 0o666 & ~mask)
+        give_plain_mode(part)
         os.replace(part, target)
         part = None
     except BrokenPipeError:  # the reader of a pipe has what it wanted
@@ -76,6 +74,13 @@ def whole_file(
     finally:
         if part is not None:
             os.unlink(part)
+
+
+def give_plain_mode(path: str | os.PathLike) -> None:
+    """Let a file or folder be read by whom the umask allows: temporary names are made for their owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(path, (0o777 if os.path.isdir(path) else 0o666) & ~mask)
 
 
 def refuse_model_file(path: str | os.PathLike) -> None:
