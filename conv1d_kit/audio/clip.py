@@ -193,7 +193,7 @@ def as_items(X) -> list:
     """
     if isinstance(X, str | os.PathLike | Clip):
         raise InputTypeError(f"X must be a sequence of Clips or paths, got one {type(X).__name__}; try [X]")
-    items = as_rows(X, of="Clips or paths")
+    items = as_rows(X, of="Clips or paths", cure="try Clip(samples, sample_rate), or a table's column of paths")
     for item in items:
         if not isinstance(item, str | os.PathLike | Clip):
             raise InputTypeError(

@@ -13,7 +13,7 @@ from ..errors import InputError, InputTypeError
 __all__ = ["as_rows", "class_targets", "label_sets", "said_labels"]
 
 
-def as_rows(X: Any, *, of: str, name: str = "X") -> list:
+def as_rows(X: Any, *, of: str, name: str = "X", cure: str = "of a table give one column") -> list:
     """X as a list, a row each; refused is what a loop takes apart otherwise: one str, a table, a dict, a set.
 
     Parameters
@@ -21,8 +21,8 @@ def as_rows(X: Any, *, of: str, name: str = "X") -> list:
     X : sequence, column of a table or one-dimensional array
     of : str
         What the rows are called in messages: "texts".
-    name : str
-        Of X, for messages.
+    name, cure : str
+        Of X, and what to give instead of a table, for messages.
 
     Raises
     ------
@@ -39,9 +39,7 @@ def as_rows(X: Any, *, of: str, name: str = "X") -> list:
     is_apart = isinstance(X, Mapping | AbstractSet) or hasattr(X, "columns")
     if not isinstance(X, Iterable) or is_apart or ndim != 1:
         shape = f" of shape {tuple(X.shape)}" if ndim != 1 else ""
-        raise InputTypeError(
-            f"{name} must be a sequence of {of}, got {type(X).__name__}{shape}; of a table give one column"
-        )
+        raise InputTypeError(f"{name} must be a sequence of {of}, got {type(X).__name__}{shape}; {cure}")
     return list(X)
 
 
