@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ def as_rows(X: Any, *, of: str, name: str = "X", cure: str = "of a table give on
     if isinstance(X, str | bytes):
         raise InputTypeError(f"{name} must be a sequence of {of}, got one {type(X).__name__}; try [{name}]")
     ndim = getattr(X, "ndim", 1)
-    is_apart = isinstance(X, Mapping | AbstractSet) or hasattr(X, "columns")
+    is_apart = isinstance(X, Mapping | set | frozenset) or hasattr(X, "columns")
     if not isinstance(X, Iterable) or is_apart or ndim != 1:
         shape = f" of shape {tuple(X.shape)}" if ndim != 1 else ""
         raise InputTypeError(f"{name} must be a sequence of {of}, got {type(X).__name__}{shape}; {cure}")

@@ -41,7 +41,7 @@ def test_a_wrong_y_is_said(y, several, kind, words):
         class_targets(y, 2, multi_label=several, of="clip")
 
 
-@pytest.mark.parametrize("make", [tuple, iter, np.array, lambda rows: np.array(rows, object)])
+@pytest.mark.parametrize("make", [tuple, iter, np.array, lambda rows: dict.fromkeys(rows).keys()])
 def test_rows_come_from_any_sequence(make):
     assert as_rows(make(["a", "b"]), of="texts") == ["a", "b"]
 
