@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from conv1d_kit import Conv1d, Conv2d, ConvTranspose1d
+from conv1d_kit import Conv1d, Conv2d, ConvTranspose1d, depthwise_conv
 from conv1d_kit.errors import InputError
 
 PAIRS = [
@@ -67,6 +67,34 @@ def test_a_layer_says_what_it_is():
         "Conv1d(4, 6, kernel_size=(3,), stride=(1,), padding='causal', padding_mode='reflect', groups=2, "
     )
     assert text == expected + "dilation=(2,), bias=False)"
+
+
+@pytest.mark.parametrize("padding", ["same", "same_lower", "causal", "full", 2])
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "circular", 1.0])
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.torch.jit.trace:DeprecationWarning")
+def test_a_traced_layer_takes_other_sizes_with_any_stride_and_padding(padding, mode):
+    options = {"stride": 3, "padding": padding, "padding_mode": mode}
+    for layer, *shapes in (
+        (Conv1d(3, 4, 5, dilation=2, **options), (2, 3, 40), (1, 3, 41)),
+        (Conv2d(3, 4, 5, **options), (2, 3, 12, 14), (1, 3, 13, 12)),
+    ):
+        traced = torch.jit.trace(layer.eval(), torch.randn(shapes[0]))
+        for shape in shapes:
+            x = torch.randn(shape)
+            torch.testing.assert_close(traced(x), layer(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.torch.jit.trace:DeprecationWarning")
+def test_long_kernels_transposed_and_depthwise_ones_are_traced():
+    weight = torch.randn(2, 1, 9)
+    for call in (
+        Conv1d(2, 3, 700, padding="same"),
+        ConvTranspose1d(2, 3, 7, stride=2),
+        lambda x: depthwise_conv(x, weight[:, 0], padding="causal"),
+    ):
+        traced = torch.jit.trace(call, torch.randn(2, 2, 2000))
+        x = torch.randn(1, 2, 2300)
+        torch.testing.assert_close(traced(x), call(x), rtol=1e-4, atol=1e-4)
 
 
 def test_transposed_output_size_is_the_one_asked_for():

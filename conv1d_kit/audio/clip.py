@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.sound_file import MAX_RATE, file_argument, open_sound, promised, reason, shown_path
 from ..errors import DataError, InputError, InputTypeError
+from ..training.targets import as_rows
 
 __all__ = ["AUDIO_ENDINGS", "MAX_RATE", "Clip", "as_items", "file_argument", "pieces", "read_blocks"]
 
@@ -192,7 +193,7 @@ def as_items(X) -> list:
     """
     if isinstance(X, str | os.PathLike | Clip):
         raise InputTypeError(f"X must be a sequence of Clips or paths, got one {type(X).__name__}; try [X]")
-    items = list(X)
+    items = as_rows(X, of="Clips or paths", cure="try Clip(samples, sample_rate), or a table's column of paths")
     for item in items:
         if not isinstance(item, str | os.PathLike | Clip):
             raise InputTypeError(

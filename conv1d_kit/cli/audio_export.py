@@ -44,13 +44,14 @@ def export(
     from ..audio.onnx_file import check_onnx_target, extra
 
     start = time.perf_counter()
-    small = out.with_suffix(".int8.onnx")
     if calibrate is not None and not int8:
         raise InputError("--calibrate sets the scales of int8; add --int8")
     for name in ("onnx", "onnxscript", "onnxruntime"):
         extra(name)
-    for target in (out, small) if int8 else (out,):
-        check_onnx_target(target)
+    check_onnx_target(out)
+    small = out.with_suffix(".int8.onnx")
+    if int8:
+        check_onnx_target(small)
 
     from ..audio.classifier import AudioClassifier
     from ..audio.dataset import read_dataset

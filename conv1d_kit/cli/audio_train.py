@@ -96,9 +96,11 @@ def train(
     remove_checkpoints(checkpoint)
     skipped = [*data_set.left_out, *model.skipped_]
     if model.choices_ is not None:
-        asked = {"sample_rate": sample_rate, "n_mels": n_mels, "epochs": epochs}
+        given = {**model.get_params(), **(model.frontend_options or {})}
+        asked = {k for k, v in given.items() if v is not None}
+        asked |= {"n_fft"} if "hop_length" in asked else set()  # one line tells both
         frames = ("n_fft", "n_mels") if _hears_mel(model) else ()
-        open_ones = [k for k in ("sample_rate", *frames, "epochs") if not asked.get(k)]
+        open_ones = [k for k in ("sample_rate", *frames, "epochs") if k not in asked]
         for line in model.choices_.lines(open_ones):
             note(f"chosen: {line}")
     for line in _held_out_lines(model):

@@ -29,7 +29,7 @@ def sound_paths(paths: Iterable[Path], *, out: Path) -> SoundPaths:
     DataError
         If there is no file at all.
     InputError
-        If `out` is one of them.
+        If `out` is one of them, or a link to one.
     """
     from ..audio.dataset import find_audio
 
@@ -48,7 +48,8 @@ def sound_paths(paths: Iterable[Path], *, out: Path) -> SoundPaths:
         note(f"note: {folder}: no audio file under it")
     if n_repeats:
         note(f"note: {n_repeats} repeat{'s' * (n_repeats > 1)} of a path given before left out")
-    if os.path.abspath(out) in files:
+    named = os.path.isfile(out) and os.fspath(out) != "-"
+    if named and any(os.path.samefile(out, file) for file in files if os.path.exists(file)):
         raise InputError(f"--out must not be one of the files to hear, got {out}; choose another name")
     return SoundPaths(list(files.values()), empty, n_repeats)
 

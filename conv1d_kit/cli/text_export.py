@@ -18,7 +18,7 @@ _Out = Annotated[Path, typer.Option("--out", help="ONNX file to write, or a fold
 _Int8 = Annotated[bool, typer.Option("--int8", help="Also write NAME.int8.onnx beside it.")]
 _Check = Annotated[Path | None, typer.Option("--check", help="Labelled texts to score on, not of training.")]
 _Format = Annotated[
-    str | None, typer.Option("--format", help="Of --check: lines, csv, tsv or jsonl; by default the ending's.")
+    str | None, typer.Option("--format", help="Of --check: one of `text train`; by default the ending's.")
 ]
 _TextColumn = Annotated[str, typer.Option("--text-column", help="Of --check: column or key of the text.")]
 _LabelColumn = Annotated[str, typer.Option("--label-column", help="Of --check: column or key of the label.")]

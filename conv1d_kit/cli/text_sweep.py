@@ -11,7 +11,7 @@ import typer
 
 from ..errors import InputError
 from .output import JsonFlag, check_apart, emit, note, progress, table
-from .text_source import SHOWN, check_folds, tell
+from .text_source import SHOWN, Format, check_folds, tell
 
 if TYPE_CHECKING:
     from ..text.dataset import LabelledTexts
@@ -27,7 +27,7 @@ _Sweep = Annotated[
     str | None,
     typer.Argument(metavar="SWEEP", help="A TOML file, or the name of a sweep of --list.", show_default=False),
 ]
-_Data = Annotated[Path | None, typer.Option("--data", help="Labelled texts, in place of the sweep's [data].")]
+_Data = Annotated[Path | None, typer.Option("--data", help="Labelled texts, in place of the sweep's data.")]
 _Test = Annotated[Path | None, typer.Option("--test", help="A fixed test part, in place of folds.")]
 _Out = Annotated[Path, typer.Option("--out", help="JSON lines, one a run; what stands there is not run again.")]
 _Workers = Annotated[int | None, typer.Option("--workers", help="Processes; by default one a core.")]
@@ -37,7 +37,6 @@ _Retry = Annotated[bool, typer.Option("--retry-failed", help="Make runs again th
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")]
 _List = Annotated[bool, typer.Option("--list", help="The sweeps that come with the kit.")]
 _Show = Annotated[str | None, typer.Option("--show", help="Print the TOML file of one, to copy and change.")]
-_Format = Annotated[str | None, typer.Option("--format", help="lines, csv, tsv or jsonl; else the ending's.")]
 _TextColumn = Annotated[str | None, typer.Option("--text-column", help="Column or key of the text.")]
 _LabelColumn = Annotated[str | None, typer.Option("--label-column", help="Column or key of the label.")]
 _Encoding = Annotated[str | None, typer.Option("--encoding", help="By default detected, UTF-8 first.")]
@@ -55,7 +54,7 @@ def sweep(
     dry_run: _DryRun = False,
     list_: _List = False,
     show: _Show = None,
-    format: _Format = None,
+    format: Format = None,
     text_column: _TextColumn = None,
     label_column: _LabelColumn = None,
     encoding: _Encoding = None,

@@ -287,7 +287,7 @@ def depthwise_conv(
     (kernel,), leave = enter(w=w)
     if not 2 <= kernel.ndim <= 4:
         raise InputError(f"w must be (C, *kernel) with 1 to 3 kernel axes, got shape {tuple(kernel.shape)}")
-    channels = kernel.shape[0]
+    channels = int(kernel.shape[0])
     kernel = kernel[:, None] if channels else kernel[:, None][:, :0]
     return conv(
         x,

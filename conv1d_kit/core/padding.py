@@ -20,6 +20,7 @@ __all__ = [
     "check_fill",
     "check_mode",
     "fill_number",
+    "is_symbol",
     "is_zero",
     "pad",
     "resolve_padding",
@@ -163,7 +164,7 @@ def pad(x: torch.Tensor, pads: Pads, mode: str | complex | float = "zeros") -> t
         if is_zero(low) and is_zero(high):
             continue
         size = x.shape[axis]
-        if isinstance(low, torch.SymInt) or isinstance(high, torch.SymInt):
+        if is_symbol(low) or is_symbol(high):
             # a side alone may be 0 or 1 long, which torch.export would make a constant
             index = source_index(torch.arange(size + low + high, device=x.device) - low, size, mode)
             x = x.index_select(axis, index)
@@ -195,6 +196,11 @@ def window(x: torch.Tensor, start: int, length: int) -> torch.Tensor:
 def is_zero(value) -> bool:
     """False for a symbolic size, which must not be asked."""
     return isinstance(value, int) and value == 0
+
+
+def is_symbol(value) -> bool:
+    """True for a size that torch.export, torch.compile or torch.jit.trace follow."""
+    return isinstance(value, torch.SymInt | torch.Tensor)
 
 
 def as_stored(value, dtype: torch.dtype):
@@ -254,8 +260,12 @@ def _is_int(value) -> bool:
 def _same(size: int, span: int, stride: int) -> tuple[int, int]:
     # max() would ask a symbolic size which remainder it leaves, and export that answer for all
     whole = ((size + stride - 1) // stride - 1) * stride  # ONNX rounds quotients towards zero: nothing negative
-    total = span - 1 if stride == 1 else torch.sym_max(0, whole + span - size)
+    total = span - 1 if stride == 1 else _not_negative(whole + span - size)
     return total // 2, total - total // 2
+
+
+def _not_negative(size):
+    return size.clamp(min=0) if isinstance(size, torch.Tensor) else torch.sym_max(0, size)
 
 
 def _reflect(position: torch.Tensor, size: torch.Tensor) -> torch.Tensor:

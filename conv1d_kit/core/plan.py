@@ -14,7 +14,7 @@ from .array import check_dtype, common_dtype, shown
 from .cost import Work, cheapest_method, gradient_ways
 from .geometry import Geometry
 from .library import REALS, straight_call
-from .padding import Pads, check_mode, is_zero, resolve_padding
+from .padding import Pads, check_mode, is_symbol, is_zero, resolve_padding
 from .spectrum import remembered
 
 __all__ = [
@@ -59,6 +59,8 @@ def make_plan(
 ) -> Plan:
     """The plan of a convolution, or InputError saying what does not fit."""
     arguments = (x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, groups, method)
+    if torch.jit.is_tracing():  # sizes are tensors there, alike in no other call
+        return _plan(*arguments)
     try:
         return _remembered(*arguments)
     except TypeError:  # a list among them cannot be hashed
@@ -164,12 +166,12 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     mode_pads = None
     flat = [side for low_high in pads for side in low_high]
     invented = mode != "zeros" and not all(is_zero(side) for side in flat)
-    if invented or any(isinstance(side, torch.SymInt) for side in flat):  # kernels may not ask symbols
+    if invented or any(is_symbol(side) for side in flat):  # kernels may not ask symbols
         mode_pads, pads, x_shape = pads, ((0, 0),) * n, padded
     geometry = Geometry(stride, pads, dilation, groups)
     inexact = dtype.is_floating_point or dtype.is_complex
     work = Work(x_shape, w_shape, geometry, dtype.itemsize, inexact)
-    exporting, free = torch.compiler.is_exporting(), False
+    exporting, free = torch.compiler.is_exporting() or torch.jit.is_tracing(), False
     if not exporting and 0 in x_shape + w_shape:
         method = "direct"  # nothing to transform
     elif method == "auto":

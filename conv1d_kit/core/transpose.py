@@ -149,6 +149,7 @@ def _plan(x_shape, w_shape, dtype, stride, padding, output_padding, dilation, gr
         n == 1 == dilation[0]
         and dtype in REALS
         and 0 not in (*x_shape, *w_shape)
+        and not torch.jit.is_tracing()  # where sizes are tensors
         and math.prod(x_shape) + sizes[0] >= LEAST
         and phases_are_quicker(x_shape, tuple(w_shape), stride[0], groups, dtype.itemsize)
     )

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import DataError
-from ..training.whole_file import is_stream, whole_file
+from ..training.whole_file import is_stream, refuse_model_file, whole_file
 
 __all__ = [
     "Block",
@@ -229,6 +229,7 @@ def check_target(
     target = Path(path)
     if os.path.isdir(target):
         raise DataError(f"{target} is a folder, a file name is needed; try {target / name}")
+    refuse_model_file(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.lstat(target)

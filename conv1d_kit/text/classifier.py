@@ -17,7 +17,7 @@ from ..training.folds import held_out
 from ..training.loop import Epoch, History
 from ..training.losses import balanced_weights
 from ..training.model_folder import load_model_folder, save_model_folder
-from ..training.targets import class_targets, said_labels
+from ..training.targets import as_rows, class_targets, said_labels
 from .bulk import stream_scores
 from .linear import check_ngrams
 from .model import TextTask
@@ -522,9 +522,7 @@ def _is_number(value: object) -> bool:
 
 
 def _texts(X) -> list[str]:
-    if isinstance(X, str | bytes):
-        raise InputTypeError(f"X must be a sequence of texts, got one {type(X).__name__}; try [X]")
-    texts = list(X)
+    texts = as_rows(X, of="texts")
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputTypeError(

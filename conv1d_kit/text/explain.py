@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, InputTypeError
+from ..training.targets import as_rows
 from .blend import Blend
 from .contributions import Parts, decompose, why_not_exact
 from .explanation import TextExplanation
@@ -92,8 +93,7 @@ def explain_texts(model: Any, texts: Sequence[str], *, method: str = "auto") -> 
     """
     from sklearn.utils.validation import check_is_fitted
 
-    if isinstance(texts, str):
-        raise InputTypeError("texts must be a sequence of texts, got one str; try [text]")
+    texts = as_rows(texts, of="texts", name="texts")
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     check_is_fitted(model, "model_")

@@ -125,7 +125,6 @@ def export_onnx(model: Any, path) -> float:
                 f"the exported graph differs from torch by {difference:.1e} in a probability, allowed is "
                 f"{TOLERANCE:.0e}; nothing is written to {os.fspath(path)}"
             )
-        os.chmod(beside, 0o644)
         os.replace(beside, words_path(path))
     return difference
 

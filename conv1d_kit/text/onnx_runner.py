@@ -15,7 +15,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError, InputTypeError, ModelError
 from ..training.onnx_file import open_session
-from ..training.targets import said_labels
+from ..training.targets import as_rows, said_labels
 from .tokens import LEARNED, TOKENIZERS, Tokenizer, make_tokenizer, words_of
 from .vocabulary import PAD, Vocabulary
 
@@ -150,10 +150,8 @@ class OnnxTextClassifier:
         InputTypeError
             If X is one text or holds anything but texts.
         """
-        if isinstance(X, str | bytes):
-            raise InputTypeError(f"X must be a sequence of texts, got one {type(X).__name__}; try [X]")
         rows = []
-        for i, text in enumerate(X):
+        for i, text in enumerate(as_rows(X, of="texts")):
             if not isinstance(text, str):
                 raise InputTypeError(f"X must hold str only, got {type(text).__name__} in X[{i}]")
             rows.append(self.vocabulary_.encode(words_of(text, self._cut)))

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from ..errors import ModelError
+from .whole_file import CONFIG, WEIGHTS, give_plain_mode
 
 __all__ = ["FORMAT", "check_model_target", "load_model_folder", "save_model_folder"]
 
 FORMAT = 1  # raised when an older reader could no longer understand config.json
 KINDS = ("audio", "text")
-CONFIG, WEIGHTS = "config.json", "weights.safetensors"  # all that a model folder holds
 
 
 def check_model_target(path) -> None:
@@ -86,9 +86,10 @@ def save_model_folder(path, kind: str, config: dict, tensors: dict[str, torch.Te
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
     try:
-        part.chmod(0o755)
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part / WEIGHTS)
         (part / CONFIG).write_text(document, "utf-8")
+        for place in (part / WEIGHTS, part):
+            give_plain_mode(place)
         _move(part, target)
     except (OSError, SafetensorError) as error:
         raise _unwritable(path, error) from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError, ModelError, check_whole
+from .whole_file import give_plain_mode
 
 __all__ = [
     "check_onnx_target",
@@ -110,7 +111,7 @@ def written_whole(path) -> Iterator[Path]:
         raise _unwritable(path, error) from error
     try:
         yield folder / target.name
-        os.chmod(folder / target.name, 0o644)
+        give_plain_mode(folder / target.name)
         os.replace(folder / target.name, target)
     except OSError as error:
         raise _unwritable(path, error) from error

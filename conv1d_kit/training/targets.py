@@ -1,14 +1,45 @@
-"""Labels as numbers: one class a row, or any number of labels a row."""
+"""What an estimator is given: rows as a list, and labels as numbers, one class a row or any number of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, InputTypeError
 
-__all__ = ["class_targets", "label_sets", "said_labels"]
+__all__ = ["as_rows", "class_targets", "label_sets", "said_labels"]
+
+
+def as_rows(X: Any, *, of: str, name: str = "X", cure: str = "of a table give one column") -> list:
+    """X as a list, a row each; refused is what a loop takes apart otherwise: one str, a table, a dict, a set.
+
+    Parameters
+    ----------
+    X : sequence, column of a table or one-dimensional array
+    of : str
+        What the rows are called in messages: "texts".
+    name, cure : str
+        Of X, and what to give instead of a table, for messages.
+
+    Raises
+    ------
+    InputTypeError
+
+    Examples
+    --------
+    >>> as_rows(np.array(["good", "bad"], object), of="texts")
+    ['good', 'bad']
+    """
+    if isinstance(X, str | bytes):
+        raise InputTypeError(f"{name} must be a sequence of {of}, got one {type(X).__name__}; try [{name}]")
+    ndim = getattr(X, "ndim", 1)
+    is_apart = isinstance(X, Mapping | set | frozenset) or hasattr(X, "columns")
+    if not isinstance(X, Iterable) or is_apart or ndim != 1:
+        shape = f" of shape {tuple(X.shape)}" if ndim != 1 else ""
+        raise InputTypeError(f"{name} must be a sequence of {of}, got {type(X).__name__}{shape}; {cure}")
+    return list(X)
 
 
 def class_targets(y: Sequence, n: int, *, multi_label: bool = False, of: str) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +118,7 @@ def said_labels(classes: np.ndarray, probabilities: np.ndarray, *, multi_label: 
 def _check_labels(labels: Sequence, of: str) -> None:
     """Refuse missing labels, and words beside numbers, which NumPy would make one kind without a word."""
     for i, label in enumerate(labels):
-        if label is None or label != label:  # NaN is no equal of itself
+        if _is_missing(label):
             raise InputError(f"y must hold a label for each {of}, got {label!r} in y[{i}]; leave that {of} out")
     words = [isinstance(label, str) for label in labels]
     if any(words) and not all(words):
@@ -95,3 +126,10 @@ def _check_labels(labels: Sequence, of: str) -> None:
         raise InputTypeError(
             f"y must hold labels of one kind, got {labels[0]!r} and {labels[i]!r} in y[{i}]; make all str"
         )
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)  # NaN is no equal of itself
+    except TypeError:  # pandas.NA answers no question
+        return True

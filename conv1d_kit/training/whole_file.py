@@ -12,7 +12,9 @@ from typing import TextIO
 
 from ..errors import DataError
 
-__all__ = ["is_stream", "whole_file"]
+__all__ = ["CONFIG", "WEIGHTS", "give_plain_mode", "is_stream", "refuse_model_file", "whole_file"]
+
+CONFIG, WEIGHTS = "config.json", "weights.safetensors"  # all that a model folder holds
 
 
 @contextmanager
@@ -35,7 +37,7 @@ def whole_file(
     Raises
     ------
     DataError
-        If the file cannot be written, or not to its end.
+        If the file cannot be written, or not to its end, or belongs to a model.
 
     Examples
     --------
@@ -56,13 +58,12 @@ def whole_file(
                 yield file
             return
         target = Path(os.path.realpath(path))
+        refuse_model_file(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline=newline) as file:
             yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(part, 0o666 & ~mask)
+        give_plain_mode(part)
         os.replace(part, target)
         part = None
     except BrokenPipeError:  # the reader of a pipe has what it wanted
@@ -73,6 +74,25 @@ def whole_file(
     finally:
         if part is not None:
             os.unlink(part)
+
+
+def give_plain_mode(path: str | os.PathLike) -> None:
+    """Let a file or folder be read by whom the umask allows: temporary names are made for their owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(path, (0o777 if os.path.isdir(path) else 0o666) & ~mask)
+
+
+def refuse_model_file(path: str | os.PathLike) -> None:
+    """Refuse to write over a file of a model folder: the model would be lost.
+
+    Raises
+    ------
+    DataError
+    """
+    place = Path(os.path.realpath(path))
+    if place.name in (CONFIG, WEIGHTS) and all((place.parent / n).is_file() for n in (CONFIG, WEIGHTS)):
+        raise DataError(f"{path} belongs to the model in its folder, it is not replaced; choose another name")
 
 
 def is_stream(path: str | os.PathLike) -> bool:

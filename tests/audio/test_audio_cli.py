@@ -128,6 +128,14 @@ def test_what_the_net_has_no_use_for_is_not_said_to_be_chosen(call, sounds, tmp_
     assert [next(w for w in ("window", "mel", "rate") if w in line) for line in lines] == said
 
 
+def test_what_set_asks_for_is_not_said_to_be_chosen(call, sounds, tmp_path):
+    words = "epochs=1", "sample_rate=4000", 'frontend_options={"n_mels": 20, "hop_length": 40}'
+    settings = [w for word in words for w in ("--set", word)]
+    code, _, err = call("audio", "train", sounds, *settings, "--out", tmp_path / "m")
+    assert code == 0
+    assert "chosen" not in err
+
+
 def test_silence_and_clips_shorter_than_a_window_are_predicted(call, sounds, tmp_path):
     call("audio", "train", sounds, "--out", tmp_path / "m", *QUICK)
     sf.write(tmp_path / "silence.wav", np.zeros(RATE, np.float32), RATE)
@@ -355,10 +363,14 @@ def test_empty_folders_and_repeats_are_told_in_prediction(call, sounds, tmp_path
     assert result["empty_folders"] == [str(tmp_path / "none")]
     assert f"{tmp_path / 'none'}: no audio file under it" in err
     assert "7 repeats" in err
-    _refused(
-        call("audio", "predict", tmp_path / "m", sounds, "--out", sounds / "low/0.wav"),
-        "--out must not be one of",
-    )
+    (tmp_path / "link.wav").symlink_to(sounds / "low/0.wav")
+    for out in (sounds / "low/0.wav", tmp_path / "link.wav"):
+        before = out.read_bytes()
+        _refused(
+            call("audio", "predict", tmp_path / "m", sounds, "--out", out), "--out must not be one of the files"
+        )
+        assert out.read_bytes() == before
+    assert "  -: no such file" in call("audio", "predict", tmp_path / "m", "-", "--out", "-")[2]
 
 
 def test_a_place_that_holds_anything_else_is_refused_before_training(call, sounds, tmp_path):

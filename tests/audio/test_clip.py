@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from conv1d_kit.audio.clip import Clip, read_blocks
+from conv1d_kit.audio.clip import Clip, as_items, read_blocks
 from conv1d_kit.errors import DataError, InputError, InputTypeError
 
 
@@ -227,3 +227,12 @@ def test_what_is_no_regular_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     with pytest.raises(DataError, match="not a regular file"):
         Clip.read(tmp_path / "pipe.wav")
+
+
+def test_samples_or_a_mapping_in_place_of_clips_are_refused_with_a_cure():
+    for X, got in ((np.zeros((3, 800)), r"ndarray of shape \(3, 800\)"), ({"path": ["a.wav"]}, "dict")):
+        with pytest.raises(
+            InputTypeError, match=f"X must be a sequence of Clips or paths, got {got}; try Clip"
+        ):
+            as_items(X)
+    assert as_items(np.array(["a.wav", "b.wav"])) == ["a.wav", "b.wav"]

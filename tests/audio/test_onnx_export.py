@@ -351,6 +351,7 @@ def test_the_verbs_errors_are_one_line(trained, verb, tmp_path):
     for words, said in (
         ([tmp_path / "none", "--out", out], "is not a model folder"),
         ([tmp_path / "model", "--out", tmp_path], "is a folder"),
+        ([tmp_path / "model", "--out", "."], "is a folder"),  # a path without a name
         ([tmp_path / "model", "--out", out, "--calibrate", tmp_path], "add --int8"),
         (
             [tmp_path / "model", "--out", out, "--check", tmp_path / "strange.csv"],

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from rich.console import Console
+from rich.text import Text
 
 from conv1d_kit.cli import main as cli
 from conv1d_kit.cli.output import table, visible
@@ -102,6 +104,18 @@ def test_help_without_words_has_no_empty_error_below_it(run):
     assert "train" in out + err
     assert "error" not in err
     assert code in (0, 2)
+
+
+def _verbs(command, name):
+    for word, verb in getattr(command, "commands", {}).items():
+        yield from _verbs(verb, f"{name} {word}")
+    yield name, command
+
+
+def test_help_shows_every_word_of_it():
+    for name, verb in _verbs(typer.main.get_command(cli.app), "conv1d-kit"):
+        for words in (verb.help, *(p.help for p in verb.params if getattr(p, "help", None))):
+            assert Text.from_markup(words or "").plain == (words or ""), name  # [data] would be markup
 
 
 def test_a_reader_that_has_enough_is_no_fault_of_ours():

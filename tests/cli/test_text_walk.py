@@ -47,6 +47,20 @@ def test_nothing_is_written_over_what_is_read(call, model, tmp_path, words, opti
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "words", [["predict", "MODEL", "FILE", "--out"], ["explain", "MODEL", "good", "--html"]]
+)
+@pytest.mark.parametrize("name", ["config.json", "weights.safetensors"])
+def test_the_model_that_is_read_is_not_written_over(call, model, tmp_path, words, name):
+    file, own = tmp_path / "texts.txt", model / name
+    file.write_text("good\nbad\n")
+    before = own.read_bytes()
+    code, _, err = call("text", *({"MODEL": model, "FILE": file}.get(w, w) for w in words), own)
+    assert code == 2
+    assert f"error: {own} belongs to the model in its folder, it is not replaced" in err
+    assert own.read_bytes() == before
+
+
 def test_rows_of_several_labels_are_predicted_and_scored(call, several, tmp_path):
     file = tmp_path / "t.jsonl"
     rows = [{"text": TEXTS[0], "label": ["a", "b"]}, {"text": TEXTS[1], "label": []}]

@@ -112,7 +112,9 @@ def test_texts_of_few_words_have_no_correlation(model):
 def test_bad_calls_say_what_is_wrong(model):
     with pytest.raises(InputError, match="method must be one of auto, exact, gradients, got 'shap'"):
         explain_text(model, "good", method="shap")
-    with pytest.raises(InputTypeError, match=r"texts must be a sequence of texts, got one str; try \[text\]"):
+    with pytest.raises(InputTypeError, match=r"texts must be a sequence of texts, got one str; try \[texts\]"):
         explain_texts(model, "good")
+    with pytest.raises(InputTypeError, match="texts must be a sequence of texts, got dict"):
+        explain_texts(model, {"text": ["good", "bad"]})
     with pytest.raises(InputTypeError, match="text must be a str, got int"):
         explain_text(model, 3)

@@ -161,6 +161,8 @@ def test_what_is_no_text_or_no_id_is_refused(place):
     runner = OnnxTextClassifier(place)
     with pytest.raises(InputTypeError, match=r"X must be a sequence of texts, got one str; try \[X\]"):
         runner.predict("film")
+    with pytest.raises(InputTypeError, match=r"X must be a sequence of texts, got dict; of a table give one"):
+        runner.predict({"text": ["film"]})
     with pytest.raises(InputTypeError, match=r"X must hold str only, got NoneType in X\[1\]"):
         runner.predict(["film", None])
     with pytest.raises(InputError, match=r"ids must be ints \(B, L\) and not empty"):

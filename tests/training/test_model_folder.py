@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import stat
 
 import numpy as np
 import pytest
@@ -22,6 +23,18 @@ def test_configuration_and_tensors_come_back_and_a_second_save_replaces(tmp_path
     assert all(torch.equal(tensors[k], v) for k, v in TENSORS.items())
     assert [p.name for p in (tmp_path / "x").iterdir()] == ["m"]  # no temporary name is left
     assert "torch" in config["versions"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_a_model_is_read_by_whom_the_umask_allows(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        for _ in range(2):
+            save_model_folder(tmp_path / "m", "audio", {}, TENSORS)
+    finally:
+        os.umask(before)
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "m", *(tmp_path / "m").iterdir())}
+    assert modes == {"m": 0o777 & ~mask, "config.json": 0o666 & ~mask, "weights.safetensors": 0o666 & ~mask}
 
 
 def everything(folder):

@@ -6,7 +6,7 @@ from sklearn.preprocessing import LabelEncoder, MultiLabelBinarizer
 
 from conv1d_kit.errors import InputError, InputTypeError
 from conv1d_kit.training.folds import held_out
-from conv1d_kit.training.targets import class_targets, said_labels
+from conv1d_kit.training.targets import as_rows, class_targets, said_labels
 
 
 @pytest.mark.parametrize("y", [["b", "a", "b"], [3, 1, 3], np.array(["x", "y"])])
@@ -39,6 +39,37 @@ def test_several_labels_a_row_as_scikit_learn_has_them():
 def test_a_wrong_y_is_said(y, several, kind, words):
     with pytest.raises(kind, match=words):
         class_targets(y, 2, multi_label=several, of="clip")
+
+
+@pytest.mark.parametrize("make", [tuple, iter, np.array, lambda rows: dict.fromkeys(rows).keys()])
+def test_rows_come_from_any_sequence(make):
+    assert as_rows(make(["a", "b"]), of="texts") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        ("a", r"X must be a sequence of texts, got one str; try \[X\]"),
+        ({"text": ["a"]}, "got dict; of a table give one column"),
+        ({"a", "b"}, "got set"),
+        (None, "got NoneType"),
+        (np.array("a"), r"got ndarray of shape \(\)"),
+        (np.array([["a"], ["b"]]), r"got ndarray of shape \(2, 1\); of a table give one column"),
+    ],
+)
+def test_what_a_loop_would_take_apart_is_no_sequence_of_rows(X, words):
+    with pytest.raises(InputTypeError, match=words):
+        as_rows(X, of="texts")
+
+
+def test_a_column_serves_and_a_table_or_a_missing_label_does_not():
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"]})
+    assert as_rows(table["text"], of="texts") == ["a", "b"]
+    with pytest.raises(InputTypeError, match=r"got DataFrame of shape \(2, 2\); of a table give one column"):
+        as_rows(table, of="texts")
+    with pytest.raises(InputError, match=r"got <NA> in y\[1\]; leave that text out"):
+        class_targets(["x", pd.NA], 2, of="text")
 
 
 def test_held_out_rows_keep_class_shares_and_groups():

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from conv1d_kit.errors import DataError
-from conv1d_kit.training.whole_file import is_stream, whole_file
+from conv1d_kit.training.whole_file import CONFIG, WEIGHTS, is_stream, whole_file
 
 
 def test_what_stands_there_stays_until_all_is_written(tmp_path):
@@ -74,6 +74,22 @@ def test_a_full_disk_is_an_error_with_a_cure_and_leaves_nothing(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", [CONFIG, WEIGHTS, "link"])
+def test_a_models_own_files_are_not_written_over(tmp_path, name):
+    for own in (CONFIG, WEIGHTS):
+        (tmp_path / own).write_text("model")
+    (tmp_path / "link").symlink_to(WEIGHTS)
+    with pytest.raises(DataError, match="belongs to the model in its folder"), whole_file(tmp_path / name):
+        pass
+    assert {(tmp_path / own).read_text() for own in (CONFIG, WEIGHTS)} == {"model"}
+    with whole_file(tmp_path / "predictions.csv") as file:
+        file.write("beside it")
+    (tmp_path / WEIGHTS).unlink()
+    with whole_file(tmp_path / CONFIG) as file:
+        file.write("of something else")
+    assert (tmp_path / CONFIG).read_text() == "of something else"
 
 
 def test_a_place_that_takes_no_file_is_an_error(tmp_path):
