@@ -23,6 +23,7 @@ from ..core.file_options import check_target
 from ..core.journal import WorkFolder, fingerprint, identity_of
 from ..core.sound_file import shown_path
 from ..errors import DataError, InputError, InputTypeError
+from ..training.whole_file import refuse_model_file
 from .event_files import EVENT_FORMATS, format_of
 from .event_options import EventOptions
 from .events import Event, EventSearch, Heard, Step
@@ -121,6 +122,7 @@ def write_events(
             f"format must hold {len(paths)} recordings, got {found_format}, which holds one; write a file for "
             "each, or choose .csv or .selections.txt"
         )
+    refuse_model_file(out)
     check_target("out", out, {f"the recording {shown_path(p)}": p for p in paths}, overwrite=overwrite)
     search = EventSearch(model, options)
     identity = _identity(model, paths, options, found_format, search)

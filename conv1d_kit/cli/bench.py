@@ -12,7 +12,7 @@ from .output import JsonFlag, emit, note, progress, table
 
 __all__ = ["bench"]
 
-Tune = Annotated[bool, typer.Option("--tune", help="Measure this machine (a minute) and keep what was found.")]
+Tune = Annotated[bool, typer.Option("--tune", help="Measure this machine (some 15 s) and keep what was found.")]
 Reset = Annotated[bool, typer.Option("--reset", help="Forget what was kept.")]
 SHAPES = (  # x, w, dtype
     ((1, 1, 10_000), (1, 1, 63), "float32"),

@@ -51,8 +51,6 @@ def export(
     from ..text.onnx_compare import compare
     from ..text.onnx_runner import OnnxTextClassifier
 
-    if target.parent.resolve() == model.resolve():
-        raise InputError(f"--out must not be in the model's folder, got {out}; choose a place beside it")
     check_export_target(target)
     if int8:
         check_onnx_target(small)

@@ -63,6 +63,10 @@ def predict(
         note(f"{name}: {where}: {reason}")
     if tally.bad > SHOWN:
         note(f"{name}: {tally.bad - SHOWN} more rows without a label, {tally.bad} in all; their rows say why")
+    if tally.unknown:
+        shown = ", ".join(map(repr, list(tally.unknown)[:SHOWN]))
+        count = sum(tally.unknown.values())
+        note(f"{name}: {count} true labels are no class of the model and count as wrong: {shown}")
     result = {
         "predictions": str(out),
         "file": name,
@@ -73,6 +77,7 @@ def predict(
         "errors": [{"path": name, "line": line, "error": error} for line, error in tally.errors],
         "labels": tally.labels,
         "accuracy": tally.right / tally.labelled if tally.labelled else None,
+        "unknown_labels": tally.unknown,
         "seconds": time.perf_counter() - start,
     }
     emit(result, lambda console: console.print(facts_table("predicted", result)), as_json=as_json, out=out)
@@ -87,6 +92,7 @@ class _Tally:
         self.has_labels = has_labels
         self.rows = self.bad = self.right = self.labelled = 0
         self.labels: dict[str, int] = {}
+        self.unknown: dict[str, int] = {}  # true labels that are no class
         self.reasons: list[tuple[str, str]] = []
         self.errors: list[tuple[int, str]] = []
 
@@ -111,7 +117,7 @@ def _predicted(
 ) -> Iterator[list]:
     from ..text.tokens import has_token
 
-    cut, several = classifier.tokenizer_, bool(classifier.multi_label)
+    cut, several, known = classifier.tokenizer_, bool(classifier.multi_label), set(names)
     for row, share in zip(chunk, shares, strict=True):
         tally.rows += 1
         error = row.error
@@ -131,12 +137,15 @@ def _predicted(
             said = [names[share.index(highest)]]
         label = ";".join(said)
         tally.labels[label] = tally.labels.get(label, 0) + 1
-        if several and row.labels is not None and tally.has_labels:
+        if several:
+            true = row.labels if tally.has_labels else None
+        else:
+            true = None if row.label is None else (row.label,)
+        if true is not None:
             tally.labelled += 1
-            tally.right += set(row.labels) == set(said)
-        elif not several and row.label is not None:
-            tally.labelled += 1
-            tally.right += row.label == label
+            tally.right += set(true) == set(said)
+            for strange in set(true) - known:
+                tally.unknown[strange] = tally.unknown.get(strange, 0) + 1
         yield [tally.rows, label, f"{highest:.6f}", *[f"{p:.6f}" for p in share], ""]
 
 

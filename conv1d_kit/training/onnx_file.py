@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError, ModelError, check_whole
-from .whole_file import give_plain_mode
+from .whole_file import give_plain_mode, holds_model
 
 __all__ = [
     "check_onnx_target",
@@ -51,11 +51,15 @@ def check_onnx_target(path) -> None:
     Raises
     ------
     ModelError
-        If `path` is a folder, a file that is not an ONNX model, or cannot be written.
+        If `path` is a folder, in a model's folder, a file that is not an ONNX model, or cannot be written.
     """
     target = Path(path)
     if os.path.isdir(target):
         raise ModelError(f"{target} is a folder; give the name of a file in it, {target / 'model.onnx'} say")
+    if holds_model(target.parent):
+        raise ModelError(
+            f"{target} would stand in a model's folder, which holds nothing else; choose a place beside it"
+        )
     if os.path.lexists(target):
         try:
             read_model(target)

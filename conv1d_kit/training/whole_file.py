@@ -12,7 +12,15 @@ from typing import TextIO
 
 from ..errors import DataError
 
-__all__ = ["CONFIG", "WEIGHTS", "give_plain_mode", "is_stream", "refuse_model_file", "whole_file"]
+__all__ = [
+    "CONFIG",
+    "WEIGHTS",
+    "give_plain_mode",
+    "holds_model",
+    "is_stream",
+    "refuse_model_file",
+    "whole_file",
+]
 
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"  # all that a model folder holds
 
@@ -91,8 +99,13 @@ def refuse_model_file(path: str | os.PathLike) -> None:
     DataError
     """
     place = Path(os.path.realpath(path))
-    if place.name in (CONFIG, WEIGHTS) and all((place.parent / n).is_file() for n in (CONFIG, WEIGHTS)):
+    if place.name in (CONFIG, WEIGHTS) and holds_model(place.parent):
         raise DataError(f"{path} belongs to the model in its folder, it is not replaced; choose another name")
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether the files of a model stand in a folder."""
+    return all((folder / name).is_file() for name in (CONFIG, WEIGHTS))
 
 
 def is_stream(path: str | os.PathLike) -> bool:

@@ -145,6 +145,14 @@ def test_bad_inputs_give_one_line_and_exit_code_2(run, model, sounds, tmp_path):
     assert not (tmp_path / "x.csv").exists()
 
 
+def test_events_are_not_written_over_a_model(run, model, sounds):
+    before = (model / "config.json").read_bytes()
+    code, _, err = run(model, sounds, "--out", model / "config.json", "--format", "csv", "--overwrite")
+    assert code == 2
+    assert "belongs to the model in its folder" in err
+    assert (model / "config.json").read_bytes() == before
+
+
 def test_where_nothing_can_be_heard_the_rows_say_why_and_the_exit_code_is_2(run, model, tmp_path):
     (tmp_path / "zero.wav").touch()
     code, out, _ = run(model, tmp_path / "zero.wav", tmp_path / "no.wav", "--out", tmp_path / "x.csv", "--json")

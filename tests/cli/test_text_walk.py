@@ -88,6 +88,18 @@ def test_labels_that_hold_a_semicolon_are_scored_as_they_are(call, tmp_path):
     assert (code, result["labels"], result["accuracy"]) == (0, {"x;y": 10, "z": 10}, 1.0)
 
 
+def test_true_labels_that_the_model_does_not_know_are_told(call, tmp_path):
+    TextClassifier(model="nb").fit(["good film", "bad film"] * 5, ["pos", "neg"] * 5).save(tmp_path / "m")
+    file = tmp_path / "t.csv"
+    file.write_text("label,text\npositive,good film\npos,good film\nnegative,bad film\n")
+    options = ["--label-column", "label", "--out", tmp_path / "p.csv", "--json"]
+    code, printed, err = call("text", "predict", tmp_path / "m", file, *options)
+    result = json.loads(printed)
+    assert (code, result["unknown_labels"]) == (0, {"positive": 1, "negative": 1})
+    assert result["accuracy"] == pytest.approx(1 / 3)
+    assert "2 true labels are no class of the model and count as wrong: 'positive', 'negative'" in err
+
+
 def test_filters_and_probe_say_that_they_are_for_one_label_a_text(call, tmp_path):
     labels = [["a", "b"] if "not" in t else ["a"] if "was" in t else [] for t in TEXTS]
     options = {"epochs": 1, "dim": 8, "filters": 4, "widths": (1, 2)}
@@ -147,7 +159,7 @@ def test_an_export_stays_out_of_the_models_folder(call, model):
     pytest.importorskip("onnxruntime")
     code, _, err = call("text", "export", model, "--out", model)
     assert code == 2
-    assert "--out must not be in the model's folder" in err
+    assert "would stand in a model's folder" in err
 
 
 def test_seed_has_an_option_of_its_own(call, tmp_path):
