@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _ESC = re.compile(r"^(\d)-(\d+)-[A-Z]")
+_AT_A_TIME = 32  # files that are decoded, before what is to be done with them
 _PATH_COLUMNS, _LABEL_COLUMNS = ("path", "file", "filename"), ("label", "class", "category")
 
 
@@ -318,21 +320,34 @@ def load_waves(
     With `then`, what `then(item, samples)` gives instead of the samples.
 
     Files are decoded by threads (never by forked processes); of a long one the first `max_duration_s` seconds.
+    `then` is called in the caller's thread, after some files are read: it may have threads of its own.
     """
 
     def load(item) -> Any:
         try:
             clip = item if isinstance(item, Clip) else Clip.read(item, max_duration_s=max_duration_s)
-            wave = clip.mono().resample(sample_rate).samples[0]
-            return wave if then is None else then(item, wave)
+            return clip.mono().resample(sample_rate).samples[0]
         except DataError as error:
             return error
         finally:
             if on_file is not None:
                 on_file()
 
+    def done(item, wave) -> Any:
+        if then is None or isinstance(wave, DataError):
+            return wave
+        try:
+            return then(item, wave)
+        except DataError as error:
+            return error
+
+    found: list[Any] = []
+    source = iter(items)
     with ThreadPoolExecutor(max(1, n_threads)) as pool:
-        return list(pool.map(load, items))
+        while some := list(islice(source, _AT_A_TIME)):
+            waves = list(pool.map(load, some))
+            found += map(done, some, waves)
+    return found
 
 
 def _read_folder(root: Path) -> AudioTable:

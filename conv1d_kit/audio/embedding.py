@@ -15,7 +15,7 @@ from ..errors import DataError
 from .explain import views
 from .hearing import flaws_of
 from .net_training import BATCH_S, alike
-from .stretches import Stretch, stretches
+from .stretches import Reading, samples_of, stretches
 from .trim import heard_of
 
 __all__ = ["Embedded", "dimension", "embed", "embed_each", "model_id"]
@@ -45,9 +45,8 @@ class Embedded:
     error: str = ""
     note: str = ""
     _total: np.ndarray | float = field(default=0.0, repr=False)
-    _n_samples: int = field(default=0, repr=False)
     _n_heard: int = field(default=0, repr=False)
-    _silent: bool = field(default=True, repr=False)
+    _reading: Reading = field(default_factory=Reading, repr=False)
 
 
 def embed_each(model, items: Iterable) -> Iterator[Embedded]:
@@ -77,7 +76,7 @@ def embed_each(model, items: Iterable) -> Iterator[Embedded]:
     ended: list[Embedded] = []
     for index, parts in groupby(stretches(items, rate), lambda part: part.number):
         current = Embedded(index)
-        for samples in heard_of(_read(parts, current), rate, trim=model.trims):
+        for samples in heard_of(samples_of(parts, current._reading), rate, trim=model.trims):
             pieces.append((current, samples))
             if sum(len(s) for _, s in pieces) >= _WINDOW_S * rate:
                 _add(model, pieces)
@@ -135,17 +134,6 @@ def model_id(model) -> str:
     return h.hexdigest()[:32]
 
 
-def _read(parts: Iterable[Stretch], item: Embedded) -> Iterator[np.ndarray]:
-    """The samples of an item's stretches; what is told of them goes to the item."""
-    for _, samples, error in parts:
-        if samples is None:
-            item.error = error
-            return
-        item._n_samples += len(samples)
-        item._silent = item._silent and not samples.any()
-        yield samples
-
-
 def _add(model, pieces: list[tuple[Embedded, np.ndarray]]) -> None:
     """Each piece's vector to its item, in padded batches of pieces of similar length."""
     for rows in alike([len(samples) for _, samples in pieces], BATCH_S * model.sample_rate_):
@@ -165,11 +153,12 @@ def _vectors(model, waves: list[np.ndarray]) -> np.ndarray:
 
 
 def _finished(model, item: Embedded) -> Embedded:
-    item.duration_s = item._n_samples / model.sample_rate_
-    if item.error or item._n_samples == 0:
+    reading = item._reading
+    item.duration_s, item.error = reading.n_samples / model.sample_rate_, reading.error
+    if item.error or reading.n_samples == 0:
         return item
     item.vector = (item._total / item._n_heard).astype(np.float32)  # type: ignore[union-attr]
     if not np.isfinite(item.vector).all():
         item.vector, item.error = None, "its vector is not finite; is the model sound?"
-    item.note = flaws_of(item._silent, item._n_samples, model.frontend_)
+    item.note = flaws_of(reading.silent, reading.n_samples, model.frontend_)
     return item

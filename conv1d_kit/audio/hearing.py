@@ -5,38 +5,32 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..errors import DataError
-from .clip import Clip, pieces
+from .clip import Clip
 from .frontends import Frontend, Raw
 from .net import AudioNet
 from .net_training import logits_of
+from .stretches import Reading, samples_of, stretches
 from .trim import heard_of
 
 __all__ = ["Heard", "Hearing", "features_of", "flaws_of", "name_of"]
 
-_PIECE_S = 30.0  # longest stretch heard at once
 _WINDOW_S, _WINDOW_ITEMS = 240.0, 64  # between two yields of answers
-_AHEAD = 8  # first pieces a thread that wait for the net, so that threads decode while it is busy
 
 
 @dataclass
-class Heard:
+class Heard(Reading):
     """What has been heard of one item: probabilities summed over its stretches, weighted by their frames."""
 
-    name: str
+    name: str = ""
     total: Any = 0.0
     mass: int = 0
-    n_samples: int = 0
-    silent: bool = True
-    error: str = ""
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -60,66 +54,45 @@ class Hearing:
         self.frontend, self.net, self.n_threads, self.trim = frontend, net, n_threads, trim
 
     def each(self, items: Iterable) -> Iterator[Heard]:
-        """What was heard of each item, in order; a bad file has its error and the rest goes on."""
-        limit = int(self.frontend.lengths(torch.tensor(int(_WINDOW_S * self.frontend.sample_rate))))
-        waiting: list[tuple[Heard, torch.Tensor]] = []
+        """What was heard of each item, in order; a bad file has its error and the rest goes on.
+
+        Some sounds are read first, by all threads, and then heard by all threads: both at a time would be more
+        threads than cores, which wait for each other.
+        """
+        rate, names = self.frontend.sample_rate, deque[str]()
+        waiting: list[tuple[Heard, np.ndarray]] = []
         ended: list[Heard] = []
-        for heard, piece in self._stream(items):
-            if piece is None:
-                ended.append(heard)
-            else:
-                waiting.append((heard, piece))
-            if len(ended) >= _WINDOW_ITEMS or sum(f.shape[-1] for _, f in waiting) >= limit:
+        found = stretches(_named(items, names), rate, n_threads=self.n_threads)
+        for _, parts in groupby(found, lambda part: part.number):
+            heard = Heard(name=names.popleft())
+            for wave in heard_of(samples_of(parts, heard), rate, trim=self.trim):
+                waiting.append((heard, wave))
+                if sum(len(w) for _, w in waiting) >= _WINDOW_S * rate:
+                    self._add(waiting)
+                    waiting = []
+            ended.append(heard)
+            if len(ended) >= _WINDOW_ITEMS:
                 self._add(waiting)
                 yield from ended
                 waiting, ended = [], []
         self._add(waiting)
         yield from ended
 
-    def _add(self, waiting: list[tuple[Heard, torch.Tensor]]) -> None:
+    def _add(self, waiting: list[tuple[Heard, np.ndarray]]) -> None:
         if not waiting:
             return
-        logits = logits_of(self.net, self.frontend, [f for _, f in waiting])
-        for (heard, piece), p in zip(waiting, self.net.probabilities(logits).numpy(), strict=True):
+        pieces = [features_of(wave, self.frontend) for _, wave in waiting]
+        shares = self.net.probabilities(logits_of(self.net, self.frontend, pieces)).numpy()
+        for (heard, _), piece, p in zip(waiting, pieces, shares, strict=True):
             heard.total = heard.total + p * piece.shape[-1]
             heard.mass += piece.shape[-1]
 
-    def _stream(self, items: Iterable) -> Iterator[tuple[Heard, torch.Tensor | None]]:
-        """Each item's stretches of features in order, then None; threads read the first ones of those ahead."""
-        source, waiting = iter(items), deque[Any]()
-        with ThreadPoolExecutor(self.n_threads) as pool:
-            while True:
-                for item in islice(source, _AHEAD * self.n_threads - len(waiting)):
-                    waiting.append(pool.submit(self._open, item))
-                if not waiting:
-                    return
-                heard, first, rest = waiting.popleft().result()
-                if first is not None:
-                    yield heard, first
-                for piece in rest:
-                    yield heard, piece
-                yield heard, None
 
-    def _open(self, item) -> tuple[Heard, torch.Tensor | None, Iterator[torch.Tensor]]:
-        heard = Heard(name_of(item))
-        rest = self._pieces(item, heard)
-        return heard, next(rest, None), rest
-
-    def _pieces(self, item, heard: Heard) -> Iterator[torch.Tensor]:
-        """Features of an item in stretches of at most _PIECE_S s, so that an hour never stands in memory."""
-        waves = self._waves(item, heard)
-        try:
-            for wave in heard_of(waves, self.frontend.sample_rate, trim=self.trim):
-                yield features_of(wave, self.frontend)
-        except DataError as error:
-            heard.error = str(error)
-
-    def _waves(self, item, heard: Heard) -> Iterator[np.ndarray]:
-        for part in pieces(item, piece_s=_PIECE_S):
-            wave = part.mono().resample(self.frontend.sample_rate).samples[0]
-            heard.n_samples += len(wave)
-            heard.silent = heard.silent and not wave.any()
-            yield wave
+def _named(items: Iterable, names: deque[str]) -> Iterator:
+    """The items, their names put down as they go."""
+    for item in items:
+        names.append(name_of(item))
+        yield item
 
 
 def features_of(wave: np.ndarray, frontend: Frontend) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 from ..errors import DataError
 from .clip import pieces
 
-__all__ = ["STRETCH_S", "Stretch", "stretches"]
+__all__ = ["STRETCH_S", "Reading", "Stretch", "samples_of", "stretches"]
 
 STRETCH_S = 30.0
 
@@ -32,6 +33,26 @@ class Stretch(NamedTuple):
     number: int
     samples: np.ndarray | None
     error: str = ""
+
+
+@dataclass
+class Reading:
+    """What was read of an item: samples, whether all of them are 0, and why there are no more of them."""
+
+    n_samples: int = 0
+    silent: bool = True
+    error: str = ""
+
+
+def samples_of(parts: Iterable[Stretch], reading: Reading) -> Iterator[np.ndarray]:
+    """The samples of one item's stretches; what is told of them goes to `reading`."""
+    for _, samples, error in parts:
+        if samples is None:
+            reading.error = error
+            return
+        reading.n_samples += len(samples)
+        reading.silent = reading.silent and not samples.any()
+        yield samples
 
 
 def stretches(
