@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import DataError, InputError
+from .audio_predict import labels_of
 from .output import JsonFlag, emit, note, progress, table
 from .sound_paths import sound_paths, tell_skipped
 
@@ -73,7 +74,7 @@ def explain(
     }  # fmt: skip
 
     def show(console) -> None:
-        rows = [(r.path, r.label, r.score) for r in reports if not r.error]
+        rows = [(r.path, ";".join(labels_of(r.label)), r.score) for r in reports if not r.error]
         console.print(table(f"{len(rows)} files explained", ["file", "label", "score"], rows))
         console.print(f"page: {out}", markup=False, soft_wrap=True)
 

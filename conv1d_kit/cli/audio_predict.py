@@ -15,7 +15,7 @@ from .audio_options import LabelSeparator, reasons, tell_flaws
 from .output import JsonFlag, emit, progress, table
 from .sound_paths import sound_paths, tell_skipped
 
-__all__ = ["predict"]
+__all__ = ["labels_of", "predict"]
 
 _NONE = "none of these"
 
@@ -56,7 +56,7 @@ def predict(
                 bad.append((p.path, p.error))
             else:
                 shown = [f"{v:.6f}" for v in p.probabilities]
-                said = _labels(p.label)
+                said = labels_of(p.label)
                 writer.writerow([p.path, label_separator.join(said), f"{p.score:.6f}", *shown, "", p.note])
                 for label in said or [_NONE]:
                     counts[label] = counts.get(label, 0) + 1
@@ -86,6 +86,6 @@ def predict(
         raise typer.Exit(2)
 
 
-def _labels(label) -> list[str]:
+def labels_of(label) -> list[str]:
     """A prediction's labels: one, or any number, or none where no class reaches the threshold."""
     return [] if label is None else [str(x) for x in (label if isinstance(label, tuple) else (label,))]

@@ -219,7 +219,11 @@ def _dry_run(found: SweepFile, texts: SweepTexts | None, out: Path, as_json: boo
         rows = [[c.name, _words(c.options)] for c in found.configurations]
         console.print(table(found.name, ["configuration", "options"], rows))
         spent = "" if left is None else f", about {duration(left)} of one worker"
-        console.print(f"{total} runs, {len(kept)} kept in {out}, {total - len(kept)} to run{spent}")
+        console.print(
+            f"{total} runs, {len(kept)} kept in {out}, {total - len(kept)} to run{spent}",
+            markup=False,
+            soft_wrap=True,
+        )
 
     emit(result, say, as_json=as_json)
 

@@ -197,10 +197,27 @@ def _run_record(record: dict[str, Any]) -> RunRecord:
         value = getattr(run, f.name)
         if not isinstance(value, kinds) or (isinstance(value, bool)):
             raise TypeError(f.name)
-    known = len(run.targets) == len(run.answers) == run.n_test if run.ok else True
+    for said in (run.rule, run.study):
+        if not all(_is_known(said[name], kind) for name, kind in _SAID.items() if name in said):
+            raise TypeError("rule or study")
+    known = run.n_train > 0 and _are_rows(run.targets, run) and _are_rows(run.answers, run) if run.ok else True
     if run.status not in ("ok", "failed") or not known:
         raise ValueError("the answers are not those of the test rows")
     return run
+
+
+def _are_rows(numbers: np.ndarray, run: RunRecord) -> bool:
+    """Whether they are a class of the run for each of its test rows."""
+    return len(numbers) == run.n_test and bool(((numbers >= 0) & (numbers < len(run.classes))).all())
+
+
+def _is_known(value: Any, kind: type) -> bool:
+    if isinstance(value, list):
+        return kind is list and all(isinstance(v, int) for v in value)
+    return isinstance(value, kind)
+
+
+_SAID = {"folds": int, "seed": int, "test": str, "repeats": int, "seeds": list, "configurations": int}
 
 
 _KINDS: dict[str, tuple[type, ...]] = {

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from conv1d_kit import AudioClassifier, Clip
 from conv1d_kit.cli.main import main
 
 pytest.importorskip("conv1d_kit.audio.net", reason="nets say their maps")
@@ -151,3 +152,14 @@ def test_bad_explanations_are_refused(run, place, tmp_path):
     run("embed", place / "m1", sound, "--out", tmp_path / "i")
     _refused(run("explain", place / "m0", sound, "--index", tmp_path / "i", *out), "the model that made it")
     assert not (tmp_path / "r.html").exists()
+
+
+def test_several_labels_of_a_file_are_shown_as_predict_writes_them(run, place, tmp_path):
+    t = np.arange(RATE // 4) / RATE
+    clips = [Clip(np.sin(2 * np.pi * f * t), RATE) for f in (200, 210, 1200, 1210)]
+    model = AudioClassifier(multi_label=True, epochs=1, n_mels=16, width=4, augment=())
+    model.fit(clips, [["low", "sound"]] * 2 + [["high", "sound"]] * 2).save(tmp_path / "m")
+    code, out, _ = run("explain", tmp_path / "m", place / "set" / "low" / "0.wav", "--out", tmp_path / "e.html")
+    assert code == 0
+    assert "('" not in out
+    assert "()" not in out

@@ -100,6 +100,12 @@ def test_data_on_the_command_line_takes_the_place_of_the_files(call, folder, tmp
     assert (result["data"], result["rows"], result["planned"]) == ("train.tsv → test.tsv", 60, 5)
 
 
+def test_a_dry_run_names_its_file_as_it_is_called(call, tmp_path):
+    code, out, _ = call("sweep", "kim2014", "--dry-run", "--out", tmp_path / "runs [b]" / "r.jsonl")
+    assert code == 0
+    assert f"0 kept in {tmp_path / 'runs [b]' / 'r.jsonl'}, " in out
+
+
 def test_dry_run_writes_nothing(call, folder, runs, tmp_path):
     code, out, _ = call("sweep", folder / "sweep.toml", "--out", tmp_path / "r.jsonl", "--dry-run", "--json")
     result = json.loads(out)

@@ -57,6 +57,23 @@ def test_lines_that_are_no_runs_are_said(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"n_train": 0}, {"classes": []}, {"classes": ["a"]}, {"predicted": [0, -1, 0]}, {"labels": [5, 5, 5]},
+        {"rule": {"folds": "2", "seed": 0}}, {"rule": {"test": 5}}, {"study": {"repeats": "2"}},
+        {"study": {"seeds": 5}}, {"study": {"seeds": ["0"]}}, {"study": {"configurations": None}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_line_that_no_comparison_could_use_is_left_out_and_the_others_are_compared(tmp_path, fault):
+    lines = [json.dumps(r) for r in (RUN.to_json(), {**RUN.to_json(), "key": "k2", **fault})]
+    (tmp_path / "runs.jsonl").write_text("\n".join(lines) + "\n")
+    runs, notes = read_runs([tmp_path / "runs.jsonl"])
+    assert runs == [RUN]
+    assert [n.split(": ")[1] for n in notes] == ["line 2 is not a run of `text sweep`; it is left out"]
+
+
 def test_files_without_runs_are_refused(tmp_path):
     (tmp_path / "reviews.txt").write_text("1 good film\n0 bad film\n")
     with pytest.raises(DataError, match=r"holds no results \(line 1 is not a JSON object\)"):
