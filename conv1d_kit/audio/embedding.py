@@ -112,7 +112,7 @@ def dimension(model) -> int:
 
 
 def model_id(model) -> str:
-    """A hash of all that the vectors depend on: rate, front-ends and weights; the same after save and load.
+    """A hash of all that the vectors depend on: rate, trimming, front-ends and weights; kept by save and load.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def model_id(model) -> str:
     >>> len(model_id(model))
     32
     """
-    h = hashlib.sha256()
+    h = hashlib.sha256(b"trimmed" * model.trims)
     for view in views(model):
         said = [type(view.frontend).__name__, view.frontend.options(), type(view.net).__name__]
         h.update(json.dumps([model.sample_rate_, *said], sort_keys=True).encode())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 from conv1d_kit import AudioClassifier, Clip
-from conv1d_kit.audio.embedding import embed, embed_each
+from conv1d_kit.audio.embedding import embed, embed_each, model_id
 from conv1d_kit.audio.trim import LEFT_S, LEVEL_DB, sounding, trimmed
 from conv1d_kit.errors import InputError
 
@@ -74,6 +76,11 @@ def test_padding_changes_no_answer(model):
         told = model.predict_proba(clips)
         np.testing.assert_array_equal(told[0], told[1])
         np.testing.assert_allclose(*embed(model, clips), rtol=1e-6)
+
+
+def test_an_index_of_a_model_that_trims_is_not_for_one_that_does_not(model):
+    whole = copy.copy(model).set_params(trim=False)
+    assert model_id(whole) != model_id(model) == model_id(copy.copy(model))
 
 
 def test_minutes_of_silence_around_a_sound_change_no_answer(model):
