@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from conv1d_kit import Conv1d, Conv2d, ConvTranspose1d, depthwise_conv
+from conv1d_kit import Conv1d, Conv2d, ConvTranspose1d, conv, depthwise_conv
 from conv1d_kit.errors import InputError
 
 PAIRS = [
@@ -95,6 +95,14 @@ def test_long_kernels_transposed_and_depthwise_ones_are_traced():
         traced = torch.jit.trace(call, torch.randn(2, 2, 2000))
         x = torch.randn(1, 2, 2300)
         torch.testing.assert_close(traced(x), call(x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.torch.jit.trace:DeprecationWarning")
+@pytest.mark.parametrize("method", ["fft", "overlap_add"])
+def test_a_method_whose_blocks_depend_on_the_length_is_not_traced(method):
+    w = torch.randn(3, 2, 9)
+    with pytest.raises(InputError, match=f"must be 'auto' or 'direct' under torch.jit.trace, got '{method}'"):
+        torch.jit.trace(lambda x: conv(x, w, method=method), torch.randn(2, 2, 200))
 
 
 def test_transposed_output_size_is_the_one_asked_for():

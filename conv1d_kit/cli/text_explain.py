@@ -53,6 +53,7 @@ def explain(
     """Colour texts by what each word added to the answer, exactly where the net allows it."""
     from ..text.classifier import TextClassifier
     from ..text.explain import check_gradients, explain_texts
+    from ..text.tokens import has_token
 
     start = time.perf_counter()
     if html is not None:
@@ -79,6 +80,13 @@ def explain(
     for name, value in (("--class", label), ("--against", against)):
         if value is not None and value not in classes:
             raise InputError(f"{name} must be one of {', '.join(classes)}, got {value!r}")
+    if label is not None and label == against:
+        raise InputError(f"--against must be another class than --class, got {against!r} for both")
+    for number, text in chosen:
+        if not has_token(text, classifier.tokenizer_):
+            note(
+                f"text {number}: no token for the tokenizer {classifier.tokenizer!r}; the answer is to nothing"
+            )
     found = explain_texts(classifier, [text for _, text in chosen], method=method)
     checks: list[GradientCheck] | None = None
     if check and any(e.method != "exact" for e in found):

@@ -77,7 +77,7 @@ def predict(
         "errors": [{"path": name, "line": line, "error": error} for line, error in tally.errors],
         "labels": tally.labels,
         "accuracy": tally.right / tally.labelled if tally.labelled else None,
-        "unknown_labels": tally.unknown,
+        "unknown_labels": tally.unknown or None,
         "seconds": time.perf_counter() - start,
     }
     emit(result, lambda console: console.print(facts_table("predicted", result)), as_json=as_json, out=out)

@@ -172,6 +172,8 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     inexact = dtype.is_floating_point or dtype.is_complex
     work = Work(x_shape, w_shape, geometry, dtype.itemsize, inexact)
     exporting, free = torch.compiler.is_exporting() or torch.jit.is_tracing(), False
+    if torch.jit.is_tracing() and method not in ("auto", "direct"):
+        raise InputError(f"method must be 'auto' or 'direct' under torch.jit.trace, got {method!r}")
     if not exporting and 0 in x_shape + w_shape:
         method = "direct"  # nothing to transform
     elif method == "auto":

@@ -50,6 +50,12 @@ def test_explain_prints_the_text_with_signed_numbers(call, model):
     assert f"logit difference {e.logits[1] - e.logits[0]:+.3f}" in out
 
 
+def test_a_text_without_a_token_is_told(call, model):
+    code, _, err = call("explain", model, TEXT, " ")
+    assert code == 0
+    assert err == "text 2: no token for the tokenizer 'word'; the answer is to nothing\n"
+
+
 def test_no_color_is_kept_to_on_a_terminal_too(call, model, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -119,7 +125,7 @@ def test_the_page_is_written(call, model, tmp_path):
         (["--file", "DATA", "--row", "41"], "has no row 41; its rows are 1 to 40"),
         (["a", "--class", "neutral"], "--class must be one of negative, positive, got 'neutral'"),
         (["a", "--against", "neutral"], "--against must be one of negative, positive, got 'neutral'"),
-        (["a", "--class", "negative", "--against", "negative"], "against must be another class than label"),
+        (["a", "--class", "negative", "--against", "negative"], "--against must be another class than --class"),
         (["a", "--method", "shap"], "method must be one of auto, exact, gradients, got 'shap'"),
         (["a", "--html", "."], "is a folder, a file name is needed"),
         (["a"] * 101, "at most 100 texts are explained at once, got 101"),
