@@ -103,8 +103,8 @@ def measure(table: AudioTable, epochs: list[int], rounds: int, *, workers: int =
                             | {"clips_per_s": count * n / best["seconds"]})  # fmt: skip
     prediction = _predictions(model, data, batch_size, rounds)
     with tempfile.TemporaryDirectory() as folder:
-        data.paths = _as_wav(paths, Path(folder))
-        prediction_wav = _predictions(model, data, batch_size, rounds)
+        as_wav = MelFiles(_as_wav(paths, Path(folder)), data.targets, sizes, workers=workers)
+        prediction_wav = _predictions(model, as_wav, batch_size, rounds)
     features = model.extract(paths, model.frontend_)
     parts: dict[str, Callable] = {
         "decoding": partial(_decode, paths), "net": partial(model.predict_proba_features, features)

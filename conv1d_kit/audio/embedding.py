@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,12 +14,9 @@ from ..errors import DataError
 from .explain import views
 from .hearing import flaws_of
 from .net_training import BATCH_S, alike
-from .stretches import Reading, samples_of, stretches
-from .trim import heard_of
+from .stretches import Reading, rounds
 
 __all__ = ["Embedded", "dimension", "embed", "embed_each", "model_id"]
-
-_WINDOW_S, _WINDOW_ITEMS = 240.0, 64  # between two yields
 
 
 @dataclass
@@ -44,9 +40,13 @@ class Embedded:
     duration_s: float = 0.0
     error: str = ""
     note: str = ""
-    _total: np.ndarray | float = field(default=0.0, repr=False)
-    _n_heard: int = field(default=0, repr=False)
-    _reading: Reading = field(default_factory=Reading, repr=False)
+
+
+@dataclass
+class _Sum(Reading):
+    """A sound's vectors so far, each weighted by its samples."""
+
+    index: int = 0
 
 
 def embed_each(model, items: Iterable) -> Iterator[Embedded]:
@@ -71,23 +71,10 @@ def embed_each(model, items: Iterable) -> Iterator[Embedded]:
     >>> [e.vector.shape for e in embed_each(model, clips[:2])]
     [(32,), (32,)]
     """
-    rate = model.sample_rate_
-    pieces: list[tuple[Embedded, np.ndarray]] = []
-    ended: list[Embedded] = []
-    for index, parts in groupby(stretches(items, rate), lambda part: part.number):
-        current = Embedded(index)
-        for samples in heard_of(samples_of(parts, current._reading), rate, trim=model.trims):
-            pieces.append((current, samples))
-            if sum(len(s) for _, s in pieces) >= _WINDOW_S * rate:
-                _add(model, pieces)
-                pieces = []
-        ended.append(current)
-        if len(ended) >= _WINDOW_ITEMS:
-            _add(model, pieces)
-            yield from (_finished(model, e) for e in ended)
-            pieces, ended = [], []
-    _add(model, pieces)
-    yield from (_finished(model, e) for e in ended)
+    found = rounds(items, model.sample_rate_, lambda number: _Sum(index=number), trim=model.trims)
+    for pieces, ended in found:
+        _add(model, pieces)
+        yield from (_finished(model, e) for e in ended)
 
 
 def embed(model, items: Iterable) -> np.ndarray:
@@ -134,13 +121,12 @@ def model_id(model) -> str:
     return h.hexdigest()[:32]
 
 
-def _add(model, pieces: list[tuple[Embedded, np.ndarray]]) -> None:
+def _add(model, pieces: list[tuple[_Sum, np.ndarray]]) -> None:
     """Each piece's vector to its item, in padded batches of pieces of similar length."""
     for rows in alike([len(samples) for _, samples in pieces], BATCH_S * model.sample_rate_):
         batch = [pieces[i] for i in rows]
         for (item, samples), row in zip(batch, _vectors(model, [s for _, s in batch]), strict=True):
-            item._total = item._total + row * len(samples)
-            item._n_heard += len(samples)
+            item.add(row, len(samples))
 
 
 def _vectors(model, waves: list[np.ndarray]) -> np.ndarray:
@@ -152,13 +138,12 @@ def _vectors(model, waves: list[np.ndarray]) -> np.ndarray:
         return model.net_.embed(x.contiguous(), lengths).double().numpy()
 
 
-def _finished(model, item: Embedded) -> Embedded:
-    reading = item._reading
-    item.duration_s, item.error = reading.n_samples / model.sample_rate_, reading.error
-    if item.error or reading.n_samples == 0:
-        return item
-    item.vector = (item._total / item._n_heard).astype(np.float32)  # type: ignore[union-attr]
-    if not np.isfinite(item.vector).all():
-        item.vector, item.error = None, "its vector is not finite; is the model sound?"
-    item.note = flaws_of(reading.silent, reading.n_samples, model.frontend_)
-    return item
+def _finished(model, item: _Sum) -> Embedded:
+    found = Embedded(item.index, duration_s=item.n_samples / model.sample_rate_, error=item.error)
+    if item.error or item.n_samples == 0:
+        return found
+    found.vector = item.mean.astype(np.float32)
+    if not np.isfinite(found.vector).all():
+        found.vector, found.error = None, "its vector is not finite; is the model sound?"
+    found.note = flaws_of(item.silent, item.n_samples, model.frontend_)
+    return found

@@ -23,7 +23,7 @@ from ..core.file_options import check_target
 from ..core.journal import WorkFolder, fingerprint, identity_of
 from ..core.sound_file import shown_path
 from ..errors import DataError, InputError, InputTypeError
-from ..training.whole_file import refuse_model_file
+from ..training.model_files import refuse_model_file
 from .event_files import EVENT_FORMATS, format_of
 from .event_options import EventOptions
 from .events import Event, EventSearch, Heard, Step

@@ -6,8 +6,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +14,9 @@ from .clip import Clip
 from .frontends import Frontend, Raw
 from .net import AudioNet
 from .net_training import logits_of
-from .stretches import Reading, samples_of, stretches
-from .trim import heard_of
+from .stretches import Reading, rounds
 
 __all__ = ["Heard", "Hearing", "features_of", "flaws_of", "name_of"]
-
-_WINDOW_S, _WINDOW_ITEMS = 240.0, 64  # between two yields of answers
 
 
 @dataclass
@@ -29,13 +24,11 @@ class Heard(Reading):
     """What has been heard of one item: probabilities summed over its stretches, weighted by their frames."""
 
     name: str = ""
-    total: Any = 0.0
-    mass: int = 0
 
     @property
     def probabilities(self) -> np.ndarray:
         """The mean over what was heard [shape=(n_classes,)]."""
-        return self.total / max(self.mass, 1)
+        return self.mean
 
 
 class Hearing:
@@ -54,29 +47,15 @@ class Hearing:
         self.frontend, self.net, self.n_threads, self.trim = frontend, net, n_threads, trim
 
     def each(self, items: Iterable) -> Iterator[Heard]:
-        """What was heard of each item, in order; a bad file has its error and the rest goes on.
-
-        Some sounds are read first, by all threads, and then heard by all threads: both at a time would be more
-        threads than cores, which wait for each other.
-        """
-        rate, names = self.frontend.sample_rate, deque[str]()
-        waiting: list[tuple[Heard, np.ndarray]] = []
-        ended: list[Heard] = []
-        found = stretches(_named(items, names), rate, n_threads=self.n_threads)
-        for _, parts in groupby(found, lambda part: part.number):
-            heard = Heard(name=names.popleft())
-            for wave in heard_of(samples_of(parts, heard), rate, trim=self.trim):
-                waiting.append((heard, wave))
-                if sum(len(w) for _, w in waiting) >= _WINDOW_S * rate:
-                    self._add(waiting)
-                    waiting = []
-            ended.append(heard)
-            if len(ended) >= _WINDOW_ITEMS:
-                self._add(waiting)
-                yield from ended
-                waiting, ended = [], []
-        self._add(waiting)
-        yield from ended
+        """What was heard of each item, in order; a bad file has its error and the rest goes on."""
+        names = deque[str]()
+        found = rounds(
+            _named(items, names), self.frontend.sample_rate, lambda _: Heard(name=names.popleft()),
+            trim=self.trim, n_threads=self.n_threads,
+        )  # fmt: skip
+        for pieces, ended in found:
+            self._add(pieces)
+            yield from ended
 
     def _add(self, waiting: list[tuple[Heard, np.ndarray]]) -> None:
         if not waiting:
@@ -84,8 +63,7 @@ class Hearing:
         pieces = [features_of(wave, self.frontend) for _, wave in waiting]
         shares = self.net.probabilities(logits_of(self.net, self.frontend, pieces)).numpy()
         for (heard, _), piece, p in zip(waiting, pieces, shares, strict=True):
-            heard.total = heard.total + p * piece.shape[-1]
-            heard.mass += piece.shape[-1]
+            heard.add(p, piece.shape[-1])
 
 
 def _named(items: Iterable, names: deque[str]) -> Iterator:

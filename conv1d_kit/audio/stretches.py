@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count, islice
-from typing import Any, NamedTuple
+from itertools import count, groupby, islice
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ..errors import DataError
 from .clip import pieces
+from .trim import heard_of
 
-__all__ = ["STRETCH_S", "Reading", "Stretch", "samples_of", "stretches"]
+__all__ = ["STRETCH_S", "Reading", "Stretch", "rounds", "samples_of", "stretches"]
 
 STRETCH_S = 30.0
+_ROUND_S, _ROUND_ITEMS = 240.0, 64  # of sound, and items that end, in one round
 
 
 class Stretch(NamedTuple):
@@ -37,11 +39,31 @@ class Stretch(NamedTuple):
 
 @dataclass
 class Reading:
-    """What was read of an item: samples, whether all of them are 0, and why there are no more of them."""
+    """What was read of an item, and the sum of what was made of its stretches, each with a weight.
+
+    n_samples : int
+    silent : bool
+        Whether all of them are 0.
+    error : str
+        Why not all of it was read; empty where it was.
+    """
 
     n_samples: int = 0
     silent: bool = True
     error: str = ""
+    total: Any = 0.0
+    mass: int = 0
+
+    def add(self, value: np.ndarray, weight: int) -> None:
+        self.total, self.mass = self.total + value * weight, self.mass + weight
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Of what was made of its stretches."""
+        return self.total / max(self.mass, 1)
+
+
+R = TypeVar("R", bound=Reading)
 
 
 def samples_of(parts: Iterable[Stretch], reading: Reading) -> Iterator[np.ndarray]:
@@ -80,6 +102,32 @@ def stretches(
             yield Stretch(number, *first)
             for found in rest:
                 yield Stretch(number, *found)
+
+
+def rounds(
+    items: Iterable, sample_rate: int, begin: Callable[[int], R], *, trim: bool, n_threads: int = 2
+) -> Iterator[tuple[list[tuple[R, np.ndarray]], list[R]]]:
+    """What a model hears of the items, some minutes at a time: (pieces, ended).
+
+    Pieces are an item's reading, `begin(number)`, and samples (T,); the readings that ended have all their
+    pieces in this round or before. Some sounds are read first, by all threads, and then heard, by all threads
+    of who takes the round: both at a time would be more threads than cores, which wait for each other.
+    """
+    waiting: list[tuple[R, np.ndarray]] = []
+    ended: list[R] = []
+    for number, parts in groupby(stretches(items, sample_rate, n_threads=n_threads), lambda part: part.number):
+        reading = begin(number)
+        for wave in heard_of(samples_of(parts, reading), sample_rate, trim=trim):
+            waiting.append((reading, wave))
+            if sum(len(w) for _, w in waiting) >= _ROUND_S * sample_rate:
+                yield waiting, ended
+                waiting, ended = [], []
+        ended.append(reading)
+        if len(ended) >= _ROUND_ITEMS:
+            yield waiting, ended
+            waiting, ended = [], []
+    if ended:
+        yield waiting, ended
 
 
 def _opened(item, sample_rate: int, stretch_s: float):

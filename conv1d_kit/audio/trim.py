@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-__all__ = ["LEFT_S", "LEVEL_DB", "heard_of", "sounding", "trimmed"]
+__all__ = ["LEFT_S", "LEVEL_DB", "heard_of", "is_silence", "sounding", "trimmed"]
 
 LEVEL_DB = -80.0  # of full scale: samples below it are silence
 LEFT_S = 0.1  # of silence that stays at an end
@@ -44,7 +44,7 @@ def sounding(waves: Iterable[np.ndarray], sample_rate: int) -> Iterator[np.ndarr
     """
     kept, found = None, False
     for wave in waves:
-        if _first_sound(wave) is None:
+        if is_silence(wave):
             kept = wave if kept is None else kept
             continue
         found = True
@@ -62,6 +62,11 @@ def heard_of(waves: Iterable[np.ndarray], sample_rate: int, *, trim: bool) -> It
     [300, 400, 400]
     """
     return sounding(waves, sample_rate) if trim else iter(waves)
+
+
+def is_silence(wave: np.ndarray) -> bool:
+    """Whether no sample is as loud as LEVEL_DB."""
+    return _first_sound(wave) is None
 
 
 def _first_sound(wave: np.ndarray) -> int | None:

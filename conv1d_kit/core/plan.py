@@ -59,7 +59,7 @@ def make_plan(
 ) -> Plan:
     """The plan of a convolution, or InputError saying what does not fit."""
     arguments = (x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, groups, method)
-    if torch.jit.is_tracing():  # sizes are tensors there, alike in no other call
+    if isinstance(x_shape[0], torch.Tensor):  # as torch.jit.trace has it: alike in no other call
         return _plan(*arguments)
     try:
         return _remembered(*arguments)
@@ -171,8 +171,9 @@ def _plan(x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, grou
     geometry = Geometry(stride, pads, dilation, groups)
     inexact = dtype.is_floating_point or dtype.is_complex
     work = Work(x_shape, w_shape, geometry, dtype.itemsize, inexact)
-    exporting, free = torch.compiler.is_exporting() or torch.jit.is_tracing(), False
-    if torch.jit.is_tracing() and method not in ("auto", "direct"):
+    tracing = torch.jit.is_tracing()
+    exporting, free = torch.compiler.is_exporting() or tracing, False
+    if tracing and method not in ("auto", "direct"):
         raise InputError(f"method must be 'auto' or 'direct' under torch.jit.trace, got {method!r}")
     if not exporting and 0 in x_shape + w_shape:
         method = "direct"  # nothing to transform

@@ -15,7 +15,7 @@ from ..audio.embedding_index import EmbeddingIndex
 from ..audio.explain import Attribution, View, grad_cam, integrated_gradients, views
 from ..audio.responses import first_filters
 from ..audio.stretches import STRETCH_S, stretches
-from ..audio.trim import heard_of
+from ..audio.trim import heard_of, is_silence
 from ..errors import ConvKitError, InputError
 from .audio_plots import attribution_map, attribution_timeline, filter_responses, probabilities
 from .page import Block, Card, Details, Grid, Page, Picture, Section, Sound, Stack, Table, Text
@@ -113,7 +113,7 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
     name = os.path.basename(os.fsdecode(path))
     if prediction.probabilities is None:
         return Section(name, [Text(prediction.error)]), FileReport(prediction.path, error=prediction.error)
-    wave, n_before, n_own = _first_stretch(model, path)
+    wave, n_read, (start_s, end_s) = _first_stretch(model, path)
     classes = [str(c) for c in model.classes_]
     if target is None:
         target = int(prediction.probabilities.argmax())
@@ -146,12 +146,10 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
         blocks.append(Grid([Card([picture]) for picture in pictures]))
     if prediction.note:
         blocks.insert(0, Text(f"Doubtful: {prediction.note}."))
-    n_read = n_before + n_own
     if len(wave) < n_read:
         cut_s = (n_read - len(wave)) / model.sample_rate_
         blocks.insert(0, Text(f"{cut_s:.2f} s of silence at its ends are not heard by this model, nor shown."))
     if n_read / model.sample_rate_ >= STRETCH_S - 0.01:
-        start_s, end_s = n_before / model.sample_rate_, n_read / model.sample_rate_
         shown = f"The pictures show the sound's seconds {start_s:.0f} to {end_s:.0f}"
         blocks.insert(0, Text(f"{shown}; the probabilities are of the whole."))
     if index is not None:
@@ -160,8 +158,8 @@ def _file(model, prediction: Prediction, path, target, index, n_near, max_steps)
     return Section(f"{name}: {said}", blocks), report
 
 
-def _first_stretch(model, path) -> tuple[np.ndarray, int, int]:
-    """The first samples of a file that the model hears; how many were read before their stretch, and of it."""
+def _first_stretch(model, path) -> tuple[np.ndarray, int, tuple[float, float]]:
+    """The first samples of a file that the model hears, how many were read for them, and theirs in seconds."""
     lengths: list[int] = []
 
     def counted() -> Iterator[np.ndarray]:
@@ -170,7 +168,9 @@ def _first_stretch(model, path) -> tuple[np.ndarray, int, int]:
             yield wave
 
     wave = next(heard_of(counted(), model.sample_rate_, trim=model.trims))  # it has been predicted
-    return wave, sum(lengths[:-1]), lengths[-1]
+    last = 1 if is_silence(wave) else len(lengths)  # of nothing but silence the first stretch is heard
+    ends = sum(lengths[: last - 1]), sum(lengths[:last])
+    return wave, sum(lengths), (ends[0] / model.sample_rate_, ends[1] / model.sample_rate_)
 
 
 def _waves(path, sample_rate: int) -> Iterator[np.ndarray]:

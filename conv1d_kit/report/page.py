@@ -15,7 +15,8 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import DataError
-from ..training.whole_file import is_stream, refuse_model_file, whole_file
+from ..training.model_files import refuse_model_file
+from ..training.whole_file import is_stream, whole_file
 
 __all__ = [
     "Block",

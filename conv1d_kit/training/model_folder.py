@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from ..errors import ModelError
-from .whole_file import CONFIG, WEIGHTS, give_plain_mode
+from .model_files import CONFIG, WEIGHTS
+from .whole_file import give_plain_mode
 
 __all__ = ["FORMAT", "check_model_target", "load_model_folder", "save_model_folder"]
 

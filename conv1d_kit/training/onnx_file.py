@@ -14,7 +14,8 @@ from typing import Any
 
 from .. import __version__
 from ..errors import InputError, ModelError, check_whole
-from .whole_file import give_plain_mode, holds_model
+from .model_files import holds_model
+from .whole_file import give_plain_mode
 
 __all__ = [
     "check_onnx_target",

@@ -11,18 +11,9 @@ from pathlib import Path
 from typing import TextIO
 
 from ..errors import DataError
+from .model_files import refuse_model_file
 
-__all__ = [
-    "CONFIG",
-    "WEIGHTS",
-    "give_plain_mode",
-    "holds_model",
-    "is_stream",
-    "refuse_model_file",
-    "whole_file",
-]
-
-CONFIG, WEIGHTS = "config.json", "weights.safetensors"  # all that a model folder holds
+__all__ = ["give_plain_mode", "is_stream", "whole_file"]
 
 
 @contextmanager
@@ -89,23 +80,6 @@ def give_plain_mode(path: str | os.PathLike) -> None:
     mask = os.umask(0)
     os.umask(mask)
     os.chmod(path, (0o777 if os.path.isdir(path) else 0o666) & ~mask)
-
-
-def refuse_model_file(path: str | os.PathLike) -> None:
-    """Refuse to write over a file of a model folder: the model would be lost.
-
-    Raises
-    ------
-    DataError
-    """
-    place = Path(os.path.realpath(path))
-    if place.name in (CONFIG, WEIGHTS) and holds_model(place.parent):
-        raise DataError(f"{path} belongs to the model in its folder, it is not replaced; choose another name")
-
-
-def holds_model(folder: Path) -> bool:
-    """Whether the files of a model stand in a folder."""
-    return all((folder / name).is_file() for name in (CONFIG, WEIGHTS))
 
 
 def is_stream(path: str | os.PathLike) -> bool:

@@ -157,6 +157,23 @@ def test_a_page_says_what_was_cut(model, tmp_path):
     assert f"{40 - LEFT_S:.2f} s of silence at its ends are not heard" in str(page)
     assert "seconds 30 to 40; the probabilities are of the whole" in str(page)
     assert "Every sample is 0" not in str(page)
+    sf.write(tmp_path / "c.wav", np.zeros(70 * RATE), RATE)
+    page, _ = explain_files(model, [str(tmp_path / "c.wav")])
+    assert "seconds 0 to 30; the probabilities are of the whole" in str(page)
+    assert "40.00 s of silence at its ends are not heard" in str(page)
+
+
+@pytest.mark.parametrize("answer", [AudioClassifier.predict_each, embed_each])
+def test_an_answer_waits_for_some_minutes_of_sound_at_most(model, answer):
+    read, long = [], Clip(np.tile(tone(300), 700), RATE)
+
+    def items():
+        for clip in (Clip(tone(300), RATE), long, *[Clip(tone(2000), RATE)] * 20):
+            read.append(clip)
+            yield clip
+
+    next(answer(model, items()))
+    assert len(read) < 22
 
 
 @pytest.mark.parametrize("value", ["no", 1, 0.5])

@@ -8,7 +8,8 @@ from contextlib import suppress
 import pytest
 
 from conv1d_kit.errors import DataError
-from conv1d_kit.training.whole_file import CONFIG, WEIGHTS, is_stream, whole_file
+from conv1d_kit.training.model_files import CONFIG, WEIGHTS
+from conv1d_kit.training.whole_file import is_stream, whole_file
 
 
 def test_what_stands_there_stays_until_all_is_written(tmp_path):
