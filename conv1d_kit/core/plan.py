@@ -59,7 +59,7 @@ def make_plan(
 ) -> Plan:
     """The plan of a convolution, or InputError saying what does not fit."""
     arguments = (x_shape, w_shape, dtype, stride, padding, padding_mode, dilation, groups, method)
-    if isinstance(x_shape[0], torch.Tensor):  # as torch.jit.trace has it: alike in no other call
+    if x_shape and isinstance(x_shape[0], torch.Tensor):  # as torch.jit.trace has it: alike in no other call
         return _plan(*arguments)
     try:
         return _remembered(*arguments)
