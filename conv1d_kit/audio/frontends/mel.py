@@ -61,7 +61,7 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int, f_min: float = 0.0, f
             f"f_min and f_max must satisfy 0 <= f_min < f_max <= sample_rate / 2 = {sample_rate / 2} Hz, "
             f"got {f_min} and {f_max}"
         )
-    bins = np.linspace(0, sample_rate / 2, n_fft // 2 + 1)
+    bins = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)  # an odd n_fft has none at half the rate
     edges = mel_edges(n_mels, f_min, f_max)
     widths = np.diff(edges)
     ramps = edges[:, None] - bins  # (n_mels + 2, bins)
