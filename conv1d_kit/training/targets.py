@@ -63,7 +63,8 @@ def class_targets(y: Sequence, n: int, *, multi_label: bool = False, of: str) ->
     Raises
     ------
     InputError, InputTypeError
-        If there is not one entry a row, a label is missing, words stand beside numbers, or there is no row.
+        If there is not one entry a row, a label is missing, words stand beside numbers, a label is neither
+        word nor number (a model's file holds no others), or there is no row.
 
     Examples
     --------
@@ -81,7 +82,7 @@ def class_targets(y: Sequence, n: int, *, multi_label: bool = False, of: str) ->
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != n:
         raise InputError(f"y must hold one label a {of} ({n}), got shape {labels.shape}")
-    _check_labels(list(y), of)
+    _check_labels(list(enumerate(y)), of)
     if n == 0:
         raise InputError(f"X must hold at least one {of} a class, got no {of}s")
     classes, targets = np.unique(labels, return_inverse=True)
@@ -96,6 +97,8 @@ def label_sets(y: Sequence, n: int, *, of: str) -> list[set]:
     for i, row in enumerate(rows):
         if isinstance(row, str | bytes) or not isinstance(row, Iterable):
             raise InputTypeError(f"y must hold collections of labels, got {row!r} in y[{i}]; try [{row!r}]")
+    rows = [list(row) for row in rows]
+    _check_labels([(i, label) for i, row in enumerate(rows) for label in row], of)
     return [set(row) for row in rows]
 
 
@@ -115,16 +118,23 @@ def said_labels(classes: np.ndarray, probabilities: np.ndarray, *, multi_label: 
     return said
 
 
-def _check_labels(labels: Sequence, of: str) -> None:
-    """Refuse missing labels, and words beside numbers, which NumPy would make one kind without a word."""
-    for i, label in enumerate(labels):
+def _check_labels(labels: Sequence[tuple[int, Any]], of: str) -> None:
+    """Refuse what is missing or no label, and words beside numbers, which NumPy would make one kind.
+
+    labels : (row, label) each
+    """
+    for i, label in labels:
         if _is_missing(label):
             raise InputError(f"y must hold a label for each {of}, got {label!r} in y[{i}]; leave that {of} out")
-    words = [isinstance(label, str) for label in labels]
+        if not isinstance(label, str | int | float | np.integer | np.floating | np.bool_):
+            raise InputTypeError(
+                f"y must hold words or numbers, got {type(label).__name__} in y[{i}]; make all str"
+            )
+    words = [isinstance(label, str) for _, label in labels]
     if any(words) and not all(words):
-        i = words.index(not words[0])
+        i, label = labels[words.index(not words[0])]
         raise InputTypeError(
-            f"y must hold labels of one kind, got {labels[0]!r} and {labels[i]!r} in y[{i}]; make all str"
+            f"y must hold labels of one kind, got {labels[0][1]!r} and {label!r} in y[{i}]; make all str"
         )
 
 
