@@ -83,6 +83,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         "residual" and "wave".
     frontend : a key of FRONTENDS, optional
         Default: the net's own, log_mel or raw. One with weights (learned, sinc, gabor) is trained with the net.
+        Of an ensemble: before each member that does not hear samples.
     frontend_options : dict, optional
         Of its class, such as {"hop_length": 80, "n_fft": 256} (samples).
     sample_rate : int, Hz, optional
@@ -393,8 +394,12 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def make_frontend_at(self, rate: int) -> Frontend:
         """What makes the features that training starts from; raw samples where the net learns its own."""
+        if self._own_settings:
+            for member in self._members():
+                member.make_frontend_at(rate)  # refused now, not after others have been trained
+            return Raw(rate)
         front = self._front(rate)
-        return Raw(rate) if self._own_settings or _learns(front) else front
+        return Raw(rate) if _learns(front) else front
 
     def make_net(self, fronts: Sequence[Frontend], n_classes: int) -> Any:
         """A fresh net behind these front-ends: one, or one for each member of an ensemble."""
@@ -561,12 +566,16 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def _front(self, rate: int) -> Frontend:
         """The front-end that the net hears through, at this rate."""
-        name = self.frontend or ("raw" if self.net in MEMBERS else AUDIO_NETS[self.net].frontend)
+        row = AUDIO_NETS[self.net]
+        name = self.frontend or row.frontend
+        if (row.frontend == "raw") != (name == "raw"):
+            takes = "samples: frontend 'raw'" if name != "raw" else "features, not samples: another frontend"
+            raise InputError(f"net {self.net!r} takes {takes}, got frontend {name!r}")
         options: dict[str, Any] = {}
         if name in ("log_mel", "pcen"):
             options = dict(getattr(self, "frames_", {}))
             options |= {} if self.n_mels is None else {"n_mels": self.n_mels}
-        if name != "raw" and self.net in AUDIO_NETS and AUDIO_NETS[self.net].causal:
+        if name != "raw" and row.causal:
             options["causal"] = True
         try:
             front = FRONTENDS[name](sample_rate=rate, **{**options, **(self.frontend_options or {})})
@@ -574,12 +583,9 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(
                 f"frontend_options must be those of {FRONTENDS[name].__name__}: {error}"
             ) from error
-        if self.centred and self.net in AUDIO_NETS and (name == "raw" or AUDIO_NETS[self.net].causal):
+        if self.centred and (name == "raw" or row.causal):
             why = "looks ahead to no frame" if name != "raw" else "hears samples"
             raise InputError(f"centred must be False for the net {self.net!r}, which {why}; try 'spectrogram'")
-        if self.net in AUDIO_NETS and (AUDIO_NETS[self.net].frontend == "raw") != (name == "raw"):
-            takes = "samples: frontend 'raw'" if name != "raw" else "features, not samples: another frontend"
-            raise InputError(f"net {self.net!r} takes {takes}, got frontend {name!r}")
         return front
 
     def _augments(self, frontend: Frontend) -> list[tuple[str, dict[str, Any]]]:
@@ -587,8 +593,7 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         kind = kind_of(frontend)
         if names is None:
             own = AUDIO_NETS[self.net].augments
-            names = _PLAIN_AUGMENTS[kind] if own is None else own
-            names = [n for n in names if kind in AUGMENTS[n if isinstance(n, str) else n[0]].kinds]
+            names = _fitting(_PLAIN_AUGMENTS[kind] if own is None else own, kind)
         return check_augments(names, frontend)
 
     def _fresh_net(self, frontend: Frontend, n_classes: int) -> AudioNet:
@@ -612,11 +617,13 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
 
     def _members(self) -> list[AudioClassifier]:
         """An ensemble's members as estimators of their own, each with another seed."""
-        made = []
-        asked = {} if self.augment is None else {"augment": self.augment}
+        made, params = [], self.get_params()
+        asked = {k: params[k] for k in ("frontend", "centred", "augment") if params[k] is not None}
         for i, own in enumerate(self._own_settings):
             seed = (int(self.seed) + i * 7919) % (MAX_SEED + 1)
-            made.append(AudioClassifier(**{**self.get_params(), **own, **asked, "seed": seed, "n_seeds": 1}))
+            hears = {"frontend": "raw", "frontend_options": None} if own.get("frontend") == "raw" else {}
+            settings = {**params, **own, **asked, **hears, "seed": seed, "n_seeds": 1}
+            made.append(AudioClassifier(**settings))
             made[-1].frames_ = getattr(self, "frames_", {})
         return made
 
@@ -638,6 +645,8 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
         fronts, nets, epochs = [], [], []
         for i, member in enumerate(self._members()):
             front = member.make_frontend_at(frontend.sample_rate)
+            if self.augment is None and member.augment is not None:  # the row's, which were meant for log-mels
+                member.augment = tuple(_fitting(member.augment, kind_of(front)))
             with opened_store(None, front) as store:
                 heard = features if isinstance(front, Raw) else _through(features, front, store)
                 net, history = member._trained(
@@ -693,6 +702,11 @@ def _through(waves: Sequence[torch.Tensor], front: Frontend, store: FeatureStore
         for i, wave in enumerate(waves):
             store.put(str(i), features_of(wave[0].numpy(), front))
     return [store.features(str(i)) for i in range(len(waves))]
+
+
+def _fitting(augments: Sequence, kind: str) -> list:
+    """Those of the augmentations that features of this kind can take."""
+    return [a for a in augments if kind in AUGMENTS[a if isinstance(a, str) else a[0]].kinds]
 
 
 def _learns(frontend: Frontend) -> bool:

@@ -83,6 +83,48 @@ def test_a_members_own_augments_give_way_to_those_asked_for():
     assert learned_with(augment=[]) == [[]] * 3
 
 
+def test_an_ensembles_members_hear_through_the_front_end_asked_for(data):
+    clips, labels = data
+    usual = {"epochs": 1, "width": 4, "frontend": "gabor", "frontend_options": {"n_filters": 16}}
+    heard = AudioClassifier(net="environment", **usual).fit(clips, labels)
+    assert [type(net.front).__name__ for net in heard.net_.nets] == ["Gabor"] * 3
+    assert {net.front.n_features for net in heard.net_.nets} == {16}
+    views = AudioClassifier(net="two_view", **usual).fit(clips, labels).net_
+    assert [hasattr(net, "front") for net in views.nets] == [True, False]  # the other hears samples
+
+
+def test_a_members_own_augments_are_those_that_its_front_end_can_take(data):
+    clips, labels = data
+    usual = {"epochs": 1, "width": 4, "frontend_options": {"n_mels": 24}}
+    model = AudioClassifier(net="environment", frontend="mfcc", **usual).fit(clips, labels)
+    assert [type(front).__name__ for front, _ in model.net_.members] == ["Mfcc"] * 3
+    with pytest.raises(InputError, match="augment"):
+        AudioClassifier(net="environment", frontend="mfcc", augment=["mix"], **usual).fit(clips, labels)
+
+
+def test_centred_asked_for_or_not_holds_for_every_member():
+    def members(**settings):
+        return [m.centred for m in AudioClassifier(net="voices", **settings)._members()]
+
+    assert members() == [True, False]
+    assert members(centred=False) == [False] * 2
+    assert members(centred=True) == [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"frontend": "raw"}, "net 'residual' takes features, not samples"),
+        ({"frontend_options": {"taps": 5}}, "frontend_options must be those of LogMel: .*'taps'"),
+        ({"net": "two_view", "centred": True}, "centred must be False for the net 'wave', which hears samples"),
+    ],
+)
+def test_what_a_member_cannot_take_is_said_before_anything_is_read(settings, words):
+    model = AudioClassifier(**{"net": "ensemble", **settings})
+    with pytest.raises(InputError, match=words):
+        model.make_frontend_at(8000)
+
+
 def test_front_ends_alike_are_heard_through_once(monkeypatch):
     fronts = [LogMel(8000, n_mels=40), LogMel(8000, n_mels=40), LogMel(8000, n_mels=32)]
     nets = [AUDIO_NETS["spectrogram"](f.n_features, 3, width=4) for f in fronts]
