@@ -249,12 +249,12 @@ LINEAR: dict[str, Recipe] = {
         "word", 1, 3, "presence", _one_by_one(_weighted_logistic), 1.0, "words, weighted by naive Bayes"
     ),
     "nb_characters": Recipe(
-        "character",
+        "cased_character",
         2,
         7,
         "presence",
         _one_by_one(_weighted_logistic),
         1.0,
-        "characters, weighted by naive Bayes",
+        "characters and their case, weighted by naive Bayes",
     ),
 }

@@ -14,10 +14,7 @@ __all__ = ["averaging_parts", "linear_parts", "units_of", "word_parts"]
 
 
 def units_of(model: LinearModel, text: str) -> list[Token]:
-    """What the model's n-grams are made of: words, or characters with each run of white space as one.
-
-    A character that gives several in lower case has its place with the first.
-    """
+    """What the model's n-grams are made of: words, or characters with each run of white space as one."""
     ngrams = model.bag.ngrams
     if ngrams.unit == "word":
         return tokenize(text, ngrams.tokenizer)
@@ -29,8 +26,7 @@ def units_of(model: LinearModel, text: str) -> list[Token]:
         if gap is not None and found:
             found.append(Token(" ", gap, i))
         gap = None
-        for k, lowered in enumerate(character.lower()):
-            found.append(Token(lowered, i + (k > 0), i + 1))
+        found.append(Token(character, i, i + 1))
     return found
 
 

@@ -28,10 +28,11 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True)
 class Ngrams:
-    """Which n-grams: of "word" or "character", from `low` to `high` of them in a row.
+    """Which n-grams: of "word" or "cased_character", from `low` to `high` of them in a row.
 
     Both borders of a text count as one unit each, so that "first word" and "last letters" can be learned.
-    Characters are those of the text in lower case, each run of white space as one space.
+    Characters are those of the text as it is, capitals too (of words, the tokenizer decides), each run of white
+    space as one space.
 
     Parameters
     ----------
@@ -167,10 +168,8 @@ def _words(text: str, tokenizer: str) -> np.ndarray:
 
 
 def _characters(text: str, tokenizer: str) -> np.ndarray:
-    # one by one beyond ASCII: how a capital sigma is lowered depends on what stands around it
-    lowered = text.lower() if text.isascii() else "".join(map(str.lower, text))
-    spaced = f" {' '.join(lowered.split())} "
+    spaced = f" {' '.join(text.split())} "
     return np.frombuffer(spaced.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
 
 
-UNITS: dict[str, Callable[[str, str], np.ndarray]] = {"word": _words, "character": _characters}
+UNITS: dict[str, Callable[[str, str], np.ndarray]] = {"word": _words, "cased_character": _characters}

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.svm import LinearSVC
 
+from conv1d_kit.errors import ModelError
 from conv1d_kit.text.classifier import TextClassifier
 from conv1d_kit.text.grammar import make_reviews
 from conv1d_kit.text.linear import LINEAR, LinearModel
@@ -121,3 +122,17 @@ def test_damaged_tensors_are_refused():
     facts, tensors = fitted("nb").model_.state()
     with pytest.raises(ValueError, match="for 3 n-grams"):
         LinearModel.restore(facts, {**tensors, "ngrams": torch.zeros(3, dtype=torch.int64)}, {}, 2)
+
+
+def test_characters_keep_their_case_and_words_do_not():
+    texts, labels = ["A B", "a b"] * 6, ["upper", "lower"] * 6
+    assert TextClassifier(model="nb_characters", ngrams=(1, 2)).fit(texts, labels).score(texts, labels) == 1
+    assert TextClassifier(model="nb_words").fit(texts, labels).score(texts, labels) == 0.5
+
+
+def test_characters_of_models_from_before_they_kept_their_case_are_refused(tmp_path):
+    TextClassifier(model="nb_characters").fit(["A B", "a b"] * 2, ["x", "y"] * 2).save(tmp_path / "m")
+    config = tmp_path / "m" / "config.json"
+    config.write_text(config.read_text("utf-8").replace("cased_character", "character"), "utf-8")
+    with pytest.raises(ModelError, match="unit must be one of word, cased_character, got 'character'"):
+        TextClassifier.load(tmp_path / "m")

@@ -77,7 +77,7 @@ def test_units_are_characters_with_their_places():
     model = made["nb_characters", 2].model_
     text = " So\n it"
     units = units_of(model, text)
-    assert [u.word for u in units] == ["s", "o", " ", "i", "t"]
+    assert [u.word for u in units] == ["S", "o", " ", "i", "t"]
     assert [text[u.start : u.end] for u in units] == ["S", "o", "\n ", "i", "t"]
 
 
