@@ -13,7 +13,7 @@ import torch
 
 from conv1d_kit import Clip
 from conv1d_kit.audio.classifier import AudioClassifier
-from conv1d_kit.audio.frontends import LogMel, Raw
+from conv1d_kit.audio.frontends import FRONTENDS, LogMel, Raw
 from conv1d_kit.audio.synth import make_sounds
 from conv1d_kit.cli.main import main
 from conv1d_kit.errors import DataError, InputError, InputTypeError, ModelError
@@ -115,6 +115,18 @@ def test_the_runner_hears_files_as_the_classifier_does(trained, place, tmp_path)
     np.testing.assert_allclose(runner.predict_proba(items), model.predict_proba(items), atol=5e-3)
     assert runner.predict(clips[:3]).tolist() == model.predict(clips[:3]).tolist()
     assert runner.predict_proba([]).shape == (0, len(model.classes_))
+
+
+@pytest.mark.parametrize("options", [{}, {"causal": True}])
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_a_file_counts_a_stretchs_frames_as_its_front_end_does(name, options):
+    frontend = FRONTENDS[name](RATE, **({} if name == "raw" else options))
+    model = SimpleNamespace(
+        frontend_=frontend, net_=AudioNet(), sample_rate_=RATE, classes_=np.array(["a", "b"])
+    )
+    said, hop = exporting._description(model), frontend.hop_length
+    for n in (1, 2, hop - 1, hop, hop + 1, 30 * RATE, 30 * RATE + 1):
+        assert said.frames(n) == int(frontend.lengths(torch.tensor(n)))
 
 
 def test_the_runner_needs_no_torch(place, tmp_path):
