@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..errors import DataError, InputError
+from ..errors import DataError, InputError, one_line
 from ..training.calibration import fit_temperature, tempered
 from ..training.devices import open_accelerator
 from ..training.folds import held_out
@@ -577,12 +578,14 @@ class AudioClassifier(ClassifierMixin, BaseEstimator):
             options |= {} if self.n_mels is None else {"n_mels": self.n_mels}
         if name != "raw" and row.causal:
             options["causal"] = True
-        try:
-            front = FRONTENDS[name](sample_rate=rate, **{**options, **(self.frontend_options or {})})
-        except TypeError as error:  # an option that it does not have
+        options |= self.frontend_options or {}
+        known = [k for k in inspect.signature(FRONTENDS[name]).parameters if k != "sample_rate"]
+        if unknown := [k for k in options if k not in known]:
             raise InputError(
-                f"frontend_options must be those of {FRONTENDS[name].__name__}: {error}"
-            ) from error
+                f"frontend_options must be those of {FRONTENDS[name].__name__} ({', '.join(known) or 'none'}), "
+                f"got {one_line(unknown[0])}"
+            )
+        front = FRONTENDS[name](sample_rate=rate, **options)
         if self.centred and (name == "raw" or row.causal):
             why = "looks ahead to no frame" if name != "raw" else "hears samples"
             raise InputError(f"centred must be False for the net {self.net!r}, which {why}; try 'spectrogram'")

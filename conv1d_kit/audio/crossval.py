@@ -328,7 +328,10 @@ def _run_beside(folder, setting, parts: dict[int, Fold], n_jobs, on_epoch, on_fo
 
 
 def _study_key(table: AudioTable, parts: Sequence[Fold], setting: dict) -> str:
-    """What decides the figures of a study, as one word: files and labels, folds, parameters, versions."""
+    """What decides the figures of a study, as one word: files and labels, folds, parameters, versions.
+
+    What is as usual is left out: so a study keeps its word when there is more to ask for.
+    """
     from .. import __version__
 
     root, usual = common_folder(table.paths), AudioClassifier().get_params()
@@ -343,6 +346,11 @@ def _study_key(table: AudioTable, parts: Sequence[Fold], setting: dict) -> str:
         "frames": setting["frames"],
         "versions": [__version__, torch.__version__.partition("+")[0]],
     }
+    if any(setting["parameters"][option] is not None for option in ("patience", "calibration_share")):
+        words["groups"] = setting["groups"]  # what they hold out together
+    readable = [i for i, key in enumerate(setting["keys"]) if key is not None]
+    if any(not np.array_equal(train, np.setdiff1d(readable, test)) for train, test in parts):
+        words["train"] = [[int(i) for i in train] for train, _ in parts]
     return hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

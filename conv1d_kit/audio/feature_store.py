@@ -74,6 +74,7 @@ class FeatureStore:
         self._file: BinaryIO | None = None
         self._lock = threading.Lock()
         self._map = torch.zeros(0, dtype=torch.uint8)
+        self._reach = 0  # bytes of the file that the index speaks of
         self._read()
 
     @contextmanager
@@ -88,6 +89,8 @@ class FeatureStore:
         with self._index.held():
             try:
                 with self.path.open("ab") as file:
+                    if file.tell() < self._reach:  # cut short or taken away: what follows is not what was there
+                        self._index.append({"rows": [], "cut_at": file.tell()})
                     self._file = file
                     yield
                     self._flush()
@@ -118,9 +121,7 @@ class FeatureStore:
             row = self._rows.get(key)
             if row is None:
                 return None
-            dtype, shape = _DTYPES[row["dtype"]], row["shape"]
-            n_bytes = shape[0] * shape[1] * dtype.itemsize
-            end = row["at"] + n_bytes
+            end = _end(row)
             if end > len(self._map):
                 if self._file is not None:
                     self._file.flush()
@@ -128,7 +129,7 @@ class FeatureStore:
                 storage = torch.UntypedStorage.from_file(str(self.path), False, size)
                 self._map = torch.tensor([], dtype=torch.uint8).set_(storage)  # type: ignore[arg-type]
             part = self._map[row["at"] : end]
-            return Kept(part.view(dtype).view(shape), row["note"])
+            return Kept(part.view(_DTYPES[row["dtype"]]).view(row["shape"]), row["note"])
 
     def features(self, key: str) -> torch.Tensor:
         """The features of a clip that is there."""
@@ -149,14 +150,22 @@ class FeatureStore:
         size = os.path.getsize(self.path) if self.path.exists() else 0
         for record in self._index.read().records:
             try:
+                if "cut_at" in record:
+                    self._rows = {k: row for k, row in self._rows.items() if _end(row) <= record["cut_at"]}
+                    self._reach = record["cut_at"]
                 for row in record["rows"]:
-                    end = row["at"] + row["shape"][0] * row["shape"][1] * _DTYPES[row["dtype"]].itemsize
-                    if end <= size:
+                    self._reach = _end(row)
+                    if self._reach <= size:
                         self._rows[row["key"]] = row
             except (KeyError, TypeError, IndexError) as error:
                 raise DataError(
                     f"{self._index.path}: is no index of features ({one_line(str(error))}); name another cache"
                 ) from error
+
+
+def _end(row: dict[str, Any]) -> int:
+    """The byte behind a row's features."""
+    return row["at"] + row["shape"][0] * row["shape"][1] * _DTYPES[row["dtype"]].itemsize
 
 
 def clip_key(item: Any) -> str:

@@ -28,7 +28,7 @@ class Description:
         Of the samples it takes.
     frontend : dict
         name, options, hop_length (samples a frame) and first_frames: n samples make
-        first_frames + n // hop_length frames.
+        (n + first_frames) / hop_length frames, rounded up.
     version : str
         Of this package, when it was written.
     quantized : str
@@ -52,7 +52,7 @@ class Description:
 
     def frames(self, n_samples: int) -> int:
         """Frames of a clip of `n_samples` samples."""
-        return self.frontend["first_frames"] + n_samples // self.frontend["hop_length"]
+        return -(-(n_samples + self.frontend["first_frames"]) // self.frontend["hop_length"])
 
     def metadata(self) -> dict[str, str]:
         """As the file holds it.

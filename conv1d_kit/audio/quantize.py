@@ -15,6 +15,7 @@ from .onnx_file import Description, describe, extra, read_model, written_whole
 __all__ = ["layers_to_quantize", "quantize_onnx"]
 
 _LAYERS = ("Conv", "Gemm", "MatMul")
+_SHARES = ("Softmax", "Sigmoid")  # end in probabilities, whose logarithm is what they were made of
 
 
 def quantize_onnx(path, out, waves: Iterable[np.ndarray] | None = None) -> list[str]:
@@ -77,8 +78,9 @@ def quantize_onnx(path, out, waves: Iterable[np.ndarray] | None = None) -> list[
 def layers_to_quantize(document: Any) -> list[str]:
     """Names of the nodes that may become int8: convolutions and linear layers with weights of their own.
 
-    Float stay those that a logarithm depends on (it magnifies what rounding does to quiet bands), those of a
-    front-end, and convolutions of a single channel: little work, and everything after hears their rounding.
+    Float stay those that a logarithm depends on (it magnifies what rounding does to quiet bands; not that of
+    probabilities, which only undoes their softmax), those of a front-end, and convolutions of a single channel:
+    little work, and everything after hears their rounding.
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def _before_a_log(nodes: Any) -> set[str]:
     waiting = [name for node in nodes if node.op_type == "Log" for name in node.input]
     while waiting:
         node = makers.get(waiting.pop())
-        if node is not None and node.name not in found:
+        if node is not None and node.name not in found and node.op_type not in _SHARES:
             found.add(node.name)
             waiting.extend(node.input)
     return found

@@ -96,7 +96,8 @@ def held_out(
     targets : (N,) int classes, or (N, n_classes) shares of which several may be there
     share : float in (0, 0.5]
         One of round(1 / share) stratified folds is held out. Rows of several labels are spread by the rarest
-        of them; what is rarer than there are folds is spread as one class.
+        of them; what is rarer than there are folds is spread as one class. A label that would be held out
+        alone is learned from: its rows stay, and their groups.
     classes : sequence of length n_classes, optional
         Their names, for messages.
     groups : sequence of length N, optional
@@ -112,7 +113,7 @@ def held_out(
     Raises
     ------
     InputError
-        If a class of single-label rows, or the groups, are too few for both parts.
+        If a class of single-label rows, the rows, or the groups, are too few for both parts.
 
     Examples
     --------
@@ -150,6 +151,17 @@ def held_out(
             f"{_named(lost[0], shown)} stand in groups that are held out; leave the class out, or take a "
             "smaller share"
         )
+    if targets.ndim == 2:
+        alone = targets[held][:, ~targets[rest].any(0)].any(1)  # rows of a label that none of the rest has
+        if groups is not None:
+            kept = {groups[i] for i in held[alone]}
+            alone = np.array([groups[i] in kept for i in held], bool)
+        rest, held = np.sort(np.concatenate([rest, held[alone]])), held[~alone]
+        if len(held) == 0:
+            raise InputError(
+                f"{name} must leave a row to hold out, got {share!r}, each has a label that no other row has; "
+                "leave such labels out"
+            )
     return rest, held
 
 

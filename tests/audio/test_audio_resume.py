@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,6 +107,29 @@ def test_a_study_runs_only_the_folds_that_are_missing(folder, tmp_path):
     other = cross_validate(AudioClassifier(**{**SETTINGS, "seed": 1}), table, folds, n_jobs=1, results=kept)
     assert other.folds[0].probabilities != whole.folds[0].probabilities  # another study, its own lines
     assert len({json.loads(line)["study"] for line in kept.read_text().splitlines() if line.endswith("}")}) == 2
+
+
+def test_a_study_with_other_groups_held_out_or_fewer_rows_to_train_on_is_another(folder, tmp_path):
+    table = read_dataset(folder)
+    _, folds = make_folds(table, 2)
+    kept = tmp_path / "kept.jsonl"
+
+    def folds_run(estimator, table, folds):
+        told = set()
+        cross_validate(
+            estimator, table, folds, n_jobs=1, results=kept, on_epoch=lambda number, _: told.add(number)
+        )
+        return told
+
+    plain = AudioClassifier(**{**SETTINGS, "epochs": 1})
+    stopped = AudioClassifier(**{**SETTINGS, "epochs": 1}, patience=1, validation_share=0.5)
+    grouped = replace(table, groups=tuple(f"speaker {i}" for i in range(len(table))))
+    half = [(train[::2], test) for train, test in folds]
+    for estimator, *data in (plain, table, folds), (stopped, table, folds), (plain, table, half):
+        assert folds_run(estimator, *data) == {0, 1}
+        assert folds_run(estimator, *data) == set()
+    assert folds_run(stopped, grouped, folds) == {0, 1}
+    assert folds_run(plain, grouped, folds) == set()  # which holds nothing out
 
 
 def test_probabilities_of_a_fold_are_those_of_its_model(folder):

@@ -115,7 +115,7 @@ def test_centred_asked_for_or_not_holds_for_every_member():
     ("settings", "words"),
     [
         ({"frontend": "raw"}, "net 'residual' takes features, not samples"),
-        ({"frontend_options": {"taps": 5}}, "frontend_options must be those of LogMel: .*'taps'"),
+        ({"frontend_options": {"taps": 5}}, "frontend_options must be those of LogMel .*got 'taps'"),
         ({"net": "two_view", "centred": True}, "centred must be False for the net 'wave', which hears samples"),
     ],
 )
@@ -200,8 +200,11 @@ def test_front_end_options_reach_it_and_a_wrong_one_is_told(data):
         clips, labels
     )
     assert model.frontend_.hop_length == 80
-    with pytest.raises(InputError, match="frontend_options must be those of LogMel"):
-        AudioClassifier(frontend_options={"hop": 80}).fit(clips, labels)
+    for wrong in "hop", "sample_rate":
+        with pytest.raises(
+            InputError, match=rf"frontend_options must be those of LogMel \(n_mels, n_fft, .*\), got '{wrong}'"
+        ):
+            AudioClassifier(frontend_options={wrong: 80}).fit(clips, labels)
 
 
 def test_balanced_classes_and_smoothing_are_used(data):

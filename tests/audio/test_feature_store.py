@@ -86,6 +86,28 @@ def test_what_a_kill_cut_short_is_made_again(tmp_path):
     assert torch.equal(again.features("3"), kept["3"].half())
 
 
+def test_rows_of_a_file_that_was_taken_away_are_not_found_in_the_one_that_follows(tmp_path):
+    def filled(values, end):
+        store = FeatureStore(tmp_path, Raw(8000))
+        with store.written():
+            for key, value in values.items():
+                store.put(key, torch.full((1, 20), value))
+            end(store)
+        return store
+
+    def killed(store):
+        store._file.flush()
+        store._fresh = []  # on the disk, but not in the index
+
+    store = filled(dict.fromkeys("abcdef", 1.0), lambda store: None)
+    store.path.unlink()
+    filled({"e": 2.0, "f": 2.0}, killed)
+    filled({"x": 3.0}, lambda store: None)
+    again = FeatureStore(tmp_path, Raw(8000))
+    assert [again.get(key) for key in "abcdef"] == [None] * 6
+    assert again.features("x").tolist() == [[3.0] * 20]
+
+
 def test_two_writers_at_a_time_are_refused(tmp_path):
     first, second = FeatureStore(tmp_path, Raw(8000)), FeatureStore(tmp_path, Raw(8000))
     with first.written(), pytest.raises(DataError, match="another run writes"), second.written():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import re
 
 import numpy as np
 import pytest
@@ -196,3 +198,13 @@ def test_a_hop_or_floor_of_nothing_is_refused(name):
         FRONTENDS[name](RATE, hop_length=0)
     with pytest.raises(InputError, match="floor must be > 0"):
         FRONTENDS[name](RATE, floor=0.0)
+
+
+@pytest.mark.parametrize("option", ["f_min", "f_max", "gamma"])
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_a_frequency_that_is_no_number_is_refused(name, option):
+    if option not in inspect.signature(FRONTENDS[name]).parameters:
+        return
+    for wrong in "low", True, float("nan"), [100.0]:
+        with pytest.raises(InputError, match=f"{option} .*must .*, got .*{re.escape(str(wrong))}"):
+            FRONTENDS[name](RATE, **{option: wrong})

@@ -13,7 +13,8 @@ import torch
 
 from conv1d_kit import Clip
 from conv1d_kit.audio.classifier import AudioClassifier
-from conv1d_kit.audio.frontends import LogMel, Raw
+from conv1d_kit.audio.composite_nets import Ensemble
+from conv1d_kit.audio.frontends import FRONTENDS, LogMel, Raw
 from conv1d_kit.audio.synth import make_sounds
 from conv1d_kit.cli.main import main
 from conv1d_kit.errors import DataError, InputError, InputTypeError, ModelError
@@ -117,6 +118,18 @@ def test_the_runner_hears_files_as_the_classifier_does(trained, place, tmp_path)
     assert runner.predict_proba([]).shape == (0, len(model.classes_))
 
 
+@pytest.mark.parametrize("options", [{}, {"causal": True}])
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_a_file_counts_a_stretchs_frames_as_its_front_end_does(name, options):
+    frontend = FRONTENDS[name](RATE, **({} if name == "raw" else options))
+    model = SimpleNamespace(
+        frontend_=frontend, net_=AudioNet(), sample_rate_=RATE, classes_=np.array(["a", "b"])
+    )
+    said, hop = exporting._description(model), frontend.hop_length
+    for n in (1, 2, hop - 1, hop, hop + 1, 30 * RATE, 30 * RATE + 1):
+        assert said.frames(n) == int(frontend.lengths(torch.tensor(n)))
+
+
 def test_the_runner_needs_no_torch(place, tmp_path):
     sf.write(tmp_path / "a.wav", np.zeros(3000), 8000)
     code = (
@@ -218,6 +231,31 @@ def test_a_model_whose_frontend_is_raw_is_traced_whole_and_its_filters_stay_floa
     assert OnnxAudioClassifier(tmp_path / "m.onnx").classes_.tolist() == [3, 5, 7]
     names = layers_to_quantize(onnx.load(tmp_path / "m.onnx"))
     assert [name.partition("/")[0] for name in names] == ["net.head"]
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_an_ensembles_members_become_int8_though_their_mean_ends_in_a_logarithm(multi_label, tmp_path):
+    torch.manual_seed(0)
+
+    class Member(AudioNet):
+        def __init__(self):
+            super().__init__()
+            self.head = torch.nn.Linear(8, 3)
+            self.multi_label = multi_label
+
+        def forward(self, x, lengths):
+            from conv1d_kit.core.pooling import pool
+
+            return self.head(pool(x, lengths, kind="mean"))
+
+    net = Ensemble([LogMel(RATE, n_mels=8)] * 2, [Member(), Member()]).eval()
+    model = SimpleNamespace(frontend_=Raw(RATE), net_=net, sample_rate_=RATE, classes_=np.array([3, 5, 7]))
+    export_onnx(model, tmp_path / "m.onnx")
+    names = quantize_onnx(tmp_path / "m.onnx", tmp_path / "int8.onnx")
+    assert sorted(name.partition("/")[0] for name in names) == ["net.nets.0.head", "net.nets.1.head"]
+    x = 0.1 * np.random.default_rng(0).standard_normal((4, RATE)).astype(np.float32)
+    plain, small = (OnnxAudioClassifier(tmp_path / name).run(x) for name in ("m.onnx", "int8.onnx"))
+    np.testing.assert_allclose(small, plain, atol=0.05)
 
 
 @pytest.mark.slow

@@ -100,6 +100,28 @@ def test_held_out_rows_of_several_labels_spread_by_the_rarest():
     assert targets[held, 1].sum() in (2, 3)
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_label_that_would_only_be_held_out_is_learned_from(grouped):
+    """Else the net would never hear it, and say it all the same."""
+    targets = np.zeros((40, 7), np.float32)
+    targets[:, 0], targets[:10, 1] = 1, 1
+    for label, row in enumerate((0, 3, 11, 17, 29), start=2):  # whichever rows are held out, some would be lost
+        targets[row, label] = 1
+    groups = [i // 2 for i in range(40)] if grouped else None
+    for seed in range(5):
+        rest, held = held_out(targets, 0.2, groups=groups, seed=seed)
+        assert targets[rest].any(0).all()
+        assert sorted([*rest, *held]) == list(range(40))
+        assert (np.diff(rest) > 0).all()
+        assert 0 < len(held) <= 8
+        if groups is not None:
+            assert not {groups[i] for i in rest} & {groups[i] for i in held}
+    with pytest.raises(
+        InputError, match=r"share must leave a row to hold out, got 0.2, .*; leave such labels out"
+    ):
+        held_out(np.eye(10, dtype=np.float32), 0.2)
+
+
 def test_rows_that_cannot_be_cut_in_two_are_said():
     with pytest.raises(
         InputError, match=r"share must leave a row of each class, got 0.2 with 1 rows of class 'b'"

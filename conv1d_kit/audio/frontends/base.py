@@ -8,7 +8,7 @@ import torch
 from ...errors import InputError, check_whole
 from ..clip import check_rate
 
-__all__ = ["Framed", "Frontend", "Raw", "band", "default_hop", "positive_number"]
+__all__ = ["Framed", "Frontend", "Raw", "band", "default_hop", "is_number", "positive_number"]
 
 
 class Frontend(torch.nn.Module):
@@ -142,13 +142,14 @@ class Raw(Frontend):
         return x[:, None]
 
 
+def is_number(value) -> bool:
+    """A number, and no bool."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
 def positive_number(name: str, value) -> float:
     """A finite number > 0, or InputError."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | np.number)
-        or not 0 < value < float("inf")
-    ):
+    if not is_number(value) or not 0 < value < float("inf"):
         raise InputError(f"{name} must be > 0, got {value!r}")
     return float(value)
 
@@ -161,7 +162,7 @@ def default_hop(sample_rate: int) -> int:
 def band(sample_rate: int, f_min: float, f_max: float | None) -> tuple[float, float]:
     """(f_min, f_max) in Hz with sample_rate / 2 for None, or InputError."""
     top = sample_rate / 2 if f_max is None else f_max
-    if not 0 <= f_min < top <= sample_rate / 2:
+    if not is_number(f_min) or not is_number(top) or not 0 <= f_min < top <= sample_rate / 2:
         raise InputError(
             f"f_min and f_max must satisfy 0 <= f_min < f_max <= sample_rate / 2 = {sample_rate / 2} Hz, "
             f"got {f_min} and {top}"

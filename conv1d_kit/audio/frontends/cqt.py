@@ -10,7 +10,7 @@ import torch
 from ...core.conv import conv
 from ...errors import InputError, check_whole
 from ..clip import check_rate
-from .base import Framed, positive_number
+from .base import Framed, is_number, positive_number
 
 __all__ = ["Cqt"]
 
@@ -73,7 +73,7 @@ class Cqt(Framed):
         rate = check_rate(sample_rate)
         self_bins = check_whole("bins_per_octave", bins_per_octave)
         f_min = positive_number("f_min", f_min)
-        if not 0 <= gamma < rate / 2:
+        if not is_number(gamma) or not 0 <= gamma < rate / 2:
             raise InputError(f"gamma must be in [0, sample_rate / 2 = {rate / 2}) Hz, got {gamma}")
         step = 2 ** (1 / self_bins)
         quality = (step**2 + 1) / (step**2 - 1)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...errors import InputError
+from .base import band
 
 __all__ = ["hz_to_mel", "mel_edges", "mel_filters", "mel_to_hz"]
 
@@ -55,12 +56,7 @@ def mel_filters(sample_rate: int, n_fft: int, n_mels: int, f_min: float = 0.0, f
     >>> mel_filters(16000, 512, 40).shape
     (40, 257)
     """
-    f_max = sample_rate / 2 if f_max is None else f_max
-    if not 0 <= f_min < f_max <= sample_rate / 2:
-        raise InputError(
-            f"f_min and f_max must satisfy 0 <= f_min < f_max <= sample_rate / 2 = {sample_rate / 2} Hz, "
-            f"got {f_min} and {f_max}"
-        )
+    f_min, f_max = band(sample_rate, f_min, f_max)
     bins = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)  # an odd n_fft has none at half the rate
     edges = mel_edges(n_mels, f_min, f_max)
     widths = np.diff(edges)
