@@ -22,6 +22,7 @@ class BpeTokenizer:
     """
 
     def __init__(self, tokenizer: Any):
+        tokenizer.post_processor = None  # its trimming leaves a token of spaces alone without a place
         self._tokenizer = tokenizer
 
     @classmethod
@@ -54,7 +55,6 @@ class BpeTokenizer:
         if lower:
             tokenizer.normalizer = t.normalizers.Lowercase()
         tokenizer.pre_tokenizer = t.pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.post_processor = t.processors.ByteLevel(trim_offsets=True)
         tokenizer.decoder = t.decoders.ByteLevel()
         trainer = t.trainers.BpeTrainer(
             vocab_size=vocabulary_size, min_frequency=min_count, show_progress=False,
@@ -67,6 +67,9 @@ class BpeTokenizer:
         found = self._tokenizer.encode(_whole(text))
         tokens, reached = [], 0
         for word, (start, end) in zip(found.tokens, found.offsets, strict=True):
+            source = text[start:end]
+            if not source.isspace():  # the space before a word is not shown with it
+                start += len(source) - len(source.lstrip())
             # Several pieces of one character are all given its place; only the first may keep it.
             start = max(start, reached)
             reached = max(end, start)
@@ -124,7 +127,7 @@ def _halved(text: str) -> bool:
 def _package() -> Any:
     try:
         import tokenizers
-        from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: F401
+        from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers  # noqa: F401
     except ImportError as error:
         raise InputError(
             "the tokenizer 'bpe' needs the package tokenizers, which is not installed; "
