@@ -395,7 +395,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def tokenizer_(self) -> Tokenizer:
         """Function text → list of Token."""
         check_is_fitted(self, "model_")
-        return self.model_.cut if isinstance(self.model_, NetModel) else make_tokenizer(self.tokenizer)[0]
+        models = getattr(self.model_, "members", (self.model_,))
+        of_net = next((model.cut for model in models if isinstance(model, NetModel)), None)
+        return of_net or make_tokenizer(self.tokenizer)[0]
 
     def unread_options(self, names: Iterable[str]) -> list[str]:
         """Those of the options `names` that have no say in this model.
@@ -437,8 +439,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 TEXT_NETS[name].check(chosen)
         if not isinstance(self.vectors, str | os.PathLike | None):
             raise InputError(f"vectors must be a path or None, got {self.vectors!r}")
-        if self.vectors is not None and not any(name in TEXT_NETS for name in self._kinds()):
-            raise InputError(f"vectors must be None for the model {self.model!r}, which has no embeddings")
+        if not any(name in TEXT_NETS for name in self._kinds()):
+            if self.vectors is not None:
+                raise InputError(f"vectors must be None for the model {self.model!r}, which has no embeddings")
+            if self.tokenizer in LEARNED:
+                raise InputError(
+                    f"tokenizer must be a fixed one for the model {self.model!r}, got {self.tokenizer!r}"
+                )
         for name in ("min_count", "batch_size", "epochs", "n_threads"):
             check_whole(name, getattr(self, name), or_none=name in ("epochs", "n_threads"))
         if not is_whole(self.seed) or not 0 <= self.seed < 2**32:
