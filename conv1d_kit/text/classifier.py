@@ -17,7 +17,7 @@ from ..training.folds import held_out
 from ..training.loop import Epoch, History
 from ..training.losses import balanced_weights
 from ..training.model_folder import load_model_folder, save_model_folder
-from ..training.targets import as_rows, class_targets, said_labels
+from ..training.targets import as_rows, class_targets, label_sets, said_labels
 from .bulk import stream_scores
 from .linear import check_ngrams
 from .model import TextTask
@@ -301,7 +301,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """Share of texts whose label (with `multi_label`: whose whole set of labels) is right."""
         if not self.multi_label:
             return super().score(X, y, sample_weight)
-        right = [set(map(str, a)) == set(map(str, b)) for a, b in zip(self.predict(X), y, strict=True)]
+        said = self.predict(X)
+        truth = label_sets(y, len(said), of="text")
+        right = [set(map(str, a)) == set(map(str, b)) for a, b in zip(said, truth, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
     def filter_ngrams(self, texts: Sequence[str], n: int = 5) -> list[FilterNgrams]:

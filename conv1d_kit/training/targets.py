@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def class_targets(y: Sequence, n: int, *, multi_label: bool = False, of: str) ->
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != n:
         raise InputError(f"y must hold one label a {of} ({n}), got shape {labels.shape}")
-    _check_labels(list(y), of)
+    _check_labels(list(y), range(n), of)
     if n == 0:
         raise InputError(f"X must hold at least one {of} a class, got no {of}s")
     classes, targets = np.unique(labels, return_inverse=True)
@@ -90,13 +91,21 @@ def class_targets(y: Sequence, n: int, *, multi_label: bool = False, of: str) ->
 
 def label_sets(y: Sequence, n: int, *, of: str) -> list[set]:
     """Each row's labels as a set; arguments and errors as `class_targets` with `multi_label`."""
+    shape = tuple(getattr(y, "shape", (n,)))
+    if len(shape) != 1:
+        raise InputTypeError(
+            f"y must hold collections of labels, got {type(y).__name__} of shape {shape}; "
+            "of a matrix of 0 and 1 try [names[row > 0] for row in y]"
+        )
     rows = list(y)
     if len(rows) != n:
         raise InputError(f"y must hold one collection of labels a {of} ({n}), got {len(rows)}")
     for i, row in enumerate(rows):
         if isinstance(row, str | bytes) or not isinstance(row, Iterable):
             raise InputTypeError(f"y must hold collections of labels, got {row!r} in y[{i}]; try [{row!r}]")
-    return [set(row) for row in rows]
+    rows = [list(row) for row in rows]
+    _check_labels(list(chain(*rows)), [i for i, row in enumerate(rows) for _ in row], of)
+    return list(map(set, rows))
 
 
 def said_labels(classes: np.ndarray, probabilities: np.ndarray, *, multi_label: bool) -> np.ndarray:
@@ -115,16 +124,16 @@ def said_labels(classes: np.ndarray, probabilities: np.ndarray, *, multi_label: 
     return said
 
 
-def _check_labels(labels: Sequence, of: str) -> None:
+def _check_labels(labels: Sequence, rows: Sequence[int], of: str) -> None:
     """Refuse missing labels, and words beside numbers, which NumPy would make one kind without a word."""
-    for i, label in enumerate(labels):
+    for i, label in zip(rows, labels, strict=True):
         if _is_missing(label):
             raise InputError(f"y must hold a label for each {of}, got {label!r} in y[{i}]; leave that {of} out")
     words = [isinstance(label, str) for label in labels]
     if any(words) and not all(words):
         i = words.index(not words[0])
         raise InputTypeError(
-            f"y must hold labels of one kind, got {labels[0]!r} and {labels[i]!r} in y[{i}]; make all str"
+            f"y must hold labels of one kind, got {labels[0]!r} and {labels[i]!r} in y[{rows[i]}]; make all str"
         )
 
 

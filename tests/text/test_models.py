@@ -51,6 +51,8 @@ def test_several_labels_a_text_are_learned(model, tmp_path):
     assert fitted.classes_.tolist() == sorted(words)
     assert fitted.score(texts, sets) > 0.95
     assert fitted.predict(["it is today", "it is red blue today"]).tolist() == [(), ("blue", "red")]
+    with pytest.raises(InputTypeError, match=r"collections of labels, got 'red' in y\[0\]"):
+        fitted.score(["it is red"], ["red"])
     fitted.save(tmp_path / "m")
     again = TextClassifier.load(tmp_path / "m")
     np.testing.assert_allclose(again.predict_proba(texts), fitted.predict_proba(texts), atol=1e-6)

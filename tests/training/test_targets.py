@@ -34,6 +34,9 @@ def test_several_labels_a_row_as_scikit_learn_has_them():
         (["ab", "c"], True, InputTypeError, r"collections of labels, got 'ab' in y\[0\]"),
         ([["a"]], True, InputError, r"one collection of labels a clip \(2\), got 1"),
         ([[], []], True, InputError, "at least one label"),
+        (np.eye(2), True, InputTypeError, r"got ndarray of shape \(2, 2\); of a matrix of 0 and 1 .* row in y"),
+        ([["a"], ["b", None]], True, InputError, r"got None in y\[1\]; leave that clip out"),
+        ([["a"], ["b", 1]], True, InputTypeError, "labels of one kind, got 'a' and 1"),
     ],
 )
 def test_a_wrong_y_is_said(y, several, kind, words):
