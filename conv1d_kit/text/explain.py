@@ -115,6 +115,7 @@ def explain_texts(model: Any, texts: Sequence[str], *, method: str = "auto") -> 
         TextExplanation(
             text, tuple(tokens), known, tuple(model.classes_.tolist()), p.logits, chances(p.logits, model),
             p.starts, p.widths, p.values, p.bias, p.token_values, p.token_bias, method, p.gap,
+            bool(model.multi_label),
         )
         for text, (tokens, known, p) in zip(texts, found, strict=True)
     ]  # fmt: skip
@@ -147,7 +148,7 @@ def check_gradients(
     target, other = explanation.pair(label, against)
     ids = model.vocabulary_.encode(t.word for t in explanation.tokens)
     found = WordGradients(model.net_).integrated(ids, target, other, max_steps=max_steps)
-    scores = explanation.token_values[:, target] - explanation.token_values[:, other]
+    scores = explanation.word_scores(label, against)
     return GradientCheck(
         _rank_correlation(scores, found.values), found.change, found.gap, found.n_steps, found.values
     )
