@@ -15,7 +15,7 @@ class BpeTokenizer:
     """Frequent runs of bytes as tokens: no word is unknown, whatever the alphabet.
 
     Made by `learn` or `from_json`. A token's word shows a space before it as Ġ, and the bytes of other
-    characters as the byte-level encoding of GPT-2 does; its place says what it is in the text.
+    characters as the byte-level encoding of GPT-2 does; `readable` and its place say what it is in the text.
 
     Source: Sennrich, Haddow & Birch (2016), Neural Machine Translation of Rare Words with Subword Units;
     Radford et al. (2019), Language Models are Unsupervised Multitask Learners (bytes).
@@ -80,6 +80,10 @@ class BpeTokenizer:
         """The tokens' words alone."""
         return self._tokenizer.encode(_whole(text)).tokens
 
+    def readable(self, word: str) -> str:
+        """A token's word in its own letters: Ġ stays for a space, bytes that are no whole character as hex."""
+        return bytes(_BYTES[c] for c in word).decode("utf-8", "backslashreplace").replace(" ", "Ġ")
+
     def to_json(self) -> str:
         """All that is needed to make it again."""
         return self._tokenizer.to_str()
@@ -134,3 +138,11 @@ def _package() -> Any:
             "pip install conv1d_kit[tokenizers]"
         ) from error
     return tokenizers
+
+
+# GPT-2's way to write bytes: those that are printable in Latin-1 as themselves, the others behind U+0100
+_PRINTED = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_BYTES = {
+    **{chr(b): b for b in _PRINTED},
+    **{chr(0x100 + i): b for i, b in enumerate(b for b in range(0x100) if b not in _PRINTED)},
+}

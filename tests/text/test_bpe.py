@@ -47,6 +47,18 @@ def test_frequent_runs_become_tokens_and_unknown_words_are_made_of_pieces():
     assert "the lower"[tokens[0].start : tokens[0].end] == "the"
 
 
+def test_words_are_readable_and_pieces_of_characters_are_shown_as_their_bytes():
+    assert [LEARNED.readable(w) for w in LEARNED.words("größer über好 q")] == [
+        "größer",
+        "Ġüber",
+        "好",
+        "Ġ",
+        "q",
+    ]
+    assert [LEARNED.readable(w) for w in LEARNED.words("ü")] == ["\\xc3", "\\xbc"]
+    assert LEARNED.readable("<pad>") == "<pad>"
+
+
 def test_the_first_merge_is_the_most_frequent_pair():
     learned = BpeTokenizer.learn(["ab ab ab cd"], vocabulary_size=257, min_count=1)
     assert learned.words("abcd") == ["ab", "c", "d"]
