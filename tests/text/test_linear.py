@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.svm import LinearSVC
 
+from conv1d_kit.errors import InputError
 from conv1d_kit.text.classifier import TextClassifier
 from conv1d_kit.text.grammar import make_reviews
 from conv1d_kit.text.linear import LINEAR, LinearModel
@@ -121,3 +122,13 @@ def test_damaged_tensors_are_refused():
     facts, tensors = fitted("nb").model_.state()
     with pytest.raises(ValueError, match="for 3 n-grams"):
         LinearModel.restore(facts, {**tensors, "ngrams": torch.zeros(3, dtype=torch.int64)}, {}, 2)
+
+
+@pytest.mark.parametrize("model", [name for name in LINEAR if name != "majority"])
+def test_options_that_leave_no_ngram_are_refused(model):
+    texts, labels = ["so good", "so bad"] * 4, [1, 0] * 4
+    for options, said in (({"min_count": 9}, "got 9 and"), ({"ngrams": (50, 60)}, r"and \(50, 60\)")):
+        with pytest.raises(
+            InputError, match=f"min_count and ngrams must leave an n-gram of the 8 texts, .*{said}"
+        ):
+            TextClassifier(model=model, **options).fit(texts, labels)
