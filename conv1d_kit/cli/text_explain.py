@@ -144,21 +144,20 @@ def _check(check: GradientCheck) -> dict[str, Any]:
 def _show(console, e: TextExplanation, label, against, check: GradientCheck | None) -> None:
     from ..report.text_colours import terminal_text
 
-    target, other = e.pair(label, against)
-    name, other_name = str(e.classes[target]), str(e.classes[other])
+    name, other_name = e.sides(label, against)
     scores = e.word_scores(label, against)
     colours = bool(console.is_terminal and console.color_system and not console.no_color)
     best = float(e.probabilities.max())
     how = "integrated gradients" if e.method == "gradients" else "exact"
-    line = f"{e.label} ({best:.3f}); blue or + for {name}, orange or − for {other_name}; {how}"
+    line = f"{e.answer} ({best:.3f}); blue or + for {name}, orange or − for {other_name}; {how}"
     console.print(visible(line), markup=False, soft_wrap=True)
     console.print(terminal_text(e, scores, colours=colours), soft_wrap=True)
     first, last = e.strongest(_N, label, against)
     rows = [[g.source, g.size, f"{g.value:+.3f}".replace("-", "−")] for g in (*first, *reversed(last))]
     console.print(table("n-grams", ["n-gram", "width", "score"], rows))
-    bias = float(e.token_bias[target] - e.token_bias[other])
-    total = float(e.logits[target] - e.logits[other])
-    line = f"words {float(scores.sum()):+.3f}, bias {bias:+.3f}: logit difference {total:+.3f}"
+    bias, total = (float(e.lead(values, label, against)) for values in (e.token_bias, e.logits))
+    what = "logit" if e.pair(label, against)[1] is None else "logit difference"
+    line = f"words {float(scores.sum()):+.3f}, bias {bias:+.3f}: {what} {total:+.3f}"
     console.print(line.replace("-", "−"), markup=False, soft_wrap=True)
     if check is not None:
         said = (

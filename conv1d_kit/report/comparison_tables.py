@@ -146,7 +146,7 @@ def _latex(text: str) -> str:
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
     "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "|": r"$|$",
-    "→": r"$\to$", "²": r"$^2$", "χ": r"$\chi$", '"': "''",
+    "→": r"$\to$", "²": r"$^2$", "χ": r"$\chi$", '"': "''", "[": "{[}", "*": "{*}",
 }  # fmt: skip
 _COLUMNS: list[tuple[str, Callable[[ComparisonRow], str]]] = [
     ("Configuration", lambda row: row.name),

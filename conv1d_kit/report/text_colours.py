@@ -44,7 +44,7 @@ class Piece(NamedTuple):
     """A stretch of the text that is drawn as one: its characters, score, and the words that share it.
 
     `score` is None between words. A piece holds several words where a character as a reader sees it (an emoji
-    with its skin tone, a letter with its vowel sign) was cut into several tokens.
+    with its skin tone, a letter with its vowel sign) or its bytes were cut into several tokens.
     """
 
     start: int
@@ -81,7 +81,7 @@ def pieces(text: str, tokens: Sequence[Token], scores: Any, known: Any = None) -
             last is not None
             and last.score is not None
             and last.end == token.start
-            and _joined(text, token.start)
+            and (token.end == token.start or _joined(text, token.start))
         ):
             words = (*last.words, token.word)
             found[-1] = Piece(last.start, token.end, last.score + float(score), words, last.known and bool(ok))

@@ -58,6 +58,11 @@ def _reading(explanations: Sequence[TextExplanation]) -> Section:
         "class it is compared with; their sum and the bias are that difference. Blue speaks for the class, "
         "orange and dotted for the other one. Point at a word for its score.",
     ]
+    if any(e.multi_label for e in explanations):
+        lines.append(
+            "A text may have several labels: each is judged by its own logit, which no other one is taken from "
+            "unless it was asked for."
+        )
     if any(e.method == "linear" for e in explanations):
         lines.append(
             "The model weighs every n-gram that stands in the text, of words or of characters, so nothing is "
@@ -83,18 +88,17 @@ def _reading(explanations: Sequence[TextExplanation]) -> Section:
 
 
 def _section(number: int, e: TextExplanation, label, against, check: GradientCheck | None, n: int) -> Section:
-    target, other = e.pair(label, against)
-    name, other_name = printable(str(e.classes[target])), printable(str(e.classes[other]))
+    name, other_name = map(printable, e.sides(label, against))
     scores = e.word_scores(label, against)
     shares, last = e.strongest(n, label, against)
-    answer = printable(str(e.label))
+    answer = printable(e.answer)
     blocks: list[Block] = [ColouredText(e, scores, name, other_name)]
     if not len(e.tokens):
         blocks.append(Text("The text has no token: all of the answer is bias."))
-    bias = float(e.token_bias[target] - e.token_bias[other])
-    total = float(e.logits[target] - e.logits[other])
+    bias, total = (float(e.lead(values, label, against)) for values in (e.token_bias, e.logits))
     sums = f"Words {_signed(float(scores.sum()))}, bias {_signed(bias)}: together {_signed(total)}"
-    blocks.append(Text(f"{sums}, the logit of {name} less that of {other_name}."))
+    less = "" if e.pair(label, against)[1] is None else f" less that of {other_name}"
+    blocks.append(Text(f"{sums}, the logit of {name}{less}."))
     both = ((name, shares), (other_name, last))
     cards = [Card([_ngrams(found, f"For {side}")]) for side, found in both]
     blocks.append(Grid(cards, columns=2))

@@ -15,13 +15,14 @@ class BpeTokenizer:
     """Frequent runs of bytes as tokens: no word is unknown, whatever the alphabet.
 
     Made by `learn` or `from_json`. A token's word shows a space before it as Ġ, and the bytes of other
-    characters as the byte-level encoding of GPT-2 does; its place says what it is in the text.
+    characters as the byte-level encoding of GPT-2 does; `readable` and its place say what it is in the text.
 
     Source: Sennrich, Haddow & Birch (2016), Neural Machine Translation of Rare Words with Subword Units;
     Radford et al. (2019), Language Models are Unsupervised Multitask Learners (bytes).
     """
 
     def __init__(self, tokenizer: Any):
+        tokenizer.post_processor = None  # its trimming leaves a token of spaces alone without a place
         self._tokenizer = tokenizer
 
     @classmethod
@@ -54,7 +55,6 @@ class BpeTokenizer:
         if lower:
             tokenizer.normalizer = t.normalizers.Lowercase()
         tokenizer.pre_tokenizer = t.pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.post_processor = t.processors.ByteLevel(trim_offsets=True)
         tokenizer.decoder = t.decoders.ByteLevel()
         trainer = t.trainers.BpeTrainer(
             vocab_size=vocabulary_size, min_frequency=min_count, show_progress=False,
@@ -67,6 +67,9 @@ class BpeTokenizer:
         found = self._tokenizer.encode(_whole(text))
         tokens, reached = [], 0
         for word, (start, end) in zip(found.tokens, found.offsets, strict=True):
+            source = text[start:end]
+            if not source.isspace():  # the space before a word is not shown with it
+                start += len(source) - len(source.lstrip())
             # Several pieces of one character are all given its place; only the first may keep it.
             start = max(start, reached)
             reached = max(end, start)
@@ -76,6 +79,10 @@ class BpeTokenizer:
     def words(self, text: str) -> list[str]:
         """The tokens' words alone."""
         return self._tokenizer.encode(_whole(text)).tokens
+
+    def readable(self, word: str) -> str:
+        """A token's word in its own letters: Ġ stays for a space, bytes that are no whole character as hex."""
+        return bytes(_BYTES[c] for c in word).decode("utf-8", "backslashreplace").replace(" ", "Ġ")
 
     def to_json(self) -> str:
         """All that is needed to make it again."""
@@ -124,10 +131,18 @@ def _halved(text: str) -> bool:
 def _package() -> Any:
     try:
         import tokenizers
-        from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: F401
+        from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers  # noqa: F401
     except ImportError as error:
         raise InputError(
             "the tokenizer 'bpe' needs the package tokenizers, which is not installed; "
             "pip install conv1d_kit[tokenizers]"
         ) from error
     return tokenizers
+
+
+# GPT-2's way to write bytes: those that are printable in Latin-1 as themselves, the others behind U+0100
+_PRINTED = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_BYTES = {
+    **{chr(b): b for b in _PRINTED},
+    **{chr(0x100 + i): b for i, b in enumerate(b for b in range(0x100) if b not in _PRINTED)},
+}

@@ -17,7 +17,7 @@ from ..training.folds import held_out
 from ..training.loop import Epoch, History
 from ..training.losses import balanced_weights
 from ..training.model_folder import load_model_folder, save_model_folder
-from ..training.targets import as_rows, class_targets, said_labels
+from ..training.targets import as_rows, class_targets, label_sets, said_labels
 from .bulk import stream_scores
 from .linear import check_ngrams
 from .model import TextTask
@@ -301,7 +301,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """Share of texts whose label (with `multi_label`: whose whole set of labels) is right."""
         if not self.multi_label:
             return super().score(X, y, sample_weight)
-        right = [set(map(str, a)) == set(map(str, b)) for a, b in zip(self.predict(X), y, strict=True)]
+        said = self.predict(X)
+        truth = label_sets(y, len(said), of="text")
+        right = [set(map(str, a)) == set(map(str, b)) for a, b in zip(said, truth, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
     def filter_ngrams(self, texts: Sequence[str], n: int = 5) -> list[FilterNgrams]:
@@ -395,7 +397,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def tokenizer_(self) -> Tokenizer:
         """Function text → list of Token."""
         check_is_fitted(self, "model_")
-        return self.model_.cut if isinstance(self.model_, NetModel) else make_tokenizer(self.tokenizer)[0]
+        models = getattr(self.model_, "members", (self.model_,))
+        of_net = next((model.cut for model in models if isinstance(model, NetModel)), None)
+        return of_net or make_tokenizer(self.tokenizer)[0]
 
     def unread_options(self, names: Iterable[str]) -> list[str]:
         """Those of the options `names` that have no say in this model.
@@ -437,8 +441,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
                 TEXT_NETS[name].check(chosen)
         if not isinstance(self.vectors, str | os.PathLike | None):
             raise InputError(f"vectors must be a path or None, got {self.vectors!r}")
-        if self.vectors is not None and not any(name in TEXT_NETS for name in self._kinds()):
-            raise InputError(f"vectors must be None for the model {self.model!r}, which has no embeddings")
+        if not any(name in TEXT_NETS for name in self._kinds()):
+            if self.vectors is not None:
+                raise InputError(f"vectors must be None for the model {self.model!r}, which has no embeddings")
+            if self.tokenizer in LEARNED:
+                raise InputError(
+                    f"tokenizer must be a fixed one for the model {self.model!r}, got {self.tokenizer!r}"
+                )
         for name in ("min_count", "batch_size", "epochs", "n_threads"):
             check_whole(name, getattr(self, name), or_none=name in ("epochs", "n_threads"))
         if not is_whole(self.seed) or not 0 <= self.seed < 2**32:

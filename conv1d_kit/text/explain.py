@@ -19,7 +19,7 @@ from .linear import LinearModel
 from .linear_shares import averaging_parts, linear_parts, units_of, word_parts
 from .net_model import NetModel
 from .scoring import logits as net_logits
-from .tokens import Token, tokenize
+from .tokens import Token, Tokenizer, tokenize
 
 __all__ = ["METHODS", "GradientCheck", "check_gradients", "explain_text", "explain_texts"]
 
@@ -110,11 +110,12 @@ def explain_texts(model: Any, texts: Sequence[str], *, method: str = "auto") -> 
     else:
         estimated = [m for m in fitted.members if isinstance(m, NetModel) and why_not_exact(m.net) is not None]
         method = "gradients" if estimated else "blend"
-        found = _of_blend(fitted, texts, model.tokenizer)
+        found = _of_blend(fitted, texts, model.tokenizer_)
     return [
         TextExplanation(
             text, tuple(tokens), known, tuple(model.classes_.tolist()), p.logits, chances(p.logits, model),
             p.starts, p.widths, p.values, p.bias, p.token_values, p.token_bias, method, p.gap,
+            bool(model.multi_label),
         )
         for text, (tokens, known, p) in zip(texts, found, strict=True)
     ]  # fmt: skip
@@ -147,7 +148,7 @@ def check_gradients(
     target, other = explanation.pair(label, against)
     ids = model.vocabulary_.encode(t.word for t in explanation.tokens)
     found = WordGradients(model.net_).integrated(ids, target, other, max_steps=max_steps)
-    scores = explanation.token_values[:, target] - explanation.token_values[:, other]
+    scores = explanation.word_scores(label, against)
     return GradientCheck(
         _rank_correlation(scores, found.values), found.change, found.gap, found.n_steps, found.values
     )
@@ -169,7 +170,7 @@ def _of_linear(model: LinearModel, text: str) -> _Found:
     return units, np.ones(len(units), dtype=bool), linear_parts(model, text, len(units))
 
 
-def _of_blend(blend: Blend, texts: Sequence[str], tokenizer: str) -> list[_Found]:
+def _of_blend(blend: Blend, texts: Sequence[str], cut: Tokenizer) -> list[_Found]:
     """Word by word, since members cut a text differently: each word has the mean of what it has in each."""
     result: list[_Found] = []
     members: list[list[_Found]] = []
@@ -181,7 +182,7 @@ def _of_blend(blend: Blend, texts: Sequence[str], tokenizer: str) -> list[_Found
             assert isinstance(member, LinearModel)
             members.append([_of_linear(member, text) for text in texts])
     for i, text in enumerate(texts):
-        words = tokenize(text, tokenizer)
+        words = cut(text)
         logits = np.tensordot(blend.shares, [found[i][2].logits for found in members], 1)
         values, bias = np.zeros((len(words), len(logits))), np.zeros(len(logits))
         for share, found in zip(blend.shares, members, strict=True):

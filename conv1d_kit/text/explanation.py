@@ -68,6 +68,8 @@ class TextExplanation:
     method : "exact", "gradients", "linear" or "blend" (its members' means, word by word)
     gap : float
         Largest |sum − logit| over the classes and both sums.
+    multi_label : bool
+        The text may have any number of labels, each of which is explained by itself.
     """
 
     text: str
@@ -84,13 +86,22 @@ class TextExplanation:
     token_bias: np.ndarray
     method: str
     gap: float
+    multi_label: bool = False
 
     @property
     def label(self) -> Any:
-        """The class with the highest logit."""
+        """The class with the highest logit; of several labels the tuple of those above one half."""
+        if self.multi_label:
+            return tuple(c for c, p in zip(self.classes, self.probabilities, strict=True) if p > 0.5)
         return self.classes[int(self.logits.argmax())]
 
-    def pair(self, label: Any = None, against: Any = None) -> tuple[int, int]:
+    @property
+    def answer(self) -> str:
+        """The label in words."""
+        labels = self.label if self.multi_label else (self.label,)
+        return ";".join(map(str, labels)) or "none of these"
+
+    def pair(self, label: Any = None, against: Any = None) -> tuple[int, int | None]:
         """Rows of `classes` of the class explained and of the one it is compared with.
 
         Parameters
@@ -99,7 +110,8 @@ class TextExplanation:
             By default the most probable one.
         against : a class, optional
             By default the most probable of the others: the difference of the two logits is what decides
-            between them, and what adds to all logits alike cancels.
+            between them, and what adds to all logits alike cancels. Of several labels none: the logit itself
+            decides.
 
         Raises
         ------
@@ -107,6 +119,8 @@ class TextExplanation:
             If either is no class, or both are the same.
         """
         t = int(self.logits.argmax()) if label is None else self._row("label", label)
+        if against is None and self.multi_label:
+            return t, None
         if against is None:
             others = self.logits.copy()
             others[t] = -np.inf
@@ -116,15 +130,23 @@ class TextExplanation:
             raise InputError(f"against must be another class than label, got {against!r} for both")
         return t, a
 
+    def sides(self, label: Any = None, against: Any = None) -> tuple[str, str]:
+        """What a score above 0 and one below 0 speak for, in words."""
+        t, a = self.pair(label, against)
+        return str(self.classes[t]), f"no {self.classes[t]}" if a is None else str(self.classes[a])
+
+    def lead(self, values: np.ndarray, label: Any = None, against: Any = None) -> np.ndarray:
+        """Of `values` [shape=(…, C)] those of `label` less those of `against`, if there is one; see `pair`."""
+        t, a = self.pair(label, against)
+        return values[..., t] if a is None else values[..., t] - values[..., a]
+
     def word_scores(self, label: Any = None, against: Any = None) -> np.ndarray:
         """What each word adds to the logit of `label` less that of `against` [shape=(L,)]."""
-        t, a = self.pair(label, against)
-        return self.token_values[:, t] - self.token_values[:, a]
+        return self.lead(self.token_values, label, against)
 
     def ngram_scores(self, label: Any = None, against: Any = None) -> np.ndarray:
         """What each n-gram adds to the logit of `label` less that of `against` [shape=(S,)]."""
-        t, a = self.pair(label, against)
-        return self.values[:, t] - self.values[:, a]
+        return self.lead(self.values, label, against)
 
     def strongest(
         self, n: int, label: Any = None, against: Any = None
@@ -142,9 +164,9 @@ class TextExplanation:
         words, ngrams = self.word_scores(label, against), self.ngram_scores(label, against)
         return {
             "text": self.text,
-            "label": _plain(self.label),
+            "label": list(map(_plain, self.label)) if self.multi_label else _plain(self.label),
             "explained": _plain(self.classes[t]),
-            "against": _plain(self.classes[a]),
+            "against": None if a is None else _plain(self.classes[a]),
             "classes": [_plain(c) for c in self.classes],
             "logits": self.logits.tolist(),
             "probabilities": self.probabilities.tolist(),

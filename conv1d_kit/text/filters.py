@@ -113,7 +113,8 @@ class _Seen:
         first, self._counts = distinct_windows(windows, len(vocabulary))
         windows, self._places = windows[first], places[first]
         used = np.unique(np.concatenate([*ids, np.zeros(0, np.int64)]))
-        self.words = [vocabulary.word(int(i)) for i in used]
+        self._readable = getattr(model.tokenizer_, "readable", str)
+        self.words = [self._readable(vocabulary.word(int(i))) for i in used]
         with torch.inference_mode():  # <pad> and the words of the texts [shape=(K, V + 1, F)]
             rows = net.embedding(torch.from_numpy(np.concatenate([[PAD], used])))
             self._taps = tap_responses(rows, layer.weight).double().numpy()
@@ -145,7 +146,8 @@ class _Seen:
     def shown(self, row: int) -> tuple[tuple[str, ...], str]:
         """Words of a distinct window, and the text of its first place."""
         text, start = self._places[row]
-        return window_source(self._texts[text], self._tokens[text], int(start), self.width)
+        words, source = window_source(self._texts[text], self._tokens[text], int(start), self.width)
+        return tuple(map(self._readable, words)), source
 
 
 def _extremes(words: list[str], values: np.ndarray, n: int, *, lowest: bool = False):

@@ -70,6 +70,11 @@ class LinearModel(TextModel):
             task.texts,
             min_texts=int(options["min_count"]),
         )
+        if len(bag) == 0 and name != "majority":  # which looks at none
+            raise InputError(
+                f"min_count and ngrams must leave an n-gram of the {len(task.texts)} texts, got "
+                f"{options['min_count']} and {(low, high)}; take smaller"
+            )
         idf = None
         if recipe.values == "tfidf":
             holds = np.bincount(x.indices, minlength=len(bag))

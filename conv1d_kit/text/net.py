@@ -71,8 +71,8 @@ class TextNet(torch.nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
-        for name, value in (("n_words", n_words), ("n_classes", n_classes)):
-            check_whole(name, value, least=2)
+        for name, value, least in (("n_words", n_words, 2), ("n_classes", n_classes, 1)):
+            check_whole(name, value, least=least)
         self.options = NetOptions() if options is None else options
         self.check(self.options)
         self.embedding = TokenEmbedding(

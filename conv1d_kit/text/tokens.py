@@ -57,6 +57,9 @@ class LearnedTokenizer(Protocol):
     def words(self, text: str) -> list[str]:
         """The tokens' words alone, faster."""
 
+    def readable(self, word: str) -> str:
+        """A token's word as people can read it."""
+
     def to_json(self) -> str:
         """All that is needed to make it again."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import os
@@ -26,6 +27,8 @@ _HEADER = re.compile(rb"\s*(\d+) (\d+)\s*")
 _FOREIGN = {
     b"\xba\x16\x4f\x2f": "is a model of fastText's own; give the .vec file beside it",
     b"PK\x03\x04": "is a zip archive; unpack it and give the file in it",
+    codecs.BOM_UTF16_LE: "is in UTF-16; save it as UTF-8",
+    codecs.BOM_UTF16_BE: "is in UTF-16; save it as UTF-8",
 }
 _EXACT, _LOWER, _FOLDED, _NONE = range(4)  # how a word was found, the better first
 
@@ -330,7 +333,7 @@ class _Binary:
 
 def _start(source: _Source, dim: int | None) -> _Text | _Binary:
     """The format by the file's beginning, and its header read."""
-    head = source.peek(HEAD)
+    head = source.ahead = source.peek(HEAD).removeprefix(codecs.BOM_UTF8)
     if not head.strip():
         raise DataError(f"{source.name} is empty; give a file of word vectors")
     for magic, said in _FOREIGN.items():
@@ -345,7 +348,7 @@ def _start(source: _Source, dim: int | None) -> _Text | _Binary:
         if n == 0 or not _is_number(first.rsplit(b" ", 1)[1]):
             raise DataError(
                 f"{source.name}: line 1 must be a header (words, dimension) or a word and its numbers, "
-                f"got {one_line(first[:60].decode('utf-8', 'replace'))}"
+                f"with spaces between, got {one_line(first[:60].decode('utf-8', 'replace'))}"
             )
         read = _Text("glove", n, None, 1)
     else:

@@ -124,6 +124,8 @@ def distinct_windows(windows: np.ndarray, n_words: int) -> tuple[np.ndarray, np.
 def window_source(text: str, tokens: Sequence[Token], start: int, k: int) -> tuple[tuple[str, ...], str]:
     """The words of a window, <pad> beyond the border, and the stretch of the text that they come from.
 
+    A character that only some of the window's tokens belong to is shown whole.
+
     Examples
     --------
     >>> window_source("Not bad!", [Token("not", 0, 3), Token("bad", 4, 7), Token("!", 7, 8)], -1, 3)
@@ -131,7 +133,8 @@ def window_source(text: str, tokens: Sequence[Token], start: int, k: int) -> tup
     """
     inside = range(max(0, start), min(len(tokens), start + k))
     words = tuple(tokens[j].word if j in inside else "<pad>" for j in range(start, start + k))
-    return words, text[tokens[inside[0]].start : tokens[inside[-1]].end]
+    _, first, end = tokens[inside[0]]
+    return words, text[first - (first == end) : tokens[inside[-1]].end]  # an empty range stands behind its own
 
 
 def _bias(layer: Conv1d) -> np.ndarray:

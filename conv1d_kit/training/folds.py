@@ -133,12 +133,12 @@ def held_out(
         if counts.min() < n_folds:
             raise InputError(
                 f"{name} must leave a row of each class, got {share!r} with {counts.min()} rows of class "
-                f"{_named(counts.argmin(), shown)}; take a larger share"
+                f"{_named(counts.argmin(), shown)}; {_cure(counts.min())}"
             )
     if groups is not None and len(set(groups)) < n_folds:
         raise InputError(
             f"{name} must leave a group on both sides, got {share!r} with {len(set(groups))} groups; "
-            "take a larger share"
+            f"{_cure(len(set(groups)))}"
         )
     names, counts = np.unique(strata, return_counts=True)
     if len(names) < 2 or counts.min() < n_folds:  # nothing to stratify by
@@ -163,6 +163,11 @@ def held_out(
                 "leave such labels out"
             )
     return rest, held
+
+
+def _cure(n: int) -> str:
+    """What to do where `n` are too few for a share; it goes up to one half, which needs two."""
+    return "take a larger share" if n > 1 else "two are needed"
 
 
 def _named(i, shown: list[str] | None) -> str:

@@ -91,6 +91,12 @@ def class_targets(y: Sequence, n: int, *, multi_label: bool = False, of: str) ->
 
 def label_sets(y: Sequence, n: int, *, of: str) -> list[set]:
     """Each row's labels as a set; arguments and errors as `class_targets` with `multi_label`."""
+    shape = tuple(getattr(y, "shape", (n,)))
+    if len(shape) != 1:
+        raise InputTypeError(
+            f"y must hold collections of labels, got {type(y).__name__} of shape {shape}; "
+            "of a matrix of 0 and 1 try [names[row > 0] for row in y]"
+        )
     rows = list(y)
     if len(rows) != n:
         raise InputError(f"y must hold one collection of labels a {of} ({n}), got {len(rows)}")

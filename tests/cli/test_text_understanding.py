@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from reviews_model import reviews_model
 
+from conv1d_kit import TextClassifier
 from conv1d_kit.cli.main import main
 from conv1d_kit.text.explain import explain_text
 from conv1d_kit.text.grammar import make_reviews
@@ -48,6 +49,23 @@ def test_explain_prints_the_text_with_signed_numbers(call, model):
     assert code == 0
     assert f"{e.text[e.tokens[i].start : e.tokens[i].end]}[{scores[i]:+.2f}]".replace("-", "−") in out
     assert f"logit difference {e.logits[1] - e.logits[0]:+.3f}" in out
+
+
+def test_a_model_of_several_labels_says_them_as_predict_does_and_explains_each_by_itself(call, tmp_path):
+    sets = [("red",) if i % 2 else () for i in range(40)]
+    texts = [f"it is {'red' if own else 'grey'} today" for own in sets]
+    model = TextClassifier(multi_label=True, dim=8, filters=4, widths=(1,), epochs=40, lr=0.01)
+    model.fit(texts, sets).save(tmp_path / "m")
+    code, out, _ = call("explain", tmp_path / "m", "it is red today", "it is grey today")
+    assert code == 0
+    red, grey = model.logits(["it is red today", "it is grey today"])[:, 0]
+    assert "red (0." in out
+    assert "none of these (0." in out
+    for logit in (red, grey):
+        assert f": logit {logit:+.3f}".replace("-", "−") in out
+    code, out, _ = call("explain", tmp_path / "m", "it is red today", "--json")
+    found = json.loads(out)["texts"][0]
+    assert sum(t["score"] for t in found["tokens"]) + found["token_bias"][0] == pytest.approx(red, abs=1e-4)
 
 
 def test_a_text_without_a_token_is_told(call, model):

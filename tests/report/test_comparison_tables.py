@@ -64,6 +64,12 @@ def test_latex_is_balanced_escaped_and_of_booktabs(found):
     assert text.isascii()
 
 
+def test_no_name_is_read_by_latex_as_an_option_of_the_line_before():
+    text = to_latex(compare_runs(made_runs({"[best] net": 0.9, "*starred": 0.7}, fixed=True)))
+    assert not re.search(r"(\\\\|rule)\s*[\[*]", text)  # \\[2mm] and \\* have a meaning, over line ends too
+    assert "{[}best] net" in text
+
+
 def test_a_fixed_test_part_has_no_column_of_the_t_test():
     text = to_markdown(compare_runs(made_runs({"a": 0.9, "b": 0.7}, fixed=True)))
     assert "p (t)" not in text

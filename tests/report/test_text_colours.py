@@ -18,7 +18,7 @@ from conv1d_kit.report.text_colours import (
     terminal_text,
 )
 from conv1d_kit.text.explain import explain_text
-from conv1d_kit.text.tokens import character_tokens, word_tokens
+from conv1d_kit.text.tokens import byte_tokens, character_tokens, word_tokens
 
 
 class Reader(HTMLParser):
@@ -51,7 +51,7 @@ def explained():
     return explain_text(reviews_model(), "The plot was good,  not <b>bad</b> & zyzzyva.")
 
 
-@given(st.text(), st.sampled_from([word_tokens, character_tokens]))
+@given(st.text(), st.sampled_from([word_tokens, character_tokens, byte_tokens]))
 def test_the_pieces_are_the_whole_text_and_the_whole_score(text, cut):
     tokens = cut(text)
     scores = np.arange(1.0, len(tokens) + 1)
@@ -75,6 +75,13 @@ def test_what_a_reader_sees_as_one_is_one_piece(whole, cut):
     found = [text[p.start : p.end] for p in pieces(text, tokens, np.ones(len(tokens))) if p.score is not None]
     parts = ["".join(whole)] if cut is word_tokens else whole  # a word is one token
     assert found == ["-", *parts, "-"]
+
+
+def test_the_bytes_of_a_character_are_one_piece_with_the_score_of_all():
+    text = "a好 é"
+    found = pieces(text, byte_tokens(text), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    assert [(text[p.start : p.end], p.score) for p in found] == [("a", 1), ("好", 9), (" ", 5), ("é", 13)]
+    assert found[1].words == ("\\xe5", "\\xa5", "\\xbd")
 
 
 def test_two_flags_are_two_pieces():

@@ -27,6 +27,13 @@ def test_places_give_the_source_in_order_without_overlap_and_lose_nothing(text):
     assert all(text[i].isspace() for i in range(len(text)) if i not in covered)
 
 
+def test_a_space_that_is_a_token_has_its_place_and_one_before_a_word_has_not():
+    found = LEARNED("  the  the q ")
+    assert [(t.word, t.start, t.end) for t in found] == [
+        ("Ġ", 0, 1), ("Ġthe", 2, 5), ("Ġ", 5, 6), ("Ġthe", 7, 10), ("Ġ", 10, 11), ("q", 11, 12), ("Ġ", 12, 13),
+    ]  # fmt: skip
+
+
 @given(text=TEXTS)
 def test_words_alone_are_the_words_of_the_tokens(text):
     assert words_of(text, LEARNED) == LEARNED.words(text) == [t.word for t in tokenize(text, LEARNED)]
@@ -38,6 +45,18 @@ def test_frequent_runs_become_tokens_and_unknown_words_are_made_of_pieces():
     assert len(LEARNED.words("qqq")) == 3
     tokens = LEARNED("the lower")
     assert "the lower"[tokens[0].start : tokens[0].end] == "the"
+
+
+def test_words_are_readable_and_pieces_of_characters_are_shown_as_their_bytes():
+    assert [LEARNED.readable(w) for w in LEARNED.words("größer über好 q")] == [
+        "größer",
+        "Ġüber",
+        "好",
+        "Ġ",
+        "q",
+    ]
+    assert [LEARNED.readable(w) for w in LEARNED.words("ü")] == ["\\xc3", "\\xbc"]
+    assert LEARNED.readable("<pad>") == "<pad>"
 
 
 def test_the_first_merge_is_the_most_frequent_pair():

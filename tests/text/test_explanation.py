@@ -1,6 +1,7 @@
 """An explanation of any n-gram model: here a linear one fills it, and three classes have a runner-up."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,3 +94,21 @@ def test_it_has_a_page_and_nothing_is_said_of_gradients(linear):
 def test_a_class_that_it_does_not_know_is_refused(linear):
     with pytest.raises(InputError, match="against must be one of neg, pos, question, got 'x'"):
         linear.pair(None, "x")
+
+
+def test_of_several_labels_each_is_explained_by_itself(linear):
+    several = replace(linear, probabilities=np.array([0.2, 0.7, 0.6]), multi_label=True)
+    best = int(several.logits.argmax())
+    assert several.label == several.classes[1:]
+    assert several.answer == "pos;question"
+    assert replace(several, probabilities=np.zeros(3)).answer == "none of these"
+    assert several.pair() == (best, None)
+    assert several.pair("neg", "pos") == (0, 1)
+    np.testing.assert_array_equal(several.word_scores("pos"), several.token_values[:, 1])
+    np.testing.assert_array_equal(several.ngram_scores("pos"), several.values[:, 1])
+    found = json.loads(json.dumps(several.to_json("pos")))
+    assert (found["label"], found["explained"], found["against"]) == (["pos", "question"], "pos", None)
+    html = render(explain_page([several], label="pos"))
+    assert "the logit of pos." in html
+    assert "For no pos" in html
+    assert "less that of" not in html

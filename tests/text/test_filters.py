@@ -168,3 +168,13 @@ def test_bad_calls_say_what_is_wrong(model):
     with pytest.raises(InputError, match="model must be an n-gram CNN, whose filters see words, got Linear"):
         filter_report(other, TEXTS, LABELS)
     assert isinstance(model.net_, TextCNN)
+
+
+def test_words_of_a_learned_tokenizer_are_shown_as_they_are_read():
+    pytest.importorskip("tokenizers")
+    texts, labels = ["好看 电影", "难看 电影"] * 8, [1, 0] * 8
+    model = TextClassifier(dim=6, filters=2, widths=(1, 2), epochs=1, tokenizer="bpe").fit(texts, labels)
+    report = filter_report(model, texts, labels)
+    shown = {w for f in report.filters for g in f.ngrams for w in g.words}
+    assert shown == {"好看", "难看", "Ġ电影", "<pad>"}
+    assert {w for f in report.filters for slot in f.best for w, _ in slot} == shown - {"<pad>"}

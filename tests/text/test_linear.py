@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.svm import LinearSVC
 
-from conv1d_kit.errors import ModelError
+from conv1d_kit.errors import InputError, ModelError
 from conv1d_kit.text.classifier import TextClassifier
 from conv1d_kit.text.grammar import make_reviews
 from conv1d_kit.text.linear import LINEAR, LinearModel
@@ -136,3 +136,13 @@ def test_characters_of_models_from_before_they_kept_their_case_are_refused(tmp_p
     config.write_text(config.read_text("utf-8").replace("cased_character", "character"), "utf-8")
     with pytest.raises(ModelError, match="unit must be one of word, cased_character, got 'character'"):
         TextClassifier.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("model", [name for name in LINEAR if name != "majority"])
+def test_options_that_leave_no_ngram_are_refused(model):
+    texts, labels = ["so good", "so bad"] * 4, [1, 0] * 4
+    for options, said in (({"min_count": 9}, "got 9 and"), ({"ngrams": (50, 60)}, r"and \(50, 60\)")):
+        with pytest.raises(
+            InputError, match=f"min_count and ngrams must leave an n-gram of the 8 texts, .*{said}"
+        ):
+            TextClassifier(model=model, **options).fit(texts, labels)

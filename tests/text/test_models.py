@@ -9,6 +9,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from conv1d_kit.errors import DataError, InputError, InputTypeError
 from conv1d_kit.text.classifier import TextClassifier
+from conv1d_kit.text.explain import explain_text
 from conv1d_kit.text.grammar import make_reviews
 from conv1d_kit.text.models import MODELS
 from conv1d_kit.training.calibration import negative_log_likelihood
@@ -51,9 +52,21 @@ def test_several_labels_a_text_are_learned(model, tmp_path):
     assert fitted.classes_.tolist() == sorted(words)
     assert fitted.score(texts, sets) > 0.95
     assert fitted.predict(["it is today", "it is red blue today"]).tolist() == [(), ("blue", "red")]
+    with pytest.raises(InputTypeError, match=r"collections of labels, got 'red' in y\[0\]"):
+        fitted.score(["it is red"], ["red"])
     fitted.save(tmp_path / "m")
     again = TextClassifier.load(tmp_path / "m")
     np.testing.assert_allclose(again.predict_proba(texts), fitted.predict_proba(texts), atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["cnn", "fasttext", "nb_words"])
+def test_a_single_label_that_texts_have_or_have_not_is_learned(model):
+    sets = [("red",) if i % 2 else () for i in range(40)]
+    texts = [f"it is {'red' if own else 'grey'} today" for own in sets]
+    fitted = TextClassifier(model=model, multi_label=True, **{**SMALL, "epochs": 60}).fit(texts, sets)
+    assert fitted.predict_proba(texts).shape == (40, 1)
+    assert fitted.score(texts, sets) == 1
+    assert explain_text(fitted, texts[1]).word_scores().argmax() == 2  # "red"
 
 
 def test_nb_svm_is_refused_for_several_labels():

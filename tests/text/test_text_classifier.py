@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from conv1d_kit import TextClassifier
 from conv1d_kit.errors import InputError, InputTypeError, ModelError
+from conv1d_kit.text.explain import explain_text
 
 SMALL = {
     "dim": 16,
@@ -291,3 +292,18 @@ def test_a_damaged_config_is_a_model_error(tmp_path, fitted, key, value):
 def test_vectors_are_refused_where_there_are_no_embeddings():
     with pytest.raises(InputError, match="vectors must be None for the model 'nb'"):
         TextClassifier(model="nb", vectors="v.txt").fit(*corpus(8))
+
+
+def test_a_learned_tokenizer_serves_a_net_also_within_a_blend_and_is_refused_without_one(tmp_path):
+    pytest.importorskip("tokenizers")
+    texts, labels = corpus()
+    model = TextClassifier(model="blend", members=("nb_characters", "cnn"), tokenizer="bpe", **SMALL)
+    model.fit(texts, labels).save(tmp_path / "m")
+    again = TextClassifier.load(tmp_path / "m")
+    assert "".join(token.word for token in again.tokenizer_("bad plot")) == "badĠplot"
+    found = explain_text(again, texts[0])
+    np.testing.assert_allclose(found.logits, again.logits(texts[:1])[0], atol=1e-5)
+    with pytest.raises(
+        InputError, match="tokenizer must be a fixed one for the model 'nb_characters', got 'bpe'"
+    ):
+        TextClassifier(model="nb_characters", tokenizer="bpe").fit(texts, labels)

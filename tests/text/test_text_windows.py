@@ -6,7 +6,7 @@ import torch
 from made_cnn import made_cnn
 
 from conv1d_kit.text import batches
-from conv1d_kit.text.tokens import word_tokens
+from conv1d_kit.text.tokens import byte_tokens, word_tokens
 from conv1d_kit.text.windows import distinct_windows, strongest_windows, text_windows, window_source
 
 TEXTS = [np.array(t, dtype=np.int64) for t in ([2, 3, 4, 2], [], [5], [3, 3], [6, 2, 2, 6, 5, 1])]
@@ -58,3 +58,9 @@ def test_distinct_windows_are_counted_and_the_first_place_is_kept():
 def test_a_window_over_the_border_holds_pad_and_its_source_only_the_text():
     text = "Not bad!"
     assert window_source(text, word_tokens(text), 2, 3) == (("!", "<pad>", "<pad>"), "!")
+
+
+def test_a_window_that_begins_within_a_character_shows_the_whole_character():
+    text = "o好é"
+    assert window_source(text, byte_tokens(text), 2, 2) == (("\\xa5", "\\xbd"), "好")
+    assert window_source(text, byte_tokens(text), 3, 2)[1] == "好é"

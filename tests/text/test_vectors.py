@@ -32,6 +32,8 @@ KEPT = [i for i, w in enumerate(WORDS) if " " not in w]
 FORMATS = {
     "glove": (lines().encode(), "glove"),
     "glove of Windows": (lines(end="\r\n").encode(), "glove"),
+    "glove with a byte-order mark": (lines().encode("utf-8-sig"), "glove"),
+    "word2vec text with a byte-order mark": (f"{len(WORDS)} 5\n{lines()}".encode("utf-8-sig"), "word2vec text"),
     "glove without a last line end": (lines().encode()[:-1], "glove"),
     "word2vec text": (f"{len(WORDS)} 5\n{lines()}".encode(), "word2vec text"),
     "fasttext": (f"{len(WORDS)} 5\n{lines(end=' ' + chr(10))}".encode(), "word2vec text"),
@@ -92,7 +94,7 @@ def test_case_comes_second_and_the_first_of_equals_wins(place):
     [
         ("", "is empty; give a file of word vectors"),
         ("\n \n", "is empty"),
-        ("the\nfilm\n", r"line 1 must be a header \(words, dimension\) or a word and its numbers, got 'the'"),
+        ("the\nfilm\n", "line 1 must be a header .words, dimension. or a word and its numbers, .* got 'the'"),
         ("the cat sat\n", "line 1 must be a header"),
         ("0 5\n", "line 1 says 0 words of 5 numbers"),
         ("the 1 2 3\nfilm 1 2\n", "line 2 has 2 numbers, expected 3"),
@@ -110,6 +112,8 @@ def test_case_comes_second_and_the_first_of_equals_wins(place):
         (b"5 300\n" + b"x" * 200_000, "is cut off or damaged in row 1"),
         (struct.pack("<i", 793712314) + b"\x0c", "is a model of fastText's own; give the .vec file"),
         (b"PK\x03\x04 glove", "is a zip archive; unpack it"),
+        (lines().encode("utf-16"), "is in UTF-16; save it as UTF-8"),
+        ("the\t1\t2\nfilm\t1\t2\n", "line 1 must be .* a word and its numbers, with spaces between, got"),
         (gzip.compress(lines().encode())[:-20], "is cut off or damaged"),
     ],
 )

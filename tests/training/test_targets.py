@@ -41,6 +41,9 @@ def test_several_labels_a_row_as_scikit_learn_has_them():
         (["ab", "c"], True, InputTypeError, r"collections of labels, got 'ab' in y\[0\]"),
         ([["a"]], True, InputError, r"one collection of labels a clip \(2\), got 1"),
         ([[], []], True, InputError, "at least one label"),
+        (np.eye(2), True, InputTypeError, r"got ndarray of shape \(2, 2\); of a matrix of 0 and 1 .* row in y"),
+        ([["a"], ["b", None]], True, InputError, r"got None in y\[1\]; leave that clip out"),
+        ([["a"], ["b", 1]], True, InputTypeError, "labels of one kind, got 'a' and 1"),
     ],
 )
 def test_a_wrong_y_is_said(y, several, kind, words):
@@ -129,6 +132,13 @@ def test_rows_that_cannot_be_cut_in_two_are_said():
         held_out(np.array([0] * 9 + [1]), 0.2, classes=["a", "b"])
     with pytest.raises(InputError, match=r"must leave a group on both sides, got 0.2 with 2 groups"):
         held_out(np.array([0, 1] * 5), 0.2, groups=["x", "y"] * 5)
+    with pytest.raises(InputError, match=r"got 0.2 with 3 rows of class 1; take a larger share$"):
+        held_out(np.array([0] * 9 + [1] * 3), 0.2)
+    for share in (0.2, 0.5):  # where there is one, no share is large enough
+        with pytest.raises(InputError, match=r"with 1 rows of class 1; two are needed$"):
+            held_out(np.array([0] * 9 + [1]), share)
+        with pytest.raises(InputError, match=r"with 1 groups; two are needed$"):
+            held_out(np.array([0, 1] * 5), share, groups=["x"] * 10)
     with pytest.raises(InputError, match=r"all rows of class 1 stand in groups that are held out"):
         held_out(np.array([0] * 5 + [1] * 5), 0.5, groups=[*"abcde", *"zzzzz"])
 
