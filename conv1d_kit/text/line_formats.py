@@ -75,7 +75,7 @@ def sniff_lines(head: Sequence[str]) -> str:
     ('fasttext', 'tabs', 'lines')
     """
     lines = [line.strip(" \r\n") for line in head if line.strip()]
-    if lines and all(line.startswith(_PREFIX) for line in lines):
+    if 2 * sum(line.startswith(_PREFIX) for line in lines) > len(lines):  # a line without a label is a bad one
         return "fasttext"
     if lines and all("\t" in line.lstrip("\t") for line in lines):
         labels = {line.partition("\t")[0] for line in lines}

@@ -152,11 +152,16 @@ def _log_ratio(x: csr_matrix, yes: np.ndarray, row_weights: np.ndarray) -> np.nd
     return np.log(p / p.sum()) - np.log(q / q.sum())
 
 
+def _log_odds(yes: np.ndarray, row_weights: np.ndarray) -> Any:
+    """Of a row to be of the class, or of each class [shape=(N,) or (N, n_classes)]."""
+    share = np.clip((row_weights @ yes) / row_weights.sum(), 1e-6, 1 - 1e-6)
+    return np.log(share / (1 - share))
+
+
 def _nothing(x: csr_matrix, task: TextTask, C: float) -> tuple[np.ndarray, np.ndarray]:
     rows = task.row_weights
     if task.multi_label:
-        share = np.clip((rows @ task.problems) / rows.sum(), 1e-6, 1 - 1e-6)
-        return np.zeros((task.n_classes, x.shape[1])), np.log(share / (1 - share))
+        return np.zeros((task.n_classes, x.shape[1])), _log_odds(task.problems, rows)
     share = np.bincount(task.targets, rows, minlength=task.n_classes) / rows.sum()
     return np.zeros((task.n_classes, x.shape[1])), np.log(np.maximum(share, 1e-12))
 
@@ -175,7 +180,10 @@ def _one_by_one(solve: Callable) -> Callable[[csr_matrix, TextTask, float], tupl
     """A learner that asks of each class apart, yes or no: solve(x, yes, row_weights, C) → weights, bias."""
 
     def learner(x: csr_matrix, task: TextTask, C: float) -> tuple[np.ndarray, np.ndarray]:
-        found = [solve(x, yes, task.row_weights, C) for yes in task.problems.T]
+        rows, silent = task.row_weights, np.zeros(x.shape[1])  # a label that all rows have leaves no question
+        found = [
+            (silent, _log_odds(yes, rows)) if yes.all() else solve(x, yes, rows, C) for yes in task.problems.T
+        ]
         weights, bias = np.stack([w for w, _ in found]), np.array([b for _, b in found])
         if task.n_classes == 2 and not task.multi_label:  # one question: half for it, half against it
             return np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2

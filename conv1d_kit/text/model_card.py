@@ -266,19 +266,24 @@ def _per_class(p: Predictions) -> str:
 
 def _limits(facts: ModelFacts, figures: list[_Figure]) -> str:
     options, training = facts.config["options"], facts.config.get("training") or {}
+    several = bool(options.get("multi_label"))
     lines = [
         "It names one of its classes for every text, also for one of another kind or language.",
         "Words that its training did not hold are unknown to it; a text of none but such has no evidence.",
     ]
-    if options.get("multi_label"):
+    if several:
         lines[0] = "Each class has a probability of its own; a text may get none."
     counts = training.get("class_rows")
     if isinstance(counts, list) and len(counts) == len(facts.classes):
         few = [f"{_cell(c)} ({n})" for c, n in zip(facts.classes, counts, strict=True) if n < FEW]
         if few:
             lines.append(f"Few training rows: {', '.join(few)}.")
-        top = max(counts) / max(1, sum(counts))
-        lines.append(f"The most frequent class is {top:.1%} of the training rows: as much is right by chance.")
+        top = f"{max(counts) / max(1, training.get('rows', sum(counts))):.1%} of the training rows"
+        lines.append(
+            f"The most frequent class stands in {top}."
+            if several
+            else f"The most frequent class is {top}: as much is right by chance."
+        )
     known = any(f.metric == "calibration error" for f in figures)
     if facts.config.get("temperature", 1.0) == 1.0 and not known:
         lines.append(

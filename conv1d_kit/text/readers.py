@@ -109,8 +109,8 @@ def find_format(path: str | Path, encoding: str | None = None) -> str:
     """Format by the ending of a file's name, or by its first lines: a key of READERS.
 
     A .json file is a list ("json") or, where it does not begin with [, an object a line ("jsonl"). Files of
-    other endings are "fasttext" if their first lines begin with `__label__`, "tabs" (label, tab, text) if each
-    of them has a tab, otherwise "lines".
+    other endings are "fasttext" if most of their first lines begin with `__label__`, "tabs" (label, tab, text)
+    if each of them has a tab, otherwise "lines".
 
     Raises
     ------

@@ -69,6 +69,7 @@ def test_several_fasttext_labels_are_all_kept_where_they_are_asked_for():
     [
         (["__label__a x", "", "__label__b y"], "fasttext"),
         (["__label__a x", "b y"], "lines"),
+        (["__label__a x", "__label__b y", "a line whose label is missing"], "fasttext"),
         (["very good\tx", "so so\ty"], "tabs"),
         (["very good\tx", "no tab"], "lines"),
         (["good a\tb"] * 5, "tabs"),

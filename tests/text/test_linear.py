@@ -146,3 +146,13 @@ def test_options_that_leave_no_ngram_are_refused(model):
             InputError, match=f"min_count and ngrams must leave an n-gram of the 8 texts, .*{said}"
         ):
             TextClassifier(model=model, **options).fit(texts, labels)
+
+
+@pytest.mark.parametrize("model", [name for name in LINEAR if name != "nb_svm"])
+def test_a_label_that_all_texts_have_is_always_given_and_spoils_no_other(model):
+    texts = ["so good", "so bad"] * 8
+    own = [("film", "+"), ("film",)] * 8
+    found = TextClassifier(model=model, multi_label=True).fit(texts, own)
+    alone = TextClassifier(model=model, multi_label=True).fit(texts, [row[1:] for row in own])
+    assert found.predict_proba(["so good", "who knows"])[:, 1].min() > 0.99
+    np.testing.assert_allclose(found.predict_proba(texts)[:, 0], alone.predict_proba(texts)[:, 0])

@@ -132,8 +132,16 @@ def test_what_the_training_recorded_is_shown(tmp_path):
     ):
         assert line in text
     assert "Few training rows: good (10)." in text
-    assert "90.9% of the training rows" in text
+    assert "The most frequent class is 90.9% of the training rows: as much is right by chance." in text
     assert "not calibrated" not in text
+
+
+def test_of_several_labels_a_text_shares_are_those_of_rows_and_none_is_right_by_chance(tmp_path):
+    sets = [("a", "b"), ("a",), (), ("a", "b")] * 5
+    TextClassifier(model="nb", multi_label=True).fit(["so it is"] * 20, sets).save(tmp_path / "m")
+    text = model_card(ModelFacts(tmp_path / "m"), name="m")
+    assert "The most frequent class stands in 75.0% of the training rows." in text
+    assert "by chance" not in text
 
 
 @pytest.mark.parametrize("accuracy", [None, "0.9", 1.5, True, float("nan")])
