@@ -262,11 +262,13 @@ class _Text:
                 word = line[: line.find(b" ")]
             elif n_spaces > dim:  # GloVe has words with spaces
                 word = line.rsplit(b" ", dim)[0]
+                if b"  " in line or (number == self.first_line and _is_number(word.rpartition(b" ")[2])):
+                    raise self._unlike(source, number, line)
             elif not line:
                 blank = blank or number
                 continue
             else:
-                raise self._short(source, number, n_spaces)
+                raise self._unlike(source, number, line)
             if blank:
                 raise DataError(f"{source.name}: line {blank} is blank")
             places = wanted.places(word)
@@ -279,10 +281,13 @@ class _Text:
             )
         return n_rows
 
-    def _short(self, source: _Source, number: int, n: int) -> DataError:
+    def _unlike(self, source: _Source, number: int, line: bytes) -> DataError:
+        if b"  " in line:
+            return DataError(f"{source.name}: line {number} has two spaces in a row; write one between numbers")
         hint = "the file is cut off there or its lines differ"
         if number == self.first_line and self.stated is not None:
             hint = "as its header says"
+        n = line.count(b" ")
         return DataError(f"{source.name}: line {number} has {n} numbers, expected {self.dim}; {hint}")
 
 
@@ -367,7 +372,8 @@ def _start(source: _Source, dim: int | None) -> _Text | _Binary:
 
 def _is_text(head: bytes, dim: int) -> bool:
     """Whether what follows a header is a line of numbers; four bytes of a float are hardly ever digits."""
-    fields = head[: 40 * dim + LONGEST_WORD].split(b"\n", 1)[0].rstrip(b" \r\t").split(b" ")
+    line = head[: 40 * dim + LONGEST_WORD].split(b"\n", 1)[0].rstrip(b" \r\t")
+    fields = list(filter(None, line.split(b" ")))
     return len(fields) > 1 and all(map(_is_number, fields[max(1, len(fields) - dim) :]))
 
 
