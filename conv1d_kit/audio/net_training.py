@@ -49,6 +49,8 @@ class NetTraining:
         AudioClassifier's parameters.
     groups : sequence of length N, optional
         Clips of one group are held out together.
+    held : NetTraining, optional
+        The clips that say which epoch's weights are kept, and so are part of what a checkpoint is of.
     """
 
     features: Sequence[torch.Tensor]
@@ -59,6 +61,7 @@ class NetTraining:
     epochs: int
     options: Mapping[str, Any]
     groups: Sequence | None = None
+    held: NetTraining | None = None
 
     def run(
         self,
@@ -71,17 +74,16 @@ class NetTraining:
         """Train the net; with the option `patience` a share of the rows says which epoch's weights are kept."""
         if self.options["patience"] is None:
             return self._train(net, on_epoch, checkpoint, accelerator)
-        rest, held = held_out(
+        rest, held = map(self._some, held_out(
             self.targets, float(self.options["validation_share"]), classes=self.classes, groups=self.groups,
             seed=int(self.options["seed"]), name="validation_share",
-        )  # fmt: skip
-        heard = [self.features[i] for i in held]
-        said, loss = self._targets()[torch.from_numpy(held)], self._loss()
+        ))  # fmt: skip
+        said, loss = held._targets(), self._loss()
 
         def score(net: AudioNet) -> float:
-            return -float(loss(logits_of(net, self.frontend, heard), said))
+            return -float(loss(logits_of(net, self.frontend, held.features), said))
 
-        return self._some(rest)._train(net, on_epoch, checkpoint, accelerator, score)
+        return replace(rest, held=held)._train(net, on_epoch, checkpoint, accelerator, score)
 
     def find_rate(self, net: AudioNet, **options) -> RateSearch:
         """A range test on a copy of the net; options as `find_learning_rate` takes them."""
@@ -167,6 +169,8 @@ class NetTraining:
         digest.update(np.ascontiguousarray(self.targets).tobytes())
         for f in self.features:
             digest.update(f.contiguous().numpy().tobytes())
+        if self.held is not None:
+            digest.update(self.held._run_id().encode())
         return digest.hexdigest()[:16]
 
 

@@ -134,7 +134,7 @@ def cv(
         "accuracy": sum(accuracies) / len(accuracies),
         "by_seed": dict(zip(map(str, numbers), accuracies, strict=True)),
         "folds": by_fold,
-        "seconds": found.seconds,
+        "seconds": sum(one.seconds for one in studies),
         "interval": [low, high],
         "fold_seconds": [f.seconds for f in found.folds],
         "n_test": [f.n_test for f in found.folds],
@@ -162,7 +162,7 @@ def cv(
         console.print(table("by class", ["class", "precision", "recall", "F1", "clips"], rows))
         console.print(
             f"accuracy {result['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}, "
-            f"{len(found.folds)} fold{'s' * (len(found.folds) > 1)}, {found.seconds:.0f} s"
+            f"{len(found.folds)} fold{'s' * (len(found.folds) > 1)}, {result['seconds']:.0f} s"
         )
         if seeds > 1:
             each = ", ".join(f"{number}: {a:.4f}" for number, a in zip(numbers, accuracies, strict=True))

@@ -19,9 +19,10 @@ from conv1d_kit.audio.export import export_onnx
 from conv1d_kit.audio.net_training import NetTraining, logits_of
 from conv1d_kit.audio.onnx_runner import OnnxAudioClassifier
 from conv1d_kit.audio.synth import make_sounds
-from conv1d_kit.errors import InputError
+from conv1d_kit.errors import DataError, InputError
 from conv1d_kit.training.calibration import negative_log_likelihood
 from conv1d_kit.training.devices import open_accelerator
+from conv1d_kit.training.folds import held_out
 
 SETTINGS = {"epochs": 6, "width": 4, "n_mels": 16, "augment": (), "batch_size": 4}
 
@@ -77,8 +78,6 @@ def test_the_clips_that_stop_a_training_take_no_part_in_it():
     frontend = model.make_frontend(clips, labels)
     features = model.extract(clips, frontend)
     model.fit_features(features, labels, frontend, groups=[i // 2 for i in range(24)])
-    from conv1d_kit.training.folds import held_out
-
     targets = np.unique(labels, return_inverse=True)[1]
     _, held = held_out(targets, 0.2, groups=[i // 2 for i in range(24)], seed=0)
     assert len({i // 2 for i in held}) * 2 == len(held)
@@ -87,6 +86,19 @@ def test_the_clips_that_stop_a_training_take_no_part_in_it():
     other.fit_features(changed, labels, frontend, groups=[i // 2 for i in range(24)])
     for name, value in model.net_.state_dict().items():
         assert torch.equal(value, other.net_.state_dict()[name]), name
+
+
+def test_a_checkpoint_whose_held_out_clips_were_others_is_refused(tmp_path):
+    """Its scores, which say the epoch to keep, are those of the clips that it held out."""
+    clips, labels = _tones(16)
+    targets = np.unique(labels, return_inverse=True)[1]
+    _, held = held_out(targets, 0.2)
+    other = [Clip(c.samples * 0.5, c.sample_rate) if i in held else c for i, c in enumerate(clips)]
+    model = AudioClassifier(**{**SETTINGS, "epochs": 1}, patience=1)
+    whole = model.fit(clips, labels, checkpoint=tmp_path / "run").history_.epochs
+    assert model.fit(clips, labels, checkpoint=tmp_path / "run").history_.epochs == whole
+    with pytest.raises(DataError, match="is of another run"):
+        model.fit(other, labels, checkpoint=tmp_path / "run")
 
 
 @pytest.mark.parametrize("net", ["spectrogram", "ensemble"])

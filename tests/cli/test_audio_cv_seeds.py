@@ -1,11 +1,14 @@
 """`audio cv --seeds`: what it prints, its JSON object and its page are of the same answers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile as sf
 
+from conv1d_kit.audio import crossval
+from conv1d_kit.audio.crossval import cross_validate
 from conv1d_kit.report.audio_cv_page import cv_figures
 from conv1d_kit.training.metrics import mean_interval
 from conv1d_kit.training.predictions import Predictions
@@ -51,3 +54,15 @@ def test_accuracy_folds_and_interval_are_of_all_seeds(call, clips, tmp_path):
     assert f"accuracy {mean:.4f}, 95 % interval {interval[0]:.4f} to {interval[1]:.4f}, 4 folds" in out
     assert f"mean of 2 seeds (0: {by_seed[0].mean():.4f}, 1: {by_seed[1].mean():.4f})" in out
     assert "the tables are of seed 0" in out
+
+
+def test_the_seconds_told_are_those_of_all_seeds(call, clips, monkeypatch):
+    def ten_seconds(*given, **options):
+        return replace(cross_validate(*given, **options), seconds=10.0)
+
+    monkeypatch.setattr(crossval, "cross_validate", ten_seconds)
+    usual = ["audio", "cv", clips, "--net", "depthwise", "--epochs", 1, "--jobs", 1, "--seeds", 2]
+    code, out, err = call(*usual, "--json")
+    assert code == 0, err
+    assert json.loads(out)["seconds"] == 20
+    assert "4 folds, 20 s" in " ".join(call(*usual)[1].split())
