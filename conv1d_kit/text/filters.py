@@ -55,7 +55,8 @@ def filter_report(
     Raises
     ------
     InputError
-        If the net has further layers after its convolutions, or an argument cannot be used.
+        If the net has further layers after its convolutions, other poolings than max and k-max or another
+        activation than ReLU, or if an argument cannot be used.
 
     Examples
     --------
@@ -178,6 +179,12 @@ def _checked(model: Any, texts, labels, n, purity, twin) -> tuple[list[str], np.
     if not isinstance(model.net_, TextCNN):
         raise InputError(
             f"model must be an n-gram CNN, whose filters see words, got {type(model.net_).__name__}"
+        )
+    o = model.net_.options
+    if o.activation != "relu" or not all(pool.before_bias for pool in model.net_.pools):
+        raise InputError(
+            "model must pass on its filters' strongest n-grams, by max or k-max pooling after ReLU, got "
+            f"pooling {o.pooling!r} and activation {o.activation!r}; try text explain, which suits any"
         )
     check_whole("n", n)
     for name, value in (("purity", purity), ("twin", twin)):

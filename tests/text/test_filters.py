@@ -170,6 +170,13 @@ def test_bad_calls_say_what_is_wrong(model):
     assert isinstance(model.net_, TextCNN)
 
 
+@pytest.mark.parametrize("options", [{"pooling": "mean"}, {"activation": "tanh"}])
+def test_filters_that_pass_on_something_else_than_their_maximum_are_refused(options):
+    model = TextClassifier(epochs=1, dim=4, filters=2, **options).fit(TEXTS, LABELS)
+    with pytest.raises(InputError, match=r"max or k-max pooling after ReLU, got pooling .(max|mean)."):
+        filter_report(model, TEXTS, LABELS)
+
+
 def test_words_of_a_learned_tokenizer_are_shown_as_they_are_read():
     pytest.importorskip("tokenizers")
     texts, labels = ["好看 电影", "难看 电影"] * 8, [1, 0] * 8
