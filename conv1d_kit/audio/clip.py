@@ -13,7 +13,7 @@ from ..core.sound_file import MAX_RATE, file_argument, open_sound, promised, rea
 from ..errors import DataError, InputError, InputTypeError
 from ..training.targets import as_rows
 
-__all__ = ["AUDIO_ENDINGS", "MAX_RATE", "Clip", "as_items", "file_argument", "pieces", "read_blocks"]
+__all__ = ["AUDIO_ENDINGS", "MAX_RATE", "Clip", "as_item", "as_items", "file_argument", "pieces", "read_blocks"]
 
 _MAX_BLOCK = 2**24  # values of one block over all channels, whatever rate the header says
 
@@ -193,13 +193,17 @@ def as_items(X) -> list:
     """
     if isinstance(X, str | os.PathLike | Clip):
         raise InputTypeError(f"X must be a sequence of Clips or paths, got one {type(X).__name__}; try [X]")
-    items = as_rows(X, of="Clips or paths", cure="try Clip(samples, sample_rate), or a table's column of paths")
-    for item in items:
-        if not isinstance(item, str | os.PathLike | Clip):
-            raise InputTypeError(
-                f"X must hold Clips or paths, got {type(item).__name__}; try Clip(samples, sample_rate)"
-            )
-    return items
+    cure = "try Clip(samples, sample_rate), or a table's column of paths"
+    return list(map(as_item, as_rows(X, of="Clips or paths", cure=cure)))
+
+
+def as_item(item):
+    """A Clip or a path as it is; InputTypeError for anything else."""
+    if not isinstance(item, str | os.PathLike | Clip):
+        raise InputTypeError(
+            f"X must hold Clips or paths, got {type(item).__name__}; try Clip(samples, sample_rate)"
+        )
+    return item
 
 
 def check_rate(rate: Any) -> int:

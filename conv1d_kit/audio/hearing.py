@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .clip import Clip
+from .clip import Clip, as_item
 from .frontends import Frontend, Raw
 from .net import AudioNet
 from .net_training import logits_of
@@ -69,7 +69,7 @@ class Hearing:
 def _named(items: Iterable, names: deque[str]) -> Iterator:
     """The items, their names put down as they go."""
     for item in items:
-        names.append(name_of(item))
+        names.append(name_of(as_item(item)))
         yield item
 
 

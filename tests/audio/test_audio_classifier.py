@@ -164,6 +164,11 @@ def test_bad_files_are_left_out_of_training_and_told(files, tmp_path):
     assert all((r.probabilities is None) == bool(r.error) for r in rows)
 
 
+def test_an_array_among_the_clips_is_refused_by_name(model):
+    with pytest.raises(InputTypeError, match=r"X must hold Clips or paths, got ndarray; try Clip\(samples"):
+        list(model.predict_each(iter([np.zeros(100, np.float32)])))
+
+
 def test_files_that_leave_too_little_are_refused(tmp_path):
     (tmp_path / "a.wav").touch()
     with pytest.raises(DataError, match="none of the 1 files"):
