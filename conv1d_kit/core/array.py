@@ -18,6 +18,7 @@ __all__ = [
     "common_dtype",
     "dtype_name",
     "enter",
+    "flipped",
     "narrow",
     "needs_copy",
     "new_result",
@@ -26,7 +27,8 @@ __all__ = [
     "widen",
 ]
 
-_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+# what torch hardly computes with, and the signed kind of its size
+_UNSIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 LARGE = 1 << 22  # bytes from which NumPy asks for huge pages, whose first touch is several times cheaper
 CPU = 1  # DLPack's code of the device
 DTYPES = frozenset((
@@ -152,6 +154,12 @@ def widen(t: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 def narrow(t: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """What `widen` was done for, undone: unsigned sums wrap as they would have, a bool sum is any()."""
     return t if t.dtype == dtype else t != 0 if dtype == torch.bool else t.to(dtype)
+
+
+def flipped(t: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+    """`t` turned round on these axes, the unsigned integers too that torch does not turn."""
+    signed = _UNSIGNED.get(t.dtype)
+    return t.flip(axes) if signed is None else t.view(signed).flip(axes).view(t.dtype)
 
 
 def new_result(like: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:

@@ -160,7 +160,8 @@ class FileJob:
         assert self.peak_db is not None
         self._raw.close()
         target = 10 ** (self.peak_db / 20)
-        if self.peak > target or (self.normalize and self.peak > 0):
+        least = float(np.finfo(self.dtype).tiny)  # what lifts less than that is beyond the dtype itself
+        if self.peak > target or (self.normalize and self.peak >= least):
             self.scale = target / self.peak
         self._encoder = self._new_encoder(folder.result)
         self._replay(folder.raw, self._encoder, self.scale)

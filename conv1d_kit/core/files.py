@@ -98,7 +98,8 @@ def conv_file(
 
     The result is made in a hidden folder beside dst and moved when it is whole: under dst's name there is never
     half a file. Sound is computed in float32, which holds every sample of up to 24 bits, and in float64 for
-    32-bit integers and doubles; arrays in the dtype `conv` gives. Integers are rounded to nearest, undithered.
+    32-bit integers and doubles; arrays in the dtype `conv` gives, or in float64 where integers are to be scaled
+    or mixed. A sound's integers are rounded to nearest, undithered.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def conv_file(
     peak : float <= 0 (dBFS), optional
         Scale the result down where its largest sample is above; two passes, the first kept on disk as floats.
     normalize : bool
-        Scale up to `peak` as well.
+        Scale up to `peak` as well, where a factor of the result's dtype can.
     matrix : (n_out, n_in), optional
         Read the kernel's n_out·n_in channels as a matrix, row after row: output 0 from input 0, 0 from 1, ….
     kernel_rate : int (Hz) or "source"
@@ -182,7 +183,7 @@ def conv_file(
             block = max(1 << 14, BLOCK // reader.channels)
         at = (response.taps - 1) // 2 if mode == "same" else 0
         response = mixed(response, gain_db=gain_db, wet=wet, dry=dry, at=at, channels=reader.channels)
-        dtype = _result_dtype(reader, response)
+        dtype = _result_dtype(reader, response, peak)
         w = _taps(response, dtype)
         frames = None if reader.frames is None else n_out(mode, reader.frames, response.taps)
         if frames is not None and frames < 1:
@@ -256,7 +257,7 @@ def _opened(src: Any, sample_rate: Any) -> SoundReader | NpyReader:
     return SoundReader(src)
 
 
-def _result_dtype(reader: SoundReader | NpyReader, response: Response) -> np.dtype:
+def _result_dtype(reader: SoundReader | NpyReader, response: Response, peak: float | None) -> np.dtype:
     """Of the samples while they are computed, and of a `.npy` that is written."""
     if isinstance(reader, SoundReader):
         if response.w.dtype.kind == "c":
@@ -265,7 +266,8 @@ def _result_dtype(reader: SoundReader | NpyReader, response: Response) -> np.dty
     from .conv import conv
 
     dtype = conv(np.zeros((1, 1), reader.dtype), np.zeros((1, 1, 1), response.dtype)).dtype
-    if dtype.kind in "biu" and response.w.dtype.kind == "f":  # gain, mix or another rate
+    is_scaled = peak is not None or response.w.dtype.kind == "f"  # that is gain, mix or another rate
+    if dtype.kind in "biu" and is_scaled:
         return np.dtype(np.float64)
     return dtype
 

@@ -471,12 +471,9 @@ def _reverse_conj(a: Any) -> Any:
             return np.conjugate(reverse.reshape(-1)).reshape(a.shape)
         except TypeError as error:
             raise InputTypeError(f"in2 must hold numbers: {error}") from error
-    if a.dtype.is_floating_point or a.dtype.is_complex:
-        return a.flip(tuple(range(a.ndim))).conj().resolve_conj()
-    import torch
+    from .array import flipped
 
-    signed = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
-    return a.view(signed.get(a.dtype, a.dtype)).flip(tuple(range(a.ndim))).view(a.dtype)
+    return flipped(a, tuple(range(a.ndim))).conj().resolve_conj()
 
 
 # scipy's names of a border → "fill" or a key of core.padding.PADDINGS

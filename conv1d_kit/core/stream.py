@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError, is_whole
-from .array import common_dtype, dtype_name, enter, narrow, shown, to_numpy, widen
+from .array import common_dtype, dtype_name, enter, flipped, narrow, shown, to_numpy, widen
 from .autocast import full_precision
 from .border import Border
 from .conv import conv
@@ -568,7 +568,7 @@ class ConvStream:
 
     def _oriented(self, w: torch.Tensor) -> torch.Tensor:
         """For cross-correlation."""
-        return w.flip(tuple(range(2, w.ndim))) if self._flip else w
+        return flipped(w, tuple(range(2, w.ndim))) if self._flip else w
 
     def _refuse_ended(self, what: str) -> None:
         if self._ended:

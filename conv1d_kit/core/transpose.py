@@ -138,10 +138,9 @@ def _plan(x_shape, w_shape, dtype, stride, padding, output_padding, dilation, gr
         extra = tuple(a - b for a, b in zip(wanted, least, strict=True))
     for e, s, d, size in zip(extra, stride, dilation, least, strict=True):
         if not 0 <= e < max(s, d):
-            hint = "" if output_size is None else f": output_size may be {size} to {size + max(s, d) - 1}"
-            raise InputError(
-                f"output_padding must be >= 0 and < max(stride, dilation) = {max(s, d)}, got {e}{hint}"
-            )
+            if output_size is not None:
+                raise InputError(f"output_size must be {size} to {size + max(s, d) - 1}, got {size + e}")
+            raise InputError(f"output_padding must be >= 0 and < max(stride, dilation) = {max(s, d)}, got {e}")
         if size + e < 1:
             raise InputError(f"the output must have at least one position, got {size + e}; use less padding")
     sizes = tuple(size + e for size, e in zip(least, extra, strict=True))

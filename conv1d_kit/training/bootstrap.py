@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, check_whole
+from .metrics import class_indices
 
 __all__ = [
     "Interval",
@@ -182,14 +183,10 @@ def grouped_tallies(true: Any, predicted: Any, n_classes: int, groups: Any = Non
     >>> grouped_tallies([0, 1, 1], [0, 1, 0], 2, ["ann", "ann", "bob"]).tolist()
     [[[1, 1], [1, 1], [1, 1]], [[0, 0], [1, 0], [0, 1]]]
     """
-    t, p = np.asarray(true, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    t, p = class_indices(true, predicted, n_classes)
     g = np.arange(len(t)) if groups is None else group_numbers(groups)
-    if not t.shape == p.shape == g.shape:
-        raise InputError(
-            f"true, predicted and groups must have one length, got {len(t)}, {len(p)} and {len(g)}"
-        )
-    if len(t) and not (min(t.min(), p.min()) >= 0 and max(t.max(), p.max()) < n_classes):
-        raise InputError(f"true and predicted must be class indices 0 to {n_classes - 1}")
+    if g.shape != t.shape:
+        raise InputError(f"groups must be one a row ({len(t)}), got shape {g.shape}")
     n_groups = int(g.max()) + 1 if len(g) else 0
 
     def count(rows: Any, classes: np.ndarray) -> np.ndarray:

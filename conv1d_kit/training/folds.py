@@ -36,7 +36,7 @@ def stratified_folds(
     Returns
     -------
     list of (train, test)
-        Two sorted int arrays a fold; every row is in exactly one test part.
+        Two sorted int arrays a fold, neither empty; every row is in exactly one test part.
 
     Raises
     ------
@@ -77,7 +77,14 @@ def stratified_folds(
                 "ask for fewer folds"
             )
         splits = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(y, y, g)
-    return [(np.sort(train), np.sort(test)) for train, test in splits]
+    fold = np.empty(len(y), np.int64)  # of each row
+    for i, (_, test) in enumerate(splits):
+        fold[test] = i
+    for i in np.setdiff1d(np.arange(n_folds), fold):  # scikit-learn may leave a fold without a group
+        names, first, sizes = np.unique(g, return_index=True, return_counts=True)
+        in_company = np.bincount(fold[first])[fold[first]] > 1
+        fold[g == names[in_company][sizes[in_company].argmin()]] = i
+    return [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_folds)]
 
 
 def held_out(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 
-__all__ = ["class_report", "confusion_matrix", "mean_interval", "wilson_interval"]
+__all__ = ["class_indices", "class_report", "confusion_matrix", "mean_interval", "wilson_interval"]
 
 
 def wilson_interval(n_correct: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -70,16 +70,42 @@ def mean_interval(scores: Sequence[float], *, test_share: float | None = None, c
 def confusion_matrix(true: Sequence[int], predicted: Sequence[int], n_classes: int) -> np.ndarray:
     """Counts, rows = true class, columns = predicted class [shape=(n_classes, n_classes), int64].
 
+    Raises
+    ------
+    InputError
+        If the lengths differ or an index is no class.
+
     Examples
     --------
     >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2)
     array([[1, 1],
            [0, 1]])
     """
-    t, p = np.asarray(true, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
-    if t.shape != p.shape:
-        raise InputError(f"true and predicted must have one length, got {len(t)} and {len(p)}")
+    t, p = class_indices(true, predicted, n_classes)
     return np.bincount(t * n_classes + p, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
+
+
+def class_indices(
+    true: Sequence[int], predicted: Sequence[int], n_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both as int64 [shape=(N,)], or InputError where they are not N and N of the classes.
+
+    Examples
+    --------
+    >>> class_indices([0, 1], [1, 1], 2)
+    (array([0, 1]), array([1, 1]))
+    """
+    t, p = np.asarray(true, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    if t.ndim != 1 or t.shape != p.shape:
+        raise InputError(
+            f"true and predicted must be flat and of one length, got shapes {t.shape} and {p.shape}"
+        )
+    both = np.concatenate([t, p])
+    if len(both) and not 0 <= both.min() <= both.max() < n_classes:
+        raise InputError(
+            f"true and predicted must be class indices 0 to {n_classes - 1}, got {both.min()} to {both.max()}"
+        )
+    return t, p
 
 
 def class_report(matrix: np.ndarray, classes: Sequence[str]) -> list[dict]:

@@ -279,6 +279,33 @@ def test_peak_scales_down_in_two_passes_and_up_only_when_asked(files):
     assert sorted(p.name for p in files.iterdir()) == ["h.wav", "q.wav", "u.wav", "x.wav", "y.flac"]
 
 
+def test_a_peak_makes_floats_of_integers(tmp_path):
+    x, h = np.array([30, -20, 7, 100], "int16"), np.array([1, -3], "int16")
+    np.save(tmp_path / "x.npy", x)
+    result = conv_file(tmp_path / "x.npy", tmp_path / "y.npy", h, peak=-6.0)
+    expected, target = np.convolve(x, h), 10 ** (-6 / 20)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "y.npy"), expected * (target / np.abs(expected).max()), rtol=1e-12
+    )
+    assert result.peak == pytest.approx(target)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_no_factor_of_its_dtype_lifts_to_the_peak_stays(tmp_path, dtype):
+    x = np.full(50, np.finfo(dtype).smallest_subnormal * 8, dtype)
+    np.save(tmp_path / "x.npy", x)
+    result = conv_file(
+        tmp_path / "x.npy",
+        tmp_path / "y.npy",
+        np.array([1.0, 1.0], dtype),
+        mode="causal",
+        peak=-1.0,
+        normalize=True,
+    )
+    assert result.scale_db == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), np.convolve(x, [1.0, 1.0])[:50].astype(dtype))
+
+
 @pytest.mark.parametrize(("subtype", "bits"), [("PCM_16", 16), ("PCM_24", 24), ("PCM_U8", 8)])
 def test_limited_samples_are_counted_and_the_rest_is_rounded(files, subtype, bits):
     x, loud = sf.read(files / "x.wav")[0], 60 * response().astype(np.float32)

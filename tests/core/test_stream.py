@@ -188,6 +188,17 @@ def test_errors_of_a_partitioned_kernel_stay_within_the_engines_bound(dtype, par
     assert np.abs(got - wanted).max() <= bound * np.linalg.norm(x[0, :longest]) * np.linalg.norm(w) * 2
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "uint32", "uint64"])
+def test_a_kernel_of_unsigned_integers_is_turned_round_too(dtype):
+    x, w = np.array([[1, 2, 3, 4]], dtype), np.array([[[1, 10, 100]]], dtype)
+    stream = ConvStream(w, padding="full", flip=True)
+    y = run(pickle.loads(pickle.dumps(stream)), x, [1, 2])
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y[0], np.convolve(x[0], w[0, 0]))
+    stream.set_kernel(w[..., :2])
+    np.testing.assert_array_equal(run(stream, x, [3])[0, :5], np.convolve(x[0], w[0, 0, :2]))
+
+
 def test_true_stereo_and_a_response_for_each_channel():
     rng = np.random.default_rng(4)
     x, matrix = rng.standard_normal((2, 5_000)), rng.standard_normal((2, 2, 1_000))

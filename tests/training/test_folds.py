@@ -65,3 +65,13 @@ def test_messages_name_the_source_that_the_caller_gives():
 def test_a_seed_out_of_range_is_refused(seed):
     with pytest.raises(InputError, match="seed must be an int from 0 to 4294967295, got"):
         stratified_folds(["a", "b"] * 4, 2, seed=seed)
+
+
+def test_no_fold_is_left_without_a_row_however_large_some_groups_are():
+    labels = [0, 0, 0, 0, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0, 0]
+    groups = [3, 3, 3, 2, 1, 1, 1, 2, 1, 1, 2, 2, 4, 2, 2]
+    folds = stratified_folds(labels, 4, groups=groups, seed=4)  # scikit-learn gives parts of 6, 5, 0 and 4
+    assert sorted(len(test) for _, test in folds) == [1, 3, 5, 6]
+    for train, test in folds:
+        assert not {groups[i] for i in train} & {groups[i] for i in test}
+        assert sorted([*train, *test]) == list(range(15))

@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from conv1d_kit.errors import InputError
+from conv1d_kit.training.bootstrap import grouped_tallies
 from conv1d_kit.training.metrics import class_report, confusion_matrix, mean_interval, wilson_interval
 
 
@@ -21,6 +22,21 @@ def test_confusion_and_report_are_scikit_learns():
         assert (row["precision"], row["recall"], row["f1"], row["count"]) == pytest.approx(
             (p[i], q[i], f[i], n[i])
         )
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "said"),
+    [
+        ([0, 0, 1], [0, 2, 1], "must be class indices 0 to 1, got 0 to 2"),  # else counted as the next row's 0
+        ([1, -1], [0, 0], "must be class indices 0 to 1, got -1 to 1"),
+        ([0, 1], [0], r"must be flat and of one length, got shapes \(2,\) and \(1,\)"),
+        ([[0, 1]], [[0, 1]], r"must be flat and of one length, got shapes \(1, 2\) and \(1, 2\)"),
+    ],
+)
+def test_what_is_no_class_is_refused_not_counted_as_another(true, predicted, said):
+    for tally in (confusion_matrix, grouped_tallies):
+        with pytest.raises(InputError, match=f"true and predicted {said}"):
+            tally(true, predicted, 2)
 
 
 def test_wilson_is_the_published_interval_and_stays_inside_zero_to_one():
