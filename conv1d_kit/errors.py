@@ -23,6 +23,7 @@ __all__ = [
     "InputTypeError",
     "ModelError",
     "check_whole",
+    "is_number",
     "is_whole",
     "one_line",
 ]
@@ -54,6 +55,13 @@ def one_line(value: Any) -> str:
     """What came, for a message: on one line, not too long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def is_number(value: Any) -> bool:
+    """A real number of Python or NumPy, and no bool."""
+    import numpy as np
+
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def is_whole(value: Any) -> bool:

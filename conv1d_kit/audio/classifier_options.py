@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, check_whole, is_whole
+from ..errors import InputError, check_whole, is_number, is_whole
 from ..training.devices import PRECISIONS
 from .augment import check_augments
 from .frontends import FRONTENDS
@@ -59,8 +59,7 @@ def check_options(o: Mapping[str, Any]) -> None:
         value = o[name]
         if name in ("calibration_share", "min_accuracy") and value is None:
             continue
-        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-        if not number or not fits(value):
+        if not is_number(value) or not fits(value):
             raise InputError(f"{name} must be a number {allowed}, got {value!r}")
     if o["multi_label"] and o["calibration_share"] is not None:
         raise InputError(

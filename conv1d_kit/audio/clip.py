@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.sound_file import MAX_RATE, file_argument, open_sound, promised, reason, shown_path
-from ..errors import DataError, InputError, InputTypeError
+from ..errors import DataError, InputError, InputTypeError, is_number
 from ..training.targets import as_rows
 
 __all__ = ["AUDIO_ENDINGS", "MAX_RATE", "Clip", "as_item", "as_items", "file_argument", "pieces", "read_blocks"]
@@ -212,7 +212,7 @@ def check_rate(rate: Any) -> int:
         raise InputError(
             "sample_rate (Hz) must be given, an array alone does not say it; try Clip(samples, 16000)"
         )
-    if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
+    if not is_number(rate):
         raise InputTypeError(f"sample_rate must be a number of Hz, got {type(rate).__name__}")
     if not 0 < rate <= MAX_RATE or rate != int(rate):  # NaN fails every comparison
         raise InputError(f"sample_rate must be an int from 1 to {MAX_RATE} (Hz), got {rate}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError, InputTypeError, one_line
+from ..errors import InputError, InputTypeError, is_number, one_line
 from .hysteresis import Rule
 from .windows import WindowGrid, exact_seconds
 
@@ -76,7 +76,7 @@ class EventOptions:
             value = getattr(self, name)
             if value is None and name in ("window_s", "hop_s", "off", "silence_db"):
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            if not is_number(value):
                 raise InputTypeError(f"{name} must be a number, got {one_line(value)}")
             if not math.isfinite(value):
                 raise InputError(f"{name} must be finite, got {value}")

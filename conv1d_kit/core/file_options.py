@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, InputTypeError, one_line
+from ..errors import InputError, InputTypeError, is_number, one_line
 from .file_job import MODES
 from .sound_file import shown_path
 
@@ -47,7 +47,7 @@ def check_options(
 
 
 def _check_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    if not is_number(value):
         raise InputTypeError(f"{name} must be a number, got {type(value).__name__}")
     if not math.isfinite(value):
         raise InputError(f"{name} must be finite, got {value}")

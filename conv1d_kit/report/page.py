@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, is_number
 from ..training.model_files import refuse_model_file
 from ..training.whole_file import is_stream, whole_file
 
@@ -95,7 +95,7 @@ class Table:
 
     def html(self) -> str:
         number = [
-            bool(self.rows) and all(_is_number(row[i]) for row in self.rows) for i in range(len(self.columns))
+            bool(self.rows) and all(is_number(row[i]) for row in self.rows) for i in range(len(self.columns))
         ]
         kinds = [' class="number"' if n else "" for n in number]
         head = "".join(f'<th scope="col"{k}>{escape(c)}</th>' for c, k in zip(self.columns, kinds, strict=True))
@@ -241,10 +241,6 @@ def check_target(
     if not is_stream(target) and not os.access(target.parent, os.W_OK):
         raise DataError(f"cannot write {target}: its folder is read-only; {cure}")
     return target
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _cell(value: object) -> str:

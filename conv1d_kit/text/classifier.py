@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..errors import InputError, InputTypeError, ModelError, check_whole, is_whole
+from ..errors import InputError, InputTypeError, ModelError, check_whole, is_number, is_whole
 from ..training.calibration import fit_temperature
 from ..training.folds import held_out
 from ..training.loop import Epoch, History
@@ -456,19 +456,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             value = getattr(self, name)
             if value is None and name == "average_decay":
                 continue
-            if not _is_number(value) or not 0 <= value < 1:
+            if not is_number(value) or not 0 <= value < 1:
                 raise InputError(f"{name} must be a number in [0, 1), got {value!r}")
         for name, cure in (("lr", "try 0.002"), ("C", "try 1")):
             value = getattr(self, name)
-            if value is not None and not (_is_number(value) and 0 < value < math.inf):
+            if value is not None and not (is_number(value) and 0 < value < math.inf):
                 raise InputError(f"{name} must be a finite number > 0 or None, got {value!r}; {cure}")
-        if not _is_number(self.adversarial) or not 0 <= self.adversarial < math.inf:
+        if not is_number(self.adversarial) or not 0 <= self.adversarial < math.inf:
             raise InputError(f"adversarial must be a finite number >= 0, got {self.adversarial!r}; try 1")
         check_ngrams(self.ngrams)
         if not isinstance(self.multi_label, bool | np.bool_):
             raise InputError(f"multi_label must be True or False, got {self.multi_label!r}")
         share = self.calibration_share
-        if share is not None and not (_is_number(share) and 0 < share <= 0.5):
+        if share is not None and not (is_number(share) and 0 < share <= 0.5):
             raise InputError(f"calibration_share must be a number in (0, 0.5] or None, got {share!r}; try 0.1")
         if share is not None and self.multi_label:
             raise InputError(
@@ -509,7 +509,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if strange is not None:
             raise InputError(f"class_weight must name classes ({', '.join(names[:12])}), got {strange!r}")
         for label, value in given.items():
-            if not _is_number(value) or not 0 < value < math.inf:
+            if not is_number(value) or not 0 < value < math.inf:
                 raise InputError(f"class_weight must hold finite numbers > 0, got {value!r} for {label!r}")
         return np.array([float(given.get(label, 1.0)) for label in names])
 
@@ -524,10 +524,6 @@ def _plain(options: dict) -> dict:
     """Options as JSON holds them."""
     plain = {k: list(v) if isinstance(v, tuple | np.ndarray) else v for k, v in options.items()}
     return {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in plain.items()}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _texts(X) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputError, check_whole
+from ..errors import InputError, check_whole, is_number
 
 __all__ = ["ACTIVATIONS", "EMBEDDINGS", "EMBEDDING_SCALE", "POOLING_NAMES", "NetOptions", "k_of"]
 
@@ -131,11 +131,7 @@ def k_of(pooling: str) -> int:
 
 
 def _number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float | np.integer | np.floating)
-        and not isinstance(value, bool)
-        and not math.isnan(value)
-    )
+    return is_number(value) and not math.isnan(value)
 
 
 def _widths(widths: Any) -> tuple[int, ...]:

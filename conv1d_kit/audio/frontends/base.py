@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ...errors import InputError, check_whole
+from ...errors import InputError, check_whole, is_number
 from ..clip import check_rate
 
-__all__ = ["Framed", "Frontend", "Raw", "band", "default_hop", "is_number", "positive_number"]
+__all__ = ["Framed", "Frontend", "Raw", "band", "default_hop", "positive_number"]
 
 
 class Frontend(torch.nn.Module):
@@ -140,11 +140,6 @@ class Raw(Frontend):
     def forward(self, x: torch.Tensor, *, method: str | None = None) -> torch.Tensor:
         self._check(x, method)
         return x[:, None]
-
-
-def is_number(value) -> bool:
-    """A number, and no bool."""
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def positive_number(name: str, value) -> float:

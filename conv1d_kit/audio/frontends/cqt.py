@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ...core.conv import conv
-from ...errors import InputError, check_whole
+from ...errors import InputError, check_whole, is_number
 from ..clip import check_rate
-from .base import Framed, is_number, positive_number
+from .base import Framed, positive_number
 
 __all__ = ["Cqt"]
 
