@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 
+from conv1d_kit.core import machine
+
+# what is chosen in tests, and in processes they start, is not to depend on the processor
+machine.MACHINE = machine.Machine()
+_kept = tempfile.TemporaryDirectory()
+os.environ[machine.PLACE] = str(Path(_kept.name) / "wisdom.json")
+machine.save(machine.MACHINE, Path(os.environ[machine.PLACE]))
 torch.set_num_threads(1)  # several test processes with several threads each slow one another down tenfold
 sys.path.insert(0, str(Path(__file__).parent))
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as shells start background jobs

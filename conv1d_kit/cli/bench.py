@@ -29,7 +29,7 @@ MOST_PREDICTED_S = 5.0  # a method that would take longer is left out
 
 def bench(tune: Tune = False, reset: Reset = False, as_json: JsonFlag = False) -> None:
     """Time each method on a few shapes beside what is chosen; --tune measures the machine first."""
-    from ..core.machine import MACHINE, PLACE, Machine, save, wisdom_path
+    from ..core.machine import MACHINE, PLACE, save, shipped, wisdom_path
     from ..report.page import check_target
 
     if tune and reset:
@@ -56,7 +56,7 @@ def bench(tune: Tune = False, reset: Reset = False, as_json: JsonFlag = False) -
 
         def show(console) -> None:
             rows = [
-                [name, _short(getattr(Machine(), name)), _short(getattr(machine, name))]
+                [name, _short(getattr(shipped(), name)), _short(getattr(machine, name))]
                 for name in machine._fields
             ]
             console.print(table("Constants (seconds)", ("name", "as shipped", "measured"), rows))
@@ -64,7 +64,7 @@ def bench(tune: Tune = False, reset: Reset = False, as_json: JsonFlag = False) -
 
         return emit({"wisdom": str(path), **machine._asdict()}, show, as_json=as_json)
     found = [_compared(*shape) for shape in SHAPES]
-    kept = str(path) if path is not None and path.exists() and Machine() != MACHINE else None
+    kept = str(path) if path is not None and path.exists() and shipped() != MACHINE else None
 
     def show_methods(console) -> None:
         rows = [

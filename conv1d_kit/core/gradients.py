@@ -13,6 +13,7 @@ from .array import new_result
 from .cost import Work, cheapest_method
 from .diagonals import input_from_diagonals, weight_from_diagonals
 from .differentiable import all_finite, input_gradient, is_seen, weight_gradient
+from .few_taps import weight_by_few_taps
 from .geometry import Geometry
 from .kernels import METHODS, direct
 from .library import pads_well, rows_here
@@ -42,7 +43,7 @@ def direct_in_training(
     >>> torch.autograd.grad(y.sum(), w)[0].round(decimals=4)
     tensor([[[3., 5.]]])
     """
-    if any(low or high for low, high in g.pads) and not pads_well(x.shape, w.shape, g):
+    if any(low or high for low, high in g.pads) and not pads_well(x.shape, w.shape, g, x.dtype):
         x, g = pad(x, g.pads), g._replace(pads=((0, 0),) * len(g.pads))
     return _Direct.apply(x, w, bias, g, ways)
 
@@ -66,6 +67,8 @@ class _Direct(torch.autograd.Function):
             gx = spread_by_phases(gy, w, g.stride[0], g.pads[0][0], x.shape[2], g.groups, _convolved)
         elif wanted[0] and way_x == "fft":
             gx = input_gradient(gy, w, g, tuple(x.shape[2:]))
+        elif wanted[0] and way_x == "turned" and all_finite(w):
+            gx = _turned(gy, w, g, x.shape[2])
         elif wanted[0] and way_x == "diagonals" and all_finite(w):
             gx = input_from_diagonals(gy, w, g, x.shape[2])
         if wanted[1] and way_w == "fft":
@@ -73,14 +76,25 @@ class _Direct(torch.autograd.Function):
         elif wanted[1] and way_w == "diagonals":
             gw = weight_from_diagonals(gy, x, g, w.shape[2])
             gw = gw if all_finite(gw) else None
-        elif wanted[1] and way_w == "windows" and not torch.is_grad_enabled():
-            gw = weight_by_windows(gy, x, g, w.shape[2])
+        elif wanted[1] and not torch.is_grad_enabled():
+            if way_w == "windows":
+                gw = weight_by_windows(gy, x, g, w.shape[2])
+            elif way_w == "few_taps":
+                gw = weight_by_few_taps(gy, x, w, g)
         by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
             found = _by_torch(gy, x, w, g, by_torch)
             gx, gw = found[0] if by_torch[0] else gx, found[1] if by_torch[1] else gw
         gb = gy.sum((0, *range(2, gy.ndim))) if wanted[2] else None
         return gx, gw, gb, None, None
+
+
+def _turned(gy: torch.Tensor, w: torch.Tensor, g: Geometry, size: int) -> torch.Tensor:
+    """x's gradient where the stride is 1: the sum itself, of gy with zeros beside it and w turned round."""
+    (span,), ((low, _),) = g.spans(w.shape[2:]), g.pads
+    line = pad(gy, ((span - 1 - low, size + low - gy.shape[2]),))
+    turned = w.unflatten(0, (g.groups, -1)).transpose(1, 2).flatten(0, 1).flip(2)
+    return direct(line, turned, g._replace(pads=((0, 0),)))
 
 
 def _by_torch(gy, x, w, g: Geometry, wanted: list[bool]) -> tuple[torch.Tensor | None, torch.Tensor | None]:

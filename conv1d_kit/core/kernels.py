@@ -18,6 +18,7 @@ from .blocked import blocked
 from .cost import Work, direct_way
 from .diagonals import ROUND, diagonals
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
+from .few_taps import by_few_taps
 from .geometry import Geometry
 from .library import REALS, library, rows_here
 from .padding import pad
@@ -40,16 +41,17 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
         way = direct_way(work)
         if way == "windows":
             return by_windows(x, w, g, bias)
-        if way != "torch":
+        if way in ("toeplitz", "diagonals"):
             y = (blocked if way == "toeplitz" else diagonals)(x, w, g)
             if all_finite(y):
                 return y if bias is None else y.add_(bias.reshape(-1, *(1,) * (y.ndim - 2)))
-        rows = rows_here(work, x)
-        if rows < len(x) and x.is_cpu:
-            y = new_result(x, (len(x), len(w), *g.out_sizes(x.shape[2:], w.shape[2:])))
-            for first in range(0, len(x), rows):
-                y[first : first + rows] = library(x[first : first + rows], w, g, bias)
-            return y
+        rows, run = rows_here(work, x), by_few_taps if way == "few_taps" else library
+        if rows >= len(x) or not x.is_cpu:
+            return run(x, w, g, bias)
+        y = new_result(x, (len(x), len(w), *g.out_sizes(x.shape[2:], w.shape[2:])))
+        for first in range(0, len(x), rows):
+            y[first : first + rows] = run(x[first : first + rows], w, g, bias)
+        return y
     return library(x, w, g, bias)
 
 

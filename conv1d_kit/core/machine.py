@@ -1,6 +1,6 @@
 """What a machine takes for the parts that convolutions are made of: the constants of the cost model.
 
-`MACHINE` is this one: as `conv1d-kit bench --tune` measured and kept it, or else a small server, below.
+`MACHINE` is this one: as `conv1d-kit bench --tune` measured and kept it, or else a small server like it, below.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import json
 import os
 import platform
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["MACHINE", "SMALLEST", "Machine", "load", "save", "wisdom_path"]
+__all__ = ["MACHINE", "SMALLEST", "Machine", "load", "save", "shipped", "wisdom_path"]
 
 SMALLEST = 6  # log2 of the points of the first entry of `points`
 PLACE = "CONV1D_KIT_WISDOM"  # names the file; empty: none is read
@@ -38,10 +39,20 @@ class Machine(NamedTuple):
     # spectra of channels that mix: a complex multiply-add, a number brought into their order and back
     mix: tuple[float, float] = (3.3e-11, 8e-11)
     reorder: tuple[float, float] = (2.6e-09, 3.1e-09)
+    far_passes: float = 5.0  # over spectra of kernels that do not stay near the cores
     # direct: torch's kernel by one output channel, a depthwise multiply-add, an output of a depthwise sum
     direct_call: float = 1.4e-05
     multiply_add: tuple[float, float] = (2.3e-10, 1.5e-09)
     lanes: tuple[int, int] = (20, 64)  # output channels that torch's kernel works on at a time
+    single_output: float = 2.6e-9  # of one channel from one, more than its multiply-adds
+    # by oneDNN on 512-bit registers, float32: a multiply-add, a number that goes in or out; where its quick
+    # kernels end a sum takes times as much, a gradient so many multiply-adds more for a window's number
+    laned: float = 8.3e-12
+    laned_backward: tuple[float, float] = (1.1, 1.25)  # gradients of x and w ÷ the sum
+    laid: float = 2e-10
+    one_tap: float = 7e-12  # a multiply-add of one tap as a matrix product instead
+    many_taps: float = 1.7
+    far_column: float = 64.0
     depthwise: tuple[float, float] = (1.7e-11, 2e-10)
     depthwise_output: float = 2.7e-10
     # gradients by torch's kernels: those of x and w ÷ the sum, a multiply-add of a depthwise w's on one thread
@@ -74,6 +85,91 @@ class Machine(NamedTuple):
     toeplitz_add: tuple[float, float] = (9e-12, 1.6e-11)
 
 
+# fmt: off
+AMD = Machine(  # of AMD's with 512-bit registers: matrix products take as long, oneDNN's kernels half
+    points=(
+        (
+            2.3e-10,
+            2.3e-10,
+            2.7e-10,
+            2.9e-10,
+            2.9e-10,
+            3.2e-10,
+            3.2e-10,
+            3.7e-10,
+            4.3e-10,
+            3.6e-10,
+            5.1e-10,
+            4.9e-10,
+            5.6e-10,
+            6.1e-10,
+            7e-10,
+            8e-10,
+        ),
+        (
+            5.1e-10,
+            5.1e-10,
+            5.2e-10,
+            6.7e-10,
+            7.2e-10,
+            7.8e-10,
+            9e-10,
+            9.5e-10,
+            1e-09,
+            1.1e-09,
+            1.3e-09,
+            1.7e-09,
+            1.6e-09,
+            1.8e-09,
+            1.9e-09,
+            2.1e-09,
+        ),
+    ),
+    fft_call=(1.3e-05, 1.6e-05),
+    fft_table=(4e-09, 2.8e-09),
+    part_call=(5.6e-06, 1.2e-05),
+    product=(2e-10, 3e-10),
+    moved=(1.8e-10, 3.6e-10),
+    mix=(5.6e-11, 1.1e-10),
+    reorder=(1.6e-09, 2.5e-09),
+    far_passes=1.5,
+    direct_call=8e-06,
+    multiply_add=(9e-11, 7.6e-10),
+    depthwise=(4.5e-12, 1.5e-10),
+    depthwise_output=1.8e-10,
+    laned=4.2e-12,
+    laned_backward=(1.05, 1.15),
+    laid=1e-10,
+    one_tap=1.05e-11,
+    many_taps=1.85,
+    depthwise_weight=(2.2e-10, 3.7e-10),
+    column=(7e-10, 1.4e-09),
+    column_add=(3.6e-12, 7e-12),
+    transposed_add=(8.5e-11, 1.8e-10),
+    diagonal_add=(8.4e-12, 1.8e-11),
+    diagonal_number=(1.7e-10, 3.6e-10),
+    diagonal_input=(7e-11, 1.4e-10),
+    lone=(3.6e-12, 1e-13, 2.1e-10),
+    lone_weight=(4e-12, 3.2e-10, 8e-11),
+    windows=(1.3e-11, 2.2e-10, 9e-11),
+    toeplitz_call=1.6e-05,
+    toeplitz_output=(3.7e-10, 1e-09),
+    toeplitz_add=(1.1e-11, 2.2e-11),
+)
+# fmt: on
+
+
+@cache
+def shipped(place: str = "/proc/cpuinfo") -> Machine:
+    """The constants for processors like this one, as Linux describes it at `place`."""
+    try:
+        with open(place, encoding="ascii", errors="replace") as lines:
+            about = lines.read(4096)  # of the first core
+    except OSError:
+        return Machine()
+    return AMD if "AuthenticAMD" in about and " avx512f " in about else Machine()
+
+
 def wisdom_path() -> Path | None:
     """Where this machine's constants are kept: $CONV1D_KIT_WISDOM, else the user's cache; None where empty."""
     named = os.environ.get(PLACE)
@@ -95,23 +191,23 @@ def save(machine: Machine, path: Path) -> None:
 
 
 def load(path: Path | None) -> Machine:
-    """The constants kept at `path`; those of a server core where there are none, or none that make sense."""
+    """The constants kept at `path`; those shipped where there are none, or none that make sense."""
     try:
         given = json.loads(path.read_text("utf-8")) if path is not None else None
     except (OSError, ValueError):
-        return Machine()
-    return _checked(given) if isinstance(given, dict) else Machine()
+        return shipped()
+    return _checked(given) if isinstance(given, dict) else shipped()
 
 
 def _checked(given: dict[str, Any]) -> Machine:
-    like, found = Machine(), {}
+    like, found = shipped(), {}
     for name, value in given.items():
         model = getattr(like, name, None) if name in Machine._fields else None
         frozen = _frozen(value)
         if model is None or not _alike(frozen, model):
             return like
         found[name] = frozen
-    return Machine(**found)
+    return like._replace(**found)
 
 
 def _frozen(value: Any) -> Any:
@@ -129,7 +225,7 @@ def _this_machine() -> Machine:
     try:
         return load(wisdom_path())
     except RuntimeError:  # no home directory
-        return Machine()
+        return shipped()
 
 
 MACHINE = _this_machine()

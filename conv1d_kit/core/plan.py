@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from ..errors import LARGEST, InputError, is_whole
+from .adjoint_cost import gradient_ways
 from .array import check_dtype, common_dtype, shown
-from .cost import Work, cheapest_method, gradient_ways
+from .cost import Work, cheapest_method
 from .geometry import Geometry
 from .library import REALS, straight_call
 from .padding import Pads, check_mode, is_symbol, is_zero, resolve_padding

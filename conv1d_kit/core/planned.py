@@ -14,7 +14,7 @@ from .array import check_dtype, common_dtype, enter, narrow, shown, widen
 from .autocast import full_precision
 from .compute import compute
 from .cost import DIRECT_WAYS, direct_way, predicted_seconds, rows_at_once
-from .machine import MACHINE, Machine, wisdom_path
+from .machine import MACHINE, shipped, wisdom_path
 from .plan import check_bias, check_flip, make_plan
 from .precision import normwise_bound
 from .spectral import kernel_spectra
@@ -153,7 +153,7 @@ class ConvPlan:
             cuts = f"; the kernel in {parts} parts" if parts > 1 else ""
             kept = "" if self._spectra is None else "; spectrum of w kept"
             lines.append(f"blocks of {self.n_fft} points, {per} outputs each{cuts}{kept}")
-        source = "as shipped" if Machine() == MACHINE else f"measured on this machine: {wisdom_path()}"
+        source = "as shipped" if shipped() == MACHINE else f"measured on this machine: {wisdom_path()}"
         lines.append(f"constants {source}; {threads_in_use()} threads")
         lines.append(f"|error| <= {self.error_bound:.2g}·|x|·|w|")
         return "\n".join(lines)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import torch
 
 from ..errors import InputError
+from .adjoint_cost import phases_are_quicker
 from .array import check_dtype, common_dtype, enter, narrow, widen
 from .autocast import in_autocast_dtype, is_autocast_on
 from .compute import add_bias
 from .conv import conv
-from .cost import phases_are_quicker
 from .differentiable import is_seen
 from .geometry import Geometry
 from .kernels import direct

@@ -12,10 +12,11 @@ import torch
 from scipy.optimize import nnls
 
 from .blocked import toeplitz_line
-from .cost import LONE_LANES, outputs_a_row
+from .cost import LANES, outputs_a_row
 from .geometry import Geometry
 from .library import library
-from .machine import SMALLEST, Machine
+from .machine import SMALLEST, Machine, shipped
+from .onednn import MOST_TAPS, MOST_WEIGHT_TAPS, has_wide_registers
 from .spectral_line import spectral_line
 from .spectrum import block_lengths, fast_length, line_counts
 from .windows import by_windows, weight_by_windows
@@ -60,7 +61,7 @@ def measure(
     >>> measure(budget_s=0.001).threads == torch.get_num_threads()
     True
     """
-    start = Machine()
+    start = shipped()
     found: list[dict[str, Any]] = []
     with torch.inference_mode():
         for wide, dtype in enumerate((torch.float32, torch.float64)):
@@ -72,14 +73,14 @@ def measure(
             values |= _direct(dtype, start, budget_s)
             found.append(values)
         on_step(6, 6)
-        lone = _lone(budget_s)
+        lone, laned = _lone(budget_s), _laned(budget_s)
     pairs: dict[str, Any] = {name: tuple(values[name] for values in found) for name in found[0]}
     scalars: dict[str, Any] = {
         name: min(pairs.pop(name)) for name in ("direct_call", "toeplitz_call", "depthwise_output")
     }
     threads = torch.get_num_threads()
     usual = {name: _times(getattr(start, name), start.threads / threads) for name in SHARED}
-    return start._replace(threads=threads, **pairs, **scalars, **usual, **lone)
+    return start._replace(threads=threads, **pairs, **scalars, **usual, **lone, **laned)
 
 
 def _times(value: float | tuple[float, ...], factor: float) -> Any:
@@ -130,7 +131,7 @@ def _lone(budget_s: float) -> dict[str, Any]:
         positions = batch * gy.shape[2]
         columns.append(
             [
-                positions * k * -(-n_out // LONE_LANES) * LONE_LANES,
+                positions * k * -(-n_out // LANES) * LANES,
                 positions * k,
                 positions * n_out,
                 positions * k * n_out,
@@ -154,6 +155,38 @@ def _lone(budget_s: float) -> dict[str, Any]:
     return {
         name: tuple(np.maximum(nnls(rows / times[:, None], np.ones(len(times)))[0], LEAST).tolist())
         for name, (rows, times) in fits.items()
+    }
+
+
+def _laned(budget_s: float) -> dict[str, Any]:
+    """oneDNN's quick kernels and what is beyond them, where they are."""
+    if not has_wide_registers():
+        return {}
+    batch, channels, size = 8, 64, 1000
+    x = torch.randn(batch, channels, size)
+
+    def by_add(taps: int, wanted: list[bool] | None = None) -> float:
+        w = torch.randn(channels, channels, taps)
+        run: Callable[[], object] = partial(library, x, w, FLAT)
+        if wanted is not None:
+            gy = library(x, w, FLAT)
+            run = partial(
+                torch.ops.aten.convolution_backward, gy, x, w, None, (1,), (0,), (1,), False, (0,), 1, wanted
+            )
+        return least_seconds(run, budget_s) / (batch * channels * channels * taps * (size - taps + 1))
+
+    one = least_seconds(partial(torch.matmul, torch.randn(channels, channels), x), budget_s)
+    few, some, many = by_add(3), by_add(9), by_add(MOST_TAPS + 12)
+    each = max((9 * some - 3 * few) / 6, LEAST)  # a number of x and y is moved once for all taps
+    of_x, of_w = by_add(9, [True, False, False]), by_add(9, [False, True, False])
+    far = by_add(MOST_WEIGHT_TAPS + 10, [False, True, False])
+    return {
+        "laned": each,
+        "one_tap": one / x.numel() / channels,
+        "laid": max((few - each) * 3 * channels / 2, LEAST),
+        "many_taps": max(1.0, many / each),
+        "far_column": max(1.0, far / each - 1) * channels,
+        "laned_backward": (of_x / some, of_w / some),
     }
 
 

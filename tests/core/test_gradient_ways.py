@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from conv1d_kit import conv
+from conv1d_kit.core.adjoint_cost import gradient_ways
+from conv1d_kit.core.cost import Work
 from conv1d_kit.core.geometry import Geometry
 from conv1d_kit.core.gradients import direct_in_training
 from conv1d_kit.core.plan import make_plan
@@ -18,7 +20,11 @@ WAYS = [
     ("phases", "fft"),
     ("diagonals", "torch"),
     ("torch", "diagonals"),
+    ("turned", "torch"),
+    ("torch", "few_taps"),
+    ("turned", "few_taps"),
 ]
+AT_STRIDE_1 = {"diagonals", "turned", "few_taps"}
 LAYERS = [  # x, w, geometry
     ((2, 4, 50), (4, 1, 7), Geometry((1,), ((3, 3),), (1,), 4)),
     ((2, 1, 50), (3, 1, 7), Geometry((2,), ((2, 2),), (1,), 1)),
@@ -44,7 +50,7 @@ def plain(x, w, bias, g: Geometry):
     ("x_shape", "w_shape", "g", "ways"),
     [(*layer, ways) for layer in LAYERS for ways in WAYS
      if ("phases" not in ways or (len(layer[2].stride) == 1 == layer[2].dilation[0]))
-     and ("diagonals" not in ways or layer[2].stride == (1,))],
+     and (not AT_STRIDE_1 & {*ways} or layer[2].stride == (1,))],
     ids=str,
 )  # fmt: skip
 def test_output_and_gradients_are_torchs(x_shape, w_shape, g, ways):
@@ -58,7 +64,7 @@ def test_output_and_gradients_are_torchs(x_shape, w_shape, g, ways):
 
 @pytest.mark.parametrize("ways", WAYS)
 def test_second_derivatives_and_batches_of_gradients(ways):
-    g = Geometry((1 if "diagonals" in ways else 2,), ((1, 1),), (1,), 2)
+    g = Geometry((1 if AT_STRIDE_1 & {*ways} else 2,), ((1, 1),), (1,), 2)
     leaves = [t.requires_grad_() for t in tensors((2, 4, 12), (4, 2, 3), (4,))]
     run = lambda *leaves: direct_in_training(*leaves, g, ways)  # noqa: E731
     assert torch.autograd.gradcheck(run, leaves, check_batched_grad=True)
@@ -79,7 +85,9 @@ def test_what_is_not_asked_for_is_not_computed(wanted, ways):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("ways", [("fft", "fft"), ("phases", "fft"), ("diagonals", "diagonals")])
+@pytest.mark.parametrize(
+    "ways", [("fft", "fft"), ("phases", "fft"), ("diagonals", "diagonals"), ("turned", "few_taps")]
+)
 def test_not_finite_reaches_the_gradients_that_torch_gives_it(value, ways):
     g = Geometry((3,) if "phases" in ways else (1,), ((0, 0),), (1,), 4)
     for bad in ("x", "gy"):
@@ -113,6 +121,25 @@ def test_a_layer_on_samples_spreads_its_gradient_by_phases():
 def test_who_asks_for_the_direct_sum_gets_direct_gradients():
     assert planned((8, 256, 500), (256, 1, 31), groups=256, method="direct").gradients is None
     assert planned((8, 256, 500), (256, 1, 31), groups=256, dtype=torch.float16).gradients is None
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "dilation", "pads", "expected"),
+    [
+        ((8, 64, 4000), (64, 64, 3), 16, (0, 0), ("turned", "torch")),
+        ((8, 64, 4000), (64, 64, 3), 16, (16, 16), ("turned", "torch")),
+        ((8, 64, 4000), (64, 64, 3), 4, (4, 4), None),
+        ((8, 64, 4000), (64, 64, 5), 4, (0, 0), None),  # 16 zeros beside y are not too many for five taps
+        ((8, 64, 4000), (64, 64, 9), 1, (4, 4), None),
+        ((16, 512, 100), (512, 512, 15), 1, (0, 0), ("turned", "few_taps")),
+    ],
+)
+def test_beyond_onednns_quick_kernels_gradients_go_round_them(
+    monkeypatch, x_shape, w_shape, dilation, pads, expected
+):
+    for module in ("cost", "library"):
+        monkeypatch.setattr(f"conv1d_kit.core.{module}.has_wide_registers", lambda: True)
+    assert gradient_ways(Work(x_shape, w_shape, Geometry((1,), (pads,), (dilation,), 1), 4, True)) == expected
 
 
 def test_short_kernels_of_many_channels_keep_torchs_own():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conv1d_kit.core import machine, tune
-from conv1d_kit.core.machine import Machine, load, save, wisdom_path
+from conv1d_kit.core.machine import AMD, Machine, load, save, shipped, wisdom_path
 
 
 def test_what_is_saved_is_loaded(tmp_path):
@@ -25,11 +25,30 @@ def test_what_is_saved_is_loaded(tmp_path):
 )  # fmt: skip
 def test_what_makes_no_sense_is_not_believed(tmp_path, text):
     (tmp_path / "wisdom.json").write_text(text, "utf-8")
-    assert load(tmp_path / "wisdom.json") == Machine()
+    assert load(tmp_path / "wisdom.json") == shipped()
 
 
 def test_nothing_kept_is_the_default(tmp_path):
-    assert load(tmp_path / "absent.json") == Machine() == load(None) == load(tmp_path)
+    assert load(tmp_path / "absent.json") == shipped() == load(None) == load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("maker", "flags", "expected"),
+    [
+        ("AuthenticAMD", "fpu avx2 avx512f avx512dq", AMD),
+        ("AuthenticAMD", "fpu avx2", Machine()),
+        ("GenuineIntel", "fpu avx2 avx512f avx512dq", Machine()),
+    ],
+)
+def test_constants_are_those_of_the_kind_of_processor(tmp_path, maker, flags, expected):
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nvendor_id\t: {maker}\nflags\t\t: {flags}\n", "ascii")
+    assert shipped(str(tmp_path / "cpuinfo")) == expected
+    assert shipped(str(tmp_path / "absent")) == Machine()
+
+
+def test_what_an_older_version_kept_is_completed(tmp_path):
+    (tmp_path / "wisdom.json").write_text('{"threads": 2, "alone": 1e-09}', "utf-8")
+    assert load(tmp_path / "wisdom.json") == shipped()._replace(threads=2, alone=1e-9)
 
 
 def test_the_place_can_be_named_or_refused(monkeypatch, tmp_path):
@@ -47,7 +66,7 @@ def test_a_measured_machine_can_be_kept(tmp_path):
     assert measured.threads == torch.get_num_threads()
     for name in ("lone", "lone_weight", "windows"):
         found = getattr(measured, name)
-        assert found != getattr(Machine(), name)
+        assert found != getattr(shipped(), name)
         assert all(0 < v < 1e-6 for v in found)
     save(measured, tmp_path / "wisdom.json")
     assert load(tmp_path / "wisdom.json") == measured

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from conv1d_kit import conv
 from conv1d_kit.core import gradients, kernels
 from conv1d_kit.core import windows as module
-from conv1d_kit.core.cost import Work, direct_way, gradient_ways
+from conv1d_kit.core.adjoint_cost import gradient_ways
+from conv1d_kit.core.cost import Work, direct_way
 from conv1d_kit.core.geometry import Geometry
 from conv1d_kit.core.kernels import product_numbers
 from conv1d_kit.core.windows import by_windows, weight_by_windows

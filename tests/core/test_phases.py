@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from conv1d_kit import conv_transpose
 from conv1d_kit.core import transpose
-from conv1d_kit.core.cost import phases_are_quicker
+from conv1d_kit.core.adjoint_cost import phases_are_quicker
 from conv1d_kit.core.phases import spread_by_phases
 
 

@@ -1,0 +1,107 @@
+"""Beyond oneDNN's quick kernels: taps some at a time, and pads as numbers; the same sums all the same."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conv1d_kit import conv
+from conv1d_kit.core import cost, few_taps, kernels, library
+from conv1d_kit.core.cost import Work, direct_way
+from conv1d_kit.core.few_taps import by_few_taps, weight_by_few_taps
+from conv1d_kit.core.geometry import Geometry
+from conv1d_kit.core.onednn import FAR, MOST_TAPS, reaches_far
+
+
+def tensors(*shapes, dtype=torch.float64):
+    g = torch.Generator().manual_seed(0)
+    return [torch.randn(shape, dtype=dtype, generator=g) for shape in shapes]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    taps=st.integers(1, 40), most=st.integers(1, 9), stride=st.integers(1, 3), dilation=st.integers(1, 3),
+    low=st.integers(0, 5), high=st.integers(0, 5), groups=st.sampled_from([1, 2]), with_bias=st.booleans(),
+)  # fmt: skip
+def test_parts_add_up(taps, most, stride, dilation, low, high, groups, with_bias):
+    x, w, bias = tensors((2, 4, 150), (6, 4 // groups, taps), (6,))
+    g = Geometry((stride,), ((low, high),), (dilation,), groups)
+    padded = torch.nn.functional.pad(x, (low, high))
+    expected = torch.nn.functional.conv1d(padded, w, bias if with_bias else None, stride, 0, dilation, groups)
+    torch.testing.assert_close(by_few_taps(x, w, g, bias if with_bias else None, most), expected)
+    (gy,) = tensors(expected.shape)
+    _, gw, _ = torch.ops.aten.convolution_backward(
+        gy, padded, w, None, (stride,), (0,), (dilation,), False, (0,), groups, [False, True, False]
+    )
+    torch.testing.assert_close(weight_by_few_taps(gy, x, w, g, most), gw)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_reaches_its_own_outputs(value):
+    x, w = tensors((2, 16, 3000), (16, 16, 50), dtype=torch.float32)
+    x[1, 3, 1000] = value
+    y = by_few_taps(x, w, Geometry((1,), ((0, 0),), (1,), 1))
+    bad = (~y.isfinite()).nonzero()
+    assert set(bad[:, 0].tolist()) == {1}
+    assert (bad[:, 2].min(), bad[:, 2].max(), len(bad)) == (951, 1000, 16 * 50)
+
+
+def test_many_taps_of_many_channels_go_this_way(monkeypatch):
+    monkeypatch.setattr(cost, "has_wide_registers", lambda: True)
+    asked = []
+    monkeypatch.setattr(kernels, "by_few_taps", lambda *a: asked.append(a) or few_taps.by_few_taps(*a))
+    x, w = tensors((4, 256, 331), (256, 256, 77), dtype=torch.float32)  # shapes that no other test asks about
+    work = Work(tuple(x.shape), tuple(w.shape), Geometry((1,), ((0, 0),), (1,), 1), 4, True)
+    assert direct_way(work) == "few_taps"
+    y = conv(x, w, method="direct")
+    assert len(asked) == 1
+    expected = torch.nn.functional.conv1d(x.double(), w.double()).float()
+    torch.testing.assert_close(y, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "itemsize"),
+    [
+        ((4, 256, 332), (256, 256, MOST_TAPS), 4),
+        ((4, 256, 332), (256, 256, 77), 8),
+        ((4, 8, 9000), (64, 8, 77), 4),  # few channels have another kernel
+        ((4, 64, 332), (64, 1, 77), 4),
+        ((1, 16, 100), (16, 16, 77), 4),  # too small for oneDNN
+    ],
+)
+def test_others_do_not(monkeypatch, x_shape, w_shape, itemsize):
+    monkeypatch.setattr(cost, "has_wide_registers", lambda: True)
+    g = Geometry((1,), ((0, 0),), (1,), 64 if w_shape[1] == 1 else 1)
+    assert direct_way(Work(x_shape, w_shape, g, itemsize, True)) != "few_taps"
+
+
+def test_narrow_registers_know_nothing_of_it(monkeypatch):
+    monkeypatch.setattr(cost, "has_wide_registers", lambda: False)
+    monkeypatch.setattr(library, "has_wide_registers", lambda: False)
+    g = Geometry((1,), ((32, 32),), (16,), 1)
+    assert direct_way(Work((4, 256, 333), (256, 256, 77), g._replace(dilation=(1,)), 4, True)) != "few_taps"
+    assert library.pads_well((8, 64, 4000), (64, 64, 3), g, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("n_out", "taps", "dilation", "pad", "is_number"),
+    [(64, 3, 8, 8, True), (64, 3, 4, 4, False), (32, 3, 8, 8, False), (32, 3, 16, 16, True),
+     (64, 9, 4, 16, False), (64, 25, 1, 12, True), (64, 5, 16, FAR + 14, True), (1, 65, 1, 32, False)],
+)  # fmt: skip
+def test_wide_pads_come_as_numbers(monkeypatch, n_out, taps, dilation, pad, is_number):
+    monkeypatch.setattr(library, "has_wide_registers", lambda: True)
+    seen = []
+    real = torch.nn.functional.conv1d
+    monkeypatch.setattr(library, "RUNS", (lambda x, *a: seen.append((x.shape[2], a[3])) or real(x, *a),))
+    x, w = tensors((8, 32, 1000), (n_out, 32, taps), dtype=torch.float32)
+    y = library.library(x, w, Geometry((1,), ((pad, pad),), (dilation,), 1))
+    assert seen == [(1000 + 2 * pad, 0) if is_number else (1000, (pad,))]
+    torch.testing.assert_close(y, real(x, w, padding=pad, dilation=dilation), rtol=1e-4, atol=1e-4)
+
+
+def test_bounds_as_measured():
+    """x's gradient on a processor with 512-bit registers: torch's time beside that of the sum turned round."""
+    quick = [(16, 7, 18), (32, 5, 16), (64, 15, 7), (48, 3, 6), (32, 3, 8), (256, 9, 16)]
+    slow = [(64, 3, 8), (48, 3, 12), (32, 3, 12), (64, 24, 23), (24, 9, 64), (32, 5, 64), (100, 15, 14)]
+    assert not any(reaches_far(*shape) for shape in quick)
+    assert all(reaches_far(*shape) for shape in slow)
