@@ -83,6 +83,16 @@ class Machine(NamedTuple):
     toeplitz_call: float = 2.9e-05
     toeplitz_output: tuple[float, float] = (4.3e-10, 6.5e-10)
     toeplitz_add: tuple[float, float] = (9e-12, 1.6e-11)
+    # the same by NumPy alone, up to so many seconds; np.convolve: a call, a tap of up to 8, an output of more
+    # than 11 (at first, more a tap, at most) and a multiply-add of it
+    short: float = 1.25e-04
+    rows_call: float = 9.2e-06
+    rows_output: tuple[float, float] = (1.3e-09, 2.4e-09)
+    rows_add: tuple[float, float] = (2.4e-11, 4.5e-11)
+    numpy_call: float = 1.5e-06
+    numpy_tap: tuple[float, float] = (2.7e-10, 1.1e-10)
+    numpy_output: tuple[float, float, float] = (6e-09, 5e-10, 2.1e-08)
+    numpy_add: tuple[float, float] = (4.5e-11, 7e-11)
 
 
 # fmt: off
@@ -143,6 +153,7 @@ AMD = Machine(  # of AMD's with 512-bit registers: matrix products take as long,
     one_tap=1.05e-11,
     many_taps=1.85,
     depthwise_weight=(2.2e-10, 3.7e-10),
+    phase_output=(2e-10, 4e-10),
     column=(7e-10, 1.4e-09),
     column_add=(3.6e-12, 7e-12),
     transposed_add=(8.5e-11, 1.8e-10),
@@ -153,8 +164,16 @@ AMD = Machine(  # of AMD's with 512-bit registers: matrix products take as long,
     lone_weight=(4e-12, 3.2e-10, 8e-11),
     windows=(1.3e-11, 2.2e-10, 9e-11),
     toeplitz_call=1.6e-05,
-    toeplitz_output=(3.7e-10, 1e-09),
-    toeplitz_add=(1.1e-11, 2.2e-11),
+    toeplitz_output=(3.7e-10, 1.8e-09),
+    toeplitz_add=(1.1e-11, 2.6e-11),
+    short=4.5e-05,
+    rows_call=5e-06,
+    rows_output=(5e-10, 6e-10),
+    rows_add=(2.5e-11, 5.8e-11),
+    numpy_call=8e-07,
+    numpy_tap=(9e-11, 4e-11),
+    numpy_output=(4e-09, 2.5e-10, 1.2e-08),
+    numpy_add=(3e-11, 6.5e-11),
 )
 # fmt: on
 

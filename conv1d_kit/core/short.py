@@ -7,14 +7,22 @@ from functools import lru_cache
 
 import numpy as np
 
+from .machine import MACHINE
 from .plain import output_window
 
-__all__ = ["all_finite", "numpys_convolve", "numpys_seconds", "short_convolve", "short_way"]
+__all__ = [
+    "all_finite",
+    "numpys_convolve",
+    "numpys_seconds",
+    "rows_seconds",
+    "short_convolve",
+    "short_way",
+    "toeplitz_rows",
+]
 
 MOST = 1 << 15  # outputs up to which NumPy's matrix product is tried
 # Up to these sizes NumPy's BLAS stays on one thread: others would wait for torch's, which keep the cores awhile
 LARGEST_PRODUCT, LONGEST_DOT = 1 << 18, 10_000
-WORTH_S = 1.25e-4  # seconds from which the engine may be quicker
 
 
 def short_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray | None:
@@ -31,7 +39,7 @@ def short_convolve(a: np.ndarray, b: np.ndarray, mode: str) -> np.ndarray | None
         return None
     if way == "toeplitz":
         start, size = output_window(mode, n, k)
-        y = _toeplitz(a, b, start, size) if n >= k else _toeplitz(b, a, start, size)
+        y = toeplitz_rows(a, b, start, size) if n >= k else toeplitz_rows(b, a, start, size)
         if all_finite(y):
             return y
     return numpys_convolve(a, b, mode)
@@ -62,9 +70,9 @@ def short_way(n: int, k: int, itemsize: int, is_complex: bool) -> str | None:
         return None
     seconds = {"numpy": numpys_seconds(n, k, itemsize, is_complex)}
     if n <= MOST:
-        seconds["toeplitz"] = 1.25 * _toeplitz_seconds(n, k, itemsize, is_complex)  # for a clear gain alone
+        seconds["toeplitz"] = 1.25 * rows_seconds(n, k, itemsize, is_complex)  # for a clear gain alone
     best = min(seconds, key=seconds.__getitem__)
-    return best if seconds[best] <= WORTH_S else None
+    return best if seconds[best] <= MACHINE.short else None
 
 
 def numpys_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
@@ -75,27 +83,29 @@ def numpys_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
     >>> numpys_seconds(1000, 11, 8, False) < numpys_seconds(1000, 12, 8, False)
     True
     """
+    wide = itemsize > 4
     if is_complex:
         each = 8e-9 + 5e-10 * k if k > 1 else 4e-9
     elif k <= 11:
-        each = 4e-10 + (3e-10 if k > 8 else 1.1e-10 if itemsize > 4 else 2.7e-10) * k
+        each = 4e-10 + (3e-10 if k > 8 else MACHINE.numpy_tap[wide]) * k
     else:
-        each = min(6e-9 + 5e-10 * k, 2.1e-8) + (7e-11 if itemsize > 4 else 4.5e-11) * k
-    return 1.5e-6 + each * n
+        least, growth, most = MACHINE.numpy_output
+        each = min(least + growth * k, most) + MACHINE.numpy_add[wide] * k
+    return MACHINE.numpy_call + each * n
 
 
-def _toeplitz_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
+def rows_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
     per_row = _per_row(k)
-    reach = per_row - 1 + k
-    base, each = (9e-6, 1.3e-9 + 2.4e-11 * reach) if itemsize <= 4 else (9.5e-6, 2.4e-9 + 4.5e-11 * reach)
-    return base + 2e-10 * reach * per_row + n * each * (4 if is_complex else 1)
+    reach, wide = per_row - 1 + k, itemsize > 4
+    each = MACHINE.rows_output[wide] + MACHINE.rows_add[wide] * reach
+    return MACHINE.rows_call + 2e-10 * reach * per_row + n * each * (4 if is_complex else 1)
 
 
 def _per_row(k: int) -> int:
     return 16 if k <= 24 else 32 if k <= 48 else 64
 
 
-def _toeplitz(x: np.ndarray, w: np.ndarray, start: int, size: int) -> np.ndarray:
+def toeplitz_rows(x: np.ndarray, w: np.ndarray, start: int, size: int) -> np.ndarray:
     """The blocked product of `blocked.py`, both matrices views of padded lines."""
     taps, width, per_row = len(w), x.itemsize, _per_row(len(w))
     ends = np.zeros(2 * per_row - 2 + taps, x.dtype)

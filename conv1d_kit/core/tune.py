@@ -15,8 +15,9 @@ from .blocked import toeplitz_line
 from .cost import LANES, outputs_a_row
 from .geometry import Geometry
 from .library import library
-from .machine import SMALLEST, Machine, shipped
+from .machine import MACHINE, SMALLEST, Machine, shipped
 from .onednn import MOST_TAPS, MOST_WEIGHT_TAPS, has_wide_registers
+from .short import numpys_seconds, rows_seconds, toeplitz_rows
 from .spectral_line import spectral_line
 from .spectrum import block_lengths, fast_length, line_counts
 from .windows import by_windows, weight_by_windows
@@ -74,13 +75,14 @@ def measure(
             found.append(values)
         on_step(6, 6)
         lone, laned = _lone(budget_s), _laned(budget_s)
+    by_numpy = _numpys(budget_s)
     pairs: dict[str, Any] = {name: tuple(values[name] for values in found) for name in found[0]}
     scalars: dict[str, Any] = {
         name: min(pairs.pop(name)) for name in ("direct_call", "toeplitz_call", "depthwise_output")
     }
     threads = torch.get_num_threads()
     usual = {name: _times(getattr(start, name), start.threads / threads) for name in SHARED}
-    return start._replace(threads=threads, **pairs, **scalars, **usual, **lone, **laned)
+    return start._replace(threads=threads, **pairs, **scalars, **usual, **lone, **laned, **by_numpy)
 
 
 def _times(value: float | tuple[float, ...], factor: float) -> Any:
@@ -156,6 +158,17 @@ def _lone(budget_s: float) -> dict[str, Any]:
         name: tuple(np.maximum(nnls(rows / times[:, None], np.ones(len(times)))[0], LEAST).tolist())
         for name, (rows, times) in fits.items()
     }
+
+
+def _numpys(budget_s: float) -> dict[str, Any]:
+    """Lines by NumPy alone: the usual ones, all as much slower or quicker as one of each kind is."""
+    n, k = 10_000, 63
+    a, b = np.ones(n, np.float32), np.ones(k, np.float32)
+    by_call = least_seconds(partial(np.convolve, a, b), budget_s) / numpys_seconds(n, k, 4, False)
+    by_rows = least_seconds(partial(toeplitz_rows, a, b, 0, n), budget_s) / rows_seconds(n, k, 4, False)
+    factors = dict.fromkeys(("numpy_tap", "numpy_output", "numpy_add"), by_call)
+    factors |= dict.fromkeys(("rows_output", "rows_add"), by_rows)
+    return {name: _times(getattr(MACHINE, name), factor) for name, factor in factors.items()}
 
 
 def _laned(budget_s: float) -> dict[str, Any]:
