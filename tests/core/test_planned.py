@@ -65,7 +65,7 @@ def test_explain_names_each_method_and_marks_the_chosen():
         ((1, 64, 48_000), (1, 64, 7), {}, "by a product summed along its diagonals\n"),
         ((1, 1, 100_000), (1, 1, 9), {}, "by products with a small Toeplitz matrix\n"),
         ((8, 32, 1000), (32, 32, 3), {}, "by torch's kernel\n"),
-        ((20, 16, 8000), (64, 16, 3), {"padding": 1}, "by torch's kernel, 4 of 20 rows at a time\n"),
+        ((20, 16, 8000), (64, 16, 3), {"padding": 1}, "by torch's kernel, 2 of 20 rows at a time\n"),
     ],
 )
 def test_explain_says_how_the_direct_sum_goes(x_shape, w_shape, options, words):
