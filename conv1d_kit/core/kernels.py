@@ -56,12 +56,14 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
 
 
 def product_numbers(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, dtype: torch.dtype) -> int:
-    """Numbers that `diagonals` or `by_windows` holds at a time; 0 where `direct` does without them."""
+    """Numbers that the way of `direct` holds at a time beside x and y; 0 where it does without."""
     work = Work(x_shape, w_shape, g, dtype.itemsize, True)
     way = direct_way(work) if dtype in REALS else "torch"
     if way == "windows":
         positions = x_shape[0] * g.out_sizes(x_shape[2:], w_shape[2:])[0]
         return min(WINDOWS_ROUND, w_shape[2] * positions)
+    if way == "few_taps":  # what a part sees of x, and its outputs
+        return math.prod(x_shape) + x_shape[0] * w_shape[0] * g.out_sizes(x_shape[2:], w_shape[2:])[0]
     if way != "diagonals":
         return 0
     return min(ROUND, math.prod(w_shape) // w_shape[1] * x_shape[0] * x_shape[-1])
