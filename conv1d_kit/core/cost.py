@@ -153,10 +153,12 @@ def _outputs(work: Work) -> int:
 
 
 def multiply_adds(work: Work) -> int:
+    """Of the sum itself."""
     return _outputs(work) * math.prod(work.w_shape[1:])
 
 
 def library_seconds(work: Work) -> float:
+    """By torch's kernel."""
     wide, per_group = work.itemsize > 4, work.w_shape[0] // max(1, work.geometry.groups)
     more, numbers = fewer_threads(), multiply_adds(work)
     if work.geometry.groups > 1 and per_group == 1:
@@ -222,6 +224,7 @@ def is_lone(work: Work) -> bool:
 
 
 def lone_seconds(work: Work, constants: tuple[float, float, float], *, lanes: int = 1) -> float:
+    """One channel to several: a multiply-add, a number of the windows and an output take so much each."""
     channels, n_taps = -(-work.w_shape[0] // lanes) * lanes, work.w_shape[2]
     (size,) = work.geometry.out_sizes(work.x_shape[2:], work.w_shape[2:])
     multiply_add, number, output = constants
@@ -230,6 +233,7 @@ def lone_seconds(work: Work, constants: tuple[float, float, float], *, lanes: in
 
 
 def window_seconds(work: Work) -> float:
+    """By `windows.py`; inf where it does not serve."""
     if not is_lone(work):
         return math.inf
     return MACHINE.windows_call + lone_seconds(work, MACHINE.windows)
@@ -244,6 +248,7 @@ def _blocked_seconds(work: Work) -> float:
 
 
 def diagonal_seconds(work: Work) -> float:
+    """By `diagonals.py`; inf where it does not serve."""
     (batch, channels, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
     if len(sizes) != 1 or per == 1 or kernel == [1] or n_out > MOST_DIAGONAL * g.groups:
         return math.inf

@@ -95,6 +95,7 @@ def numpys_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
 
 
 def rows_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
+    """Predicted seconds of `toeplitz_rows`."""
     per_row = _per_row(k)
     reach, wide = per_row - 1 + k, itemsize > 4
     each = MACHINE.rows_output[wide] + MACHINE.rows_add[wide] * reach
