@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from .cost import (
     CLEARLY,
     FRESH,
@@ -23,6 +21,7 @@ from .cost import (
     library_seconds,
     lone_seconds,
     multiply_adds,
+    pads_reach_far,
     predicted_seconds,
     rows_alone,
     rows_at_once,
@@ -61,16 +60,16 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
     work = _as_handed(work)
     of_x, of_w = input_gradient_seconds(work), weight_gradient_seconds(work)
     ways = min(of_x, key=of_x.__getitem__), min(of_w, key=of_w.__getitem__)
-    is_other = direct_way(work) in ("windows", "diagonals", "few_taps") or rows_at_once(work) < work.x_shape[0]
-    return ways if is_other or ways != ("torch", "torch") else None
+    is_other = direct_way(work) in ("windows", "diagonals", "few_taps") or pads_reach_far(work)
+    return ways if is_other or rows_at_once(work) < work.x_shape[0] or ways != ("torch", "torch") else None
 
 
 def _as_handed(work: Work) -> Work:
     """With its pads as numbers where torch's kernels get them so."""
-    x_shape, w_shape, g, itemsize, _ = work
+    x_shape, w_shape, g, *_ = work
     if not any(low or high for low, high in g.pads):
         return work
-    if pads_well(x_shape, w_shape, g, torch.float32 if itemsize == 4 else torch.float64):
+    if pads_well(x_shape, w_shape, g):
         return work
     sizes = (size + low + high for size, (low, high) in zip(x_shape[2:], g.pads, strict=True))
     return work._replace(x_shape=(*x_shape[:2], *sizes), geometry=g._replace(pads=((0, 0),) * len(g.pads)))
@@ -111,7 +110,7 @@ def weight_gradient_seconds(work: Work) -> dict[str, float]:
         seconds["windows"] = WINDOWED * window_seconds(work) / CLEARLY
     if _has_diagonals(work):
         seconds["diagonals"] = MOVED * diagonal_seconds(work)
-    if is_laned(work) and w_shape[1] >= LANES and w_shape[2] > MOST_WEIGHT_TAPS and g.stride == (1,):
+    if is_laned(work) and g.stride == (1,) and w_shape[1] >= LANES and _is_far(work, of_weight=True):
         n_parts = -(-w_shape[2] // MOST_WEIGHT_TAPS)
         sums = PARTED * _quick_weight_seconds(work) + n_parts * MACHINE.direct_call
         seconds["few_taps"] = sums / CLEARLY

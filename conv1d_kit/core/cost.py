@@ -11,7 +11,7 @@ import torch
 from .diagonals import ROUND
 from .geometry import Geometry
 from .machine import MACHINE
-from .onednn import MOST_TAPS, SMALL, has_wide_registers
+from .onednn import MOST_TAPS, SMALL, has_wide_registers, reaches_far
 from .short import numpys_seconds
 from .spectrum import fewer_threads, fft_points, line_points, remembered, spectral_seconds, threads_in_use
 
@@ -36,6 +36,7 @@ __all__ = [
     "lone_seconds",
     "multiply_adds",
     "outputs_a_row",
+    "pads_reach_far",
     "predicted_seconds",
     "products_are_quicker",
     "rows_alone",
@@ -183,6 +184,15 @@ def is_laned(work: Work) -> bool:
     if len(work.w_shape) != 3 or work.itemsize != 4 or not work.inexact or work.w_shape[1] == 1:
         return False
     return has_wide_registers() and math.prod(work.x_shape) > SMALL
+
+
+@remembered
+def pads_reach_far(work: Work) -> bool:
+    """Whether oneDNN's quick kernel refuses these pads, and takes them as numbers."""
+    if not is_laned(work):
+        return False
+    (sides,), n_out = work.geometry.pads, work.w_shape[0] // work.geometry.groups
+    return reaches_far(n_out, work.w_shape[2], max(sides))
 
 
 def laned_seconds(work: Work, slower: float = 1.0) -> float:

@@ -19,9 +19,12 @@ from .kernels import METHODS, direct
 from .library import pads_well, rows_here
 from .padding import pad
 from .phases import spread_by_phases
+from .rounds import rounds
 from .windows import weight_by_windows
 
 __all__ = ["direct_in_training", "trains"]
+
+ROUND = 1 << 20  # numbers of gy, or of x's gradient, at a time
 
 
 def trains(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None) -> bool:
@@ -34,7 +37,7 @@ def trains(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None) -> bool:
 def direct_in_training(
     x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None, g: Geometry, ways: tuple[str, str]
 ) -> torch.Tensor:
-    """`kernels.direct` whose gradients for x and w come in the ways that `cost.gradient_ways` names.
+    """`kernels.direct` whose gradients for x and w come in the ways that `adjoint_cost.gradient_ways` names.
 
     Examples
     --------
@@ -43,7 +46,7 @@ def direct_in_training(
     >>> torch.autograd.grad(y.sum(), w)[0].round(decimals=4)
     tensor([[[3., 5.]]])
     """
-    if any(low or high for low, high in g.pads) and not pads_well(x.shape, w.shape, g, x.dtype):
+    if any(low or high for low, high in g.pads) and not pads_well(x.shape, w.shape, g):
         x, g = pad(x, g.pads), g._replace(pads=((0, 0),) * len(g.pads))
     return _Direct.apply(x, w, bias, g, ways)
 
@@ -81,6 +84,7 @@ class _Direct(torch.autograd.Function):
                 gw = weight_by_windows(gy, x, g, w.shape[2])
             elif way_w == "few_taps":
                 gw = weight_by_few_taps(gy, x, w, g)
+                gw = gw if all_finite(gw) else None
         by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
             found = _by_torch(gy, x, w, g, by_torch)
@@ -92,9 +96,20 @@ class _Direct(torch.autograd.Function):
 def _turned(gy: torch.Tensor, w: torch.Tensor, g: Geometry, size: int) -> torch.Tensor:
     """x's gradient where the stride is 1: the sum itself, of gy with zeros beside it and w turned round."""
     (span,), ((low, _),) = g.spans(w.shape[2:]), g.pads
-    line = pad(gy, ((span - 1 - low, size + low - gy.shape[2]),))
     turned = w.unflatten(0, (g.groups, -1)).transpose(1, 2).flatten(0, 1).flip(2)
-    return direct(line, turned, g._replace(pads=((0, 0),)))
+    adjoint = g._replace(pads=((span - 1 - low, size + low - gy.shape[2]),))
+    parts = list(rounds(len(gy), size, max(gy.shape[1], len(turned)), ROUND, least=2 * span))
+
+    def part(rows: slice, at: slice) -> torch.Tensor:
+        inside, sides = adjoint.stretch(at.start, at.stop - 1, span, gy.shape[2])
+        return direct(pad(gy[rows, :, inside], (sides,)), turned, g._replace(pads=((0, 0),)))
+
+    if len(parts) == 1 or torch.is_grad_enabled():
+        return part(slice(None), slice(0, size))
+    gx = new_result(gy, (len(gy), len(turned), size))
+    for rows, at in parts:
+        gx[rows, :, at] = part(rows, at)
+    return gx
 
 
 def _by_torch(gy, x, w, g: Geometry, wanted: list[bool]) -> tuple[torch.Tensor | None, torch.Tensor | None]:

@@ -9,10 +9,10 @@ import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .array import new_result
-from .cost import Work, direct_way, products_are_quicker, rows_at_once
+from .cost import Work, direct_way, pads_reach_far, products_are_quicker, rows_at_once
 from .geometry import Geometry
 from .heap import is_heap_kept
-from .onednn import SMALL, has_wide_registers, reaches_far
+from .onednn import SMALL
 from .padding import pad
 
 __all__ = [
@@ -55,10 +55,14 @@ def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | 
     )  # compiled code has its own kernels
     if is_seen and window_bytes(x.shape, w.shape, g, x.dtype) > WINDOWS:
         return _in_stretches(x, w, g, bias)
-    run = pointwise if is_seen and _is_pointwise(x.shape, w.shape, g, x.dtype) else RUNS[x.ndim - 3]
+    run = (
+        pointwise
+        if is_seen and not torch.jit.is_tracing() and _is_pointwise(x.shape, w.shape, g, x.dtype)
+        else RUNS[x.ndim - 3]
+    )
     if g.pads == FLAT[x.ndim - 3]:
         return run(x, w, bias, g.stride, 0, g.dilation, g.groups)
-    if x.numel() and pads_well(x.shape, w.shape, g, x.dtype) and not exporting:
+    if x.numel() and pads_well(x.shape, w.shape, g) and not exporting:
         return run(x, w, bias, g.stride, tuple(low for low, _ in g.pads), g.dilation, g.groups)
     return run(pad(x, g.pads), w, bias, g.stride, 0, g.dilation, g.groups)
 
@@ -136,15 +140,10 @@ def rows_here(work: Work, *tensors: torch.Tensor) -> int:
     return work.x_shape[0] if as_usual else rows_at_once(work)
 
 
-def pads_well(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> bool:
+def pads_well(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry) -> bool:
     """Whether torch's kernel takes these pads without loss: one channel costs it ten times a copy."""
     if any(low != high or low < 0 for low, high in g.pads):
         return False
-    if len(x_shape) == 3 and dtype == torch.float32 and not torch.compiler.is_compiling():
-        ((zeros, _),), n_out = g.pads, w_shape[0] // g.groups
-        is_far = n_out > 1 and reaches_far(n_out, w_shape[2], zeros)
-        if is_far and has_wide_registers() and math.prod(x_shape) > SMALL:
-            return False
     return x_shape[1] > 1 or (len(x_shape) > 3 and w_shape[0] > 1)
 
 
@@ -152,11 +151,11 @@ def straight_call(work: Work, dtype: torch.dtype) -> tuple[Callable[..., torch.T
     """torch's kernel and the pads to hand it, for shapes on which `library` does just that; else None."""
     x_shape, w_shape, g = work.x_shape, work.w_shape, work.geometry
     n = len(x_shape) - 2
-    if n > 3 or (g.pads != FLAT[n - 1] and not pads_well(x_shape, w_shape, g, dtype)):
+    if n > 3 or (g.pads != FLAT[n - 1] and not pads_well(x_shape, w_shape, g)):
         return None
     lone = x_shape[1] * w_shape[0] == 1
     is_product = (lone or dtype in REALS) and direct_way(work) != "torch"
-    is_large = dtype == torch.float32 and rows_at_once(work) < x_shape[0]
+    is_large = dtype == torch.float32 and (rows_at_once(work) < x_shape[0] or pads_reach_far(work))
     if is_product or is_large or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
         return None
     run = pointwise if _is_pointwise(x_shape, w_shape, g, dtype) else RUNS[n - 1]

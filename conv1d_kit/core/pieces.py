@@ -20,6 +20,7 @@ from .kernels import product_numbers
 from .lengths import Rows
 from .library import WINDOWS, window_bytes
 from .nonfinite import has_nan, omit_nan, refuse_nan
+from .onednn import has_wide_registers
 from .padding import PADDINGS, Pads, as_stored, pad, source_index
 from .plan import Plan
 from .precision import refuse_overflow, with_precision
@@ -277,7 +278,7 @@ class _Job(NamedTuple):
 
 def _blocked(outputs: int, channels: int) -> int:
     """Numbers of an output in oneDNN's own layout; with 512-bit registers its channels go by sixteens."""
-    if not channels or torch.backends.cpu.get_cpu_capability() != "AVX512":
+    if not channels or not has_wide_registers():
         return outputs
     return outputs // channels * (-(-channels // 16) * 16)
 
@@ -303,7 +304,8 @@ def method_bytes(
         beside = 2 * width * product_numbers(x_shape, w_shape, g, dtype)
         if windows:
             return width * (padded + 3 * outputs + 2 * weights) + 2 * windows + beside
-        return width * (padded + outputs + _blocked(outputs, w_shape[0]) + 2 * weights) + beside
+        copies = 2 * padded  # with pads as numbers, and in oneDNN's order
+        return width * (copies + outputs + _blocked(outputs, w_shape[0]) + 2 * weights) + beside
     real = max(width, 4) if dtype.is_floating_point or dtype.is_complex else 8
     n_fft = fft_points(method, g, x_shape, w_shape, real)
     converted = 2 * (padded + outputs) if real != width else padded

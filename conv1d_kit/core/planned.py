@@ -146,7 +146,9 @@ class ConvPlan:
         work = self._plan.work
         if self.method == "direct" and self._plan.fused and work.itemsize in (4, 8):
             way, rows, batch = direct_way(work), rows_at_once(work), work.x_shape[0]
-            share = f", {rows} of {batch} rows at a time" if way == "torch" and rows < batch else ""
+            share = (
+                f", {rows} of {batch} rows at a time" if way in ("torch", "few_taps") and rows < batch else ""
+            )
             lines.append(f"on the CPU by {DIRECT_WAYS[way]}{share}")
         if self.n_fft is not None:
             parts, per = cut(work.geometry, work.w_shape[2:], work.x_shape[-1], self.n_fft)

@@ -198,7 +198,7 @@ def _laned(budget_s: float) -> dict[str, Any]:
         "one_tap": one / x.numel() / channels,
         "laid": max((few - each) * 3 * channels / 2, LEAST),
         "many_taps": max(1.0, many / each),
-        "far_column": max(1.0, far / each - 1) * channels,
+        "far_column": max((far / each - 1) * channels, 1.0),
         "laned_backward": (of_x / some, of_w / some),
     }
 

@@ -9,13 +9,12 @@ is shared by all output channels, and a stride makes it less.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 
 from .array import new_result
 from .geometry import Geometry
 from .padding import pad
+from .rounds import rounds
 
 __all__ = ["ROUND", "by_windows", "weight_by_windows"]
 
@@ -34,7 +33,7 @@ def by_windows(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor
     """
     matrix, u = w[:, 0], _windows(x, w.shape[2], g)
     y = new_result(x, (len(x), len(w), u.shape[1]))
-    for rows, at in _rounds(u):
+    for rows, at in rounds(len(u), u.shape[1], u.shape[2], ROUND):
         part, out = u[rows, at].contiguous(), y[rows, :, at]
         if len(part) > 1:
             torch.bmm(matrix.expand(len(part), -1, -1), part.transpose(1, 2), out=out)
@@ -46,7 +45,7 @@ def by_windows(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor
 def weight_by_windows(gy: torch.Tensor, x: torch.Tensor, g: Geometry, n_taps: int) -> torch.Tensor:
     """gw (O, 1, K) from gy (B, O, L); no derivatives."""
     u, gw = _windows(x, n_taps, g), gy.new_zeros(gy.shape[1], n_taps)
-    for rows, at in _rounds(u):
+    for rows, at in rounds(len(u), u.shape[1], u.shape[2], ROUND):
         for one, of in zip(gy[rows, :, at], u[rows, at].contiguous(), strict=True):
             gw.addmm_(one, of)
     return gw[:, None]
@@ -59,12 +58,3 @@ def _windows(x: torch.Tensor, n_taps: int, g: Geometry) -> torch.Tensor:
     return line.as_strided(
         (len(line), size, n_taps), (line.stride(0), stride * line.stride(1), step * line.stride(1))
     )
-
-
-def _rounds(u: torch.Tensor) -> Iterator[tuple[slice, slice]]:
-    """Rows and positions of as many windows as ROUND holds."""
-    size, count = u.shape[1], max(1, ROUND // max(1, u.shape[2]))
-    rows = max(1, count // max(1, size))
-    for row in range(0, len(u), rows):
-        for first in range(0, size, count):
-            yield slice(row, row + rows), slice(first, first + count)

@@ -4,10 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory import peak_bytes
 
 from conv1d_kit import conv
 from conv1d_kit.core import cost, few_taps, kernels, library
-from conv1d_kit.core.cost import Work, direct_way
+from conv1d_kit.core.cost import Work, direct_way, pads_reach_far
 from conv1d_kit.core.few_taps import by_few_taps, weight_by_few_taps
 from conv1d_kit.core.geometry import Geometry
 from conv1d_kit.core.onednn import FAR, MOST_TAPS, reaches_far
@@ -77,26 +78,72 @@ def test_others_do_not(monkeypatch, x_shape, w_shape, itemsize):
 
 def test_narrow_registers_know_nothing_of_it(monkeypatch):
     monkeypatch.setattr(cost, "has_wide_registers", lambda: False)
-    monkeypatch.setattr(library, "has_wide_registers", lambda: False)
     g = Geometry((1,), ((32, 32),), (16,), 1)
     assert direct_way(Work((4, 256, 333), (256, 256, 77), g._replace(dilation=(1,)), 4, True)) != "few_taps"
-    assert library.pads_well((8, 64, 4000), (64, 64, 3), g, torch.float32)
+    assert not pads_reach_far(Work((8, 64, 4007), (64, 64, 3), g, 4, True))
 
 
 @pytest.mark.parametrize(
     ("n_out", "taps", "dilation", "pad", "is_number"),
     [(64, 3, 8, 8, True), (64, 3, 4, 4, False), (32, 3, 8, 8, False), (32, 3, 16, 16, True),
-     (64, 9, 4, 16, False), (64, 25, 1, 12, True), (64, 5, 16, FAR + 14, True), (1, 65, 1, 32, False)],
+     (64, 9, 4, 16, False), (64, 25, 1, 12, True), (64, 5, 16, FAR + 14, True)],
 )  # fmt: skip
-def test_wide_pads_come_as_numbers(monkeypatch, n_out, taps, dilation, pad, is_number):
-    monkeypatch.setattr(library, "has_wide_registers", lambda: True)
+@pytest.mark.parametrize("rows", [8, 3])
+def test_wide_pads_come_as_numbers(monkeypatch, n_out, taps, dilation, pad, is_number, rows):
+    monkeypatch.setattr(cost, "has_wide_registers", lambda: True)
+    monkeypatch.setattr(kernels, "rows_here", lambda work, x: rows)
     seen = []
     real = torch.nn.functional.conv1d
     monkeypatch.setattr(library, "RUNS", (lambda x, *a: seen.append((x.shape[2], a[3])) or real(x, *a),))
-    x, w = tensors((8, 32, 1000), (n_out, 32, taps), dtype=torch.float32)
-    y = library.library(x, w, Geometry((1,), ((pad, pad),), (dilation,), 1))
-    assert seen == [(1000 + 2 * pad, 0) if is_number else (1000, (pad,))]
+    x, w = tensors((8, 32, 1003), (n_out, 32, taps), dtype=torch.float32)  # as no other test has it
+    y = kernels.direct(x, w, Geometry((1,), ((pad, pad),), (dilation,), 1))
+    assert set(seen) == {(1003 + 2 * pad, 0) if is_number else (1003, (pad,))}
+    assert len(seen) == -(-8 // rows)
     torch.testing.assert_close(y, real(x, w, padding=pad, dilation=dilation), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("bad", ["x", "w", "gy"])
+def test_zeros_beside_the_signal_make_nothing_of_what_is_not_finite(monkeypatch, bad):
+    monkeypatch.setattr(cost, "has_wide_registers", lambda: True)
+    found = []
+    for f in (conv, torch.nn.functional.conv1d):
+        x, w, gy = tensors((2, 32, 1501), (32, 32, 3), (2, 32, 1501), dtype=torch.float32)
+        {"x": x, "w": w, "gy": gy}[bad][0, 0, 0] = torch.inf
+        x, w = x.requires_grad_(), w.requires_grad_()
+        y = f(x, w, padding=16, dilation=16)
+        with torch.no_grad():
+            alone = f(x, w, padding=16, dilation=16)
+        found.append((y.detach(), alone, *torch.autograd.grad(y, (x, w), gy)))
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.equal(ours.isfinite(), theirs.isfinite())
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "options"),
+    [
+        ((1, 16, 400_001), (32, 16, 3), {"dilation": 64}),
+        ((8, 16, 40_001), (64, 16, 5), {"dilation": 16}),
+        ((1, 64, 100_001), (16, 64, 20), {}),
+    ],
+)
+def test_gradients_take_no_more_memory_than_torchs_and_a_working_set(monkeypatch, x_shape, w_shape, options):
+    monkeypatch.setattr(cost, "has_wide_registers", lambda: True)
+    peaks = []
+    for f in (conv, torch.nn.functional.conv1d):
+        x, w = (t.requires_grad_() for t in tensors(x_shape, w_shape, dtype=torch.float32))
+        y = f(x, w, **options)
+        gy = torch.ones_like(y)
+        peaks.append(peak_bytes(lambda: torch.autograd.grad(y, (x, w), gy, retain_graph=True)))  # noqa: B023
+    assert peaks[0] <= peaks[1] + 16_000_000
+
+
+def test_what_is_kept_for_gradients_is_the_signal_itself(monkeypatch):
+    monkeypatch.setattr(cost, "has_wide_registers", lambda: True)
+    x, w = (t.requires_grad_() for t in tensors((2, 64, 4001), (16, 64, 3), dtype=torch.float32))
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        conv(x, w, padding=16, dilation=16)
+    assert sorted(t.numel() for t in saved) == [w.numel(), x.numel()]
 
 
 def test_bounds_as_measured():

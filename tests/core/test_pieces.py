@@ -16,6 +16,8 @@ from conv1d_kit.errors import InputError
 CASES = [
     ("direct", torch.float32, (2, 32, 20_000), (32, 32, 50), {"padding": "same"}),
     ("direct", torch.float32, (2, 32, 20_000), (32, 32, 3), {"padding": "same", "dilation": 32}),
+    ("direct", torch.float32, (1, 64, 80_000), (8, 64, 3), {"padding": 16, "dilation": 16}),
+    ("direct", torch.float32, (1, 64, 80_000), (8, 64, 3), {"padding": "causal", "dilation": 16}),
     ("direct", torch.float32, (2, 3, 60_000), (4, 3, 15), {"padding": 7}),
     ("direct", torch.float64, (2, 3, 20_000), (4, 3, 101), {"stride": 3}),
     ("direct", torch.float64, (1, 2, 40, 500), (4, 2, 3, 31), {"padding": "same"}),
