@@ -25,11 +25,11 @@ def in_turn(
     """Least seconds of each run. They take turns, so that a slow moment of the machine meets all alike.
 
     First calls load libraries and compile kernels, up to half a second: a run is called twice before its turns
-    begin. A run that takes more than its share of the budget has two turns; none if it took over `limit_s`, or
-    three times as long as the quickest run. A run under 5 ms is called once untimed before each of its turns:
-    nobody pays for what the run before left in the caches. Calls of microseconds need many rounds: in a few,
-    one rival alone may meet the moments at which the processor is quickest. A run that raises is left out and
-    its error noted in `failures`, where that is given.
+    begin. A run that takes more than its share of the budget has two turns, which cost the others none; none if
+    it took over `limit_s`, or three times as long as the quickest run. A run under 5 ms is called once untimed
+    before each of its turns: nobody pays for what the run before left in the caches. Calls of microseconds need
+    many rounds: in a few, one rival alone may meet the moments at which the processor is quickest. A run that
+    raises is left out and its error noted in `failures`, where that is given.
     """
     least, calls = {}, {}
     for name, run in runs.items():
@@ -56,7 +56,7 @@ def in_turn(
             if least[name] < SHORT_S:
                 runs[name]()
             took = _seconds(runs[name], bundle)
-            least[name], spent = min(least[name], took / bundle), spent + took
+            least[name], spent = min(least[name], took / bundle), spent + (0.0 if long else took)
     return least
 
 

@@ -46,7 +46,6 @@ MOST_PARTS = 16
 LARGEST_BLOCK = 1 << 17  # points
 PRECISE = 1 << 10  # points up to which a power of two is as quick as a shorter length, and errs a fifth less
 UNEVEN = 1.35  # how much longer a point takes at a length that is no power of two
-NEAR = 1.6  # passes over spectra of kernels that stay near the cores
 LONE_BYTES = 1 << 16  # of one row, from which transforming it alone takes longer
 SHIFTED_ROWS = 2.0  # how much longer products take whose rows are those of a kernel of several axes, one by one
 
@@ -164,7 +163,7 @@ def _kernel_seconds(n: int, transforms: int, mixed: bool, itemsize: int) -> floa
     seconds, numbers = transform_seconds(n, transforms, 1, itemsize), transforms * n / 2
     if not mixed:
         return seconds
-    passes = NEAR if 2 * numbers <= ROUND else MACHINE.far_passes
+    passes = MACHINE.near_passes if 2 * numbers <= ROUND else MACHINE.far_passes
     return seconds + passes * MACHINE.reorder[itemsize > 4] * fewer_threads() * numbers
 
 
