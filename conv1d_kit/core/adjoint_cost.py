@@ -23,8 +23,8 @@ from .cost import (
     multiply_adds,
     pads_reach_far,
     predicted_seconds,
-    rows_alone,
     rows_at_once,
+    unshared,
     window_seconds,
 )
 from .diagonals import ROUND
@@ -66,11 +66,12 @@ def gradient_ways(work: Work) -> tuple[str, str] | None:
 
 def _as_handed(work: Work) -> Work:
     """With its pads as numbers where torch's kernels get them so."""
-    x_shape, w_shape, g, *_ = work
-    if not any(low or high for low, high in g.pads):
-        return work
-    if pads_well(x_shape, w_shape, g):
-        return work
+    return work if pads_well(work.x_shape, work.w_shape, work.geometry) else _padded(work)
+
+
+def _padded(work: Work) -> Work:
+    """The same with its pads as numbers."""
+    x_shape, g = work.x_shape, work.geometry
     sizes = (size + low + high for size, (low, high) in zip(x_shape[2:], g.pads, strict=True))
     return work._replace(x_shape=(*x_shape[:2], *sizes), geometry=g._replace(pads=((0, 0),) * len(g.pads)))
 
@@ -80,7 +81,7 @@ def input_gradient_seconds(work: Work) -> dict[str, float]:
 
     Torch's time, and that of sums as exact as its own, count for less: what errs more must be clearly quicker.
     """
-    (batch, channels, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
+    (batch, _, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
     wide, depthwise = itemsize > 4, _is_depthwise(work)
     # lanes that torch fills with nothing
     lone = MACHINE.lone_column[wide] * multiply_adds(work) / n_out if per == 1 and not depthwise else 0.0
@@ -88,12 +89,12 @@ def input_gradient_seconds(work: Work) -> dict[str, float]:
     if _has_diagonals(work):
         seconds["diagonals"] = MOVED * diagonal_seconds(work)
     if is_laned(work) and g.stride == (1,) and _is_far(work, of_weight=False):
-        line, turned = (batch, n_out, sizes[0] + g.spans(kernel)[0] - 1), (channels, n_out // g.groups, *kernel)
-        ways = direct_seconds(Work(line, turned, g._replace(pads=((0, 0),)), itemsize, True))
-        seconds["turned"] = TURNED * min(ways.values()) / CLEARLY
+        seconds["turned"] = TURNED * min(direct_seconds(_padded(_adjoint(work))).values()) / CLEARLY
     is_long = depthwise or math.prod(kernel) >= SHORTEST_SPECTRAL
     if is_long:
-        seconds["fft"] = _spectral_input_seconds(work)
+        adjoint = _adjoint(work)
+        n_fft = fft_points("overlap_add", adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize)
+        seconds["fft"] = spectral_seconds(adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize, n_fft)
     if len(sizes) == 1 == g.dilation[0] and (is_long or g.stride[0] > 1):
         gy_shape = (batch, n_out, *g.out_sizes(sizes, kernel))
         seconds["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, itemsize)
@@ -133,13 +134,13 @@ def phases_are_quicker(
     sums = columns * channels / groups
     if n_taps <= FEW_TAPS * stride:
         # oneDNN fills its lanes with channels that are not there, a row at a time
-        is_filled = batch * channels * size > SMALL and channels % (16 * groups) == 0
+        is_filled = batch * channels * size > SMALL and channels % (LANES * groups) == 0
         empty = max(1.0, 32 / per_group) / batch if is_filled else 0.0
         share = 1 / min(batch, threads_in_use())
         by_torch = MACHINE.column[wide] * columns * max(share, empty)
         by_torch += MACHINE.column_add[wide] * sums * share
     else:
-        by_torch = MACHINE.transposed_add[wide] * sums / min(16, per_group) * fewer_threads()
+        by_torch = MACHINE.transposed_add[wide] * sums / min(LANES, per_group) * fewer_threads()
     by_phases = _phases_seconds(x_shape, w_shape, stride, groups, itemsize)
     return PLAINLY * by_phases < MACHINE.direct_call + by_torch
 
@@ -166,15 +167,13 @@ def _torch_seconds(work: Work, *, of_weight: bool) -> float:
     (size,) = g.out_sizes(work.x_shape[2:], (n_taps,))
     fresh = FAR_FRESH if 4 * per * n_taps * size > FRESH else 1.0
     a_sum = MACHINE.laned * (1 + MACHINE.far_column * g.groups / n_out) * (1 + SHORT / max(1, size)) * fresh
-    return MACHINE.direct_call + a_sum * multiply_adds(work) * rows_alone(work) * fewer_threads()
+    return MACHINE.direct_call + a_sum * multiply_adds(work) * unshared(work.x_shape[0]) * fewer_threads()
 
 
 def _quick_weight_seconds(work: Work) -> float:
     """By oneDNN's quick kernels, however many taps: rows and blocks of channels are shared by the threads."""
     blocks = -(-work.w_shape[1] // LANES) * -(-work.w_shape[0] // LANES)
-    threads = min(MACHINE.threads, threads_in_use())
-    alone = threads / max(1, min(threads, blocks * work.x_shape[0]))
-    return MACHINE.laned_backward[1] * laned_seconds(work, alone)
+    return MACHINE.laned_backward[1] * laned_seconds(work, unshared(blocks * work.x_shape[0]))
 
 
 def _is_far(work: Work, *, of_weight: bool) -> bool:
@@ -203,15 +202,15 @@ def _phases_seconds(
     )
 
 
-def _spectral_input_seconds(work: Work) -> float:
-    """The adjoint as the convolution that `spectral.as_convolution` makes of it."""
-    (batch, _, *sizes), (n_out, per_group, *kernel), g, *_ = work
+def _adjoint(work: Work) -> Work:
+    """x's gradient as the convolution that `spectral.as_convolution` makes of it."""
+    (batch, channels, *sizes), (n_out, _, *kernel), g, *_ = work
     stuffed = [(n - 1) * s + 1 for n, s in zip(g.out_sizes(sizes, kernel), g.stride, strict=True)]
     needed = g.adjoint_pads(sizes, kernel, stuffed)
     seen = [n + min(0, low) + min(0, high) for n, (low, high) in zip(stuffed, needed, strict=True)]
-    adjoint = Geometry(
-        (1,) * len(sizes), tuple((max(0, low), max(0, high)) for low, high in needed), g.dilation, g.groups
+    pads = tuple((max(0, low), max(0, high)) for low, high in needed)
+    return work._replace(
+        x_shape=(batch, n_out, *seen),
+        w_shape=(channels, n_out // g.groups, *kernel),
+        geometry=Geometry((1,) * len(sizes), pads, g.dilation, g.groups),
     )
-    gy_shape, turned = (batch, n_out, *seen), (per_group * g.groups, n_out // g.groups, *kernel)
-    n_fft = fft_points("overlap_add", adjoint, gy_shape, turned, work.itemsize)
-    return spectral_seconds(adjoint, gy_shape, turned, work.itemsize, n_fft)

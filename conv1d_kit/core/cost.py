@@ -39,8 +39,8 @@ __all__ = [
     "pads_reach_far",
     "predicted_seconds",
     "products_are_quicker",
-    "rows_alone",
     "rows_at_once",
+    "unshared",
     "window_seconds",
 ]
 
@@ -170,8 +170,8 @@ def library_seconds(work: Work) -> float:
         fresh = MACHINE.lone_fresh * outputs * more if 4 * outputs > FRESH else 0.0
         return lone_seconds(work, MACHINE.lone, lanes=LANES) + fresh
     if is_laned(work):
-        many = work.w_shape[2] > MOST_TAPS and work.w_shape[1] >= LANES
-        return laned_seconds(work, MACHINE.many_taps * rows_alone(work) if many else 1.0)
+        slower = MACHINE.many_taps * unshared(work.x_shape[0]) if _has_many_taps(work) else 1.0
+        return laned_seconds(work, slower)
     lanes = max(1, min(per_group, MACHINE.lanes[wide]))
     seconds = MACHINE.multiply_add[wide] / lanes * numbers
     if work.x_shape[1] == 1 == work.w_shape[0]:
@@ -214,18 +214,22 @@ def products_are_quicker(work: Work) -> bool:
     )
 
 
-def rows_alone(work: Work) -> float:
-    """How much longer work takes that has a thread for each row of the batch."""
+def unshared(parts: int) -> float:
+    """How much longer work takes of which only so many parts can be shared by the threads."""
     threads = min(MACHINE.threads, threads_in_use())
-    return threads / max(1, min(threads, work.x_shape[0]))
+    return threads / max(1, min(threads, parts))
+
+
+def _has_many_taps(work: Work) -> bool:
+    """Whether they are more than the quick kernel takes; few channels have another."""
+    return is_laned(work) and work.w_shape[2] > MOST_TAPS and work.w_shape[1] >= LANES
 
 
 def _few_taps_seconds(work: Work) -> float:
     """As many taps at a time as the quick kernel takes."""
-    n_taps = work.w_shape[-1]
-    if not is_laned(work) or n_taps <= MOST_TAPS or work.w_shape[1] < LANES:
+    if not _has_many_taps(work):
         return math.inf
-    return PARTED * laned_seconds(work) + -(-n_taps // MOST_TAPS) * MACHINE.direct_call
+    return PARTED * laned_seconds(work) + -(-work.w_shape[2] // MOST_TAPS) * MACHINE.direct_call
 
 
 def is_lone(work: Work) -> bool:

@@ -13,14 +13,12 @@ from collections.abc import Iterator
 import torch
 
 from .geometry import Geometry
-from .library import library
+from .library import library, library_gradients
 from .onednn import MOST_TAPS, MOST_WEIGHT_TAPS
 from .padding import pad
 from .rounds import rounds
 
 __all__ = ["by_few_taps", "weight_by_few_taps"]
-
-ROUND = 1 << 20  # numbers of x and gy at a time whose products are added up
 
 
 def by_few_taps(
@@ -54,17 +52,14 @@ def weight_by_few_taps(
     >>> weight_by_few_taps(gy, x, torch.zeros(1, 1, 3), Geometry((1,), ((0, 0),), (1,), 1), most=2)
     tensor([[[3210., 4321., 5432.]]])
     """
-    (span,), gw, wanted = g.spans(w.shape[2:]), torch.zeros_like(w), [False, True, False]
+    (span,), gw = g.spans(w.shape[2:]), torch.zeros_like(w)
     stride, flat = g.stride[0], g._replace(pads=((0, 0),))
     a_position = gy.shape[1] + stride * x.shape[1]
-    for rows, at in rounds(len(gy), gy.shape[2], a_position, ROUND, least=2 * span // stride):
+    for rows, at in rounds(len(gy), gy.shape[2], a_position, least=2 * span // stride):
         inside, sides = g.stretch(at.start, at.stop - 1, span, x.shape[2])
         line, here = pad(x[rows, :, inside], (sides,)), gy[rows, :, at]
         for taps, part in _parts(line, w.shape[2], here.shape[2], flat, most):
-            _, of_part, _ = torch.ops.aten.convolution_backward(
-                here, part, w[..., taps], None, g.stride, (0,), g.dilation, False, (0,), g.groups, wanted
-            )
-            gw[..., taps] += of_part
+            gw[..., taps] += library_gradients(here, part, w[..., taps], flat, (False, True))[1]
     return gw
 
 

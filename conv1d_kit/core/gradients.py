@@ -16,15 +16,14 @@ from .differentiable import all_finite, input_gradient, is_seen, weight_gradient
 from .few_taps import weight_by_few_taps
 from .geometry import Geometry
 from .kernels import METHODS, direct
-from .library import pads_well, rows_here
+from .library import library_gradients, pads_well, rows_here
 from .padding import pad
 from .phases import spread_by_phases
 from .rounds import rounds
+from .spectral import as_convolution
 from .windows import weight_by_windows
 
 __all__ = ["direct_in_training", "trains"]
-
-ROUND = 1 << 20  # numbers of gy, or of x's gradient, at a time
 
 
 def trains(x: torch.Tensor, w: torch.Tensor, bias: torch.Tensor | None) -> bool:
@@ -95,10 +94,9 @@ class _Direct(torch.autograd.Function):
 
 def _turned(gy: torch.Tensor, w: torch.Tensor, g: Geometry, size: int) -> torch.Tensor:
     """x's gradient where the stride is 1: the sum itself, of gy with zeros beside it and w turned round."""
-    (span,), ((low, _),) = g.spans(w.shape[2:]), g.pads
-    turned = w.unflatten(0, (g.groups, -1)).transpose(1, 2).flatten(0, 1).flip(2)
-    adjoint = g._replace(pads=((span - 1 - low, size + low - gy.shape[2]),))
-    parts = list(rounds(len(gy), size, max(gy.shape[1], len(turned)), ROUND, least=2 * span))
+    gy, turned, adjoint = as_convolution(gy, w, g, (size,))
+    (span,) = g.spans(w.shape[2:])
+    parts = list(rounds(len(gy), size, max(gy.shape[1], len(turned)), least=2 * span))
 
     def part(rows: slice, at: slice) -> torch.Tensor:
         inside, sides = adjoint.stretch(at.start, at.stop - 1, span, gy.shape[2])
@@ -114,23 +112,16 @@ def _turned(gy: torch.Tensor, w: torch.Tensor, g: Geometry, size: int) -> torch.
 
 def _by_torch(gy, x, w, g: Geometry, wanted: list[bool]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Gradients of x and w by torch's kernels, some rows at a time where all would ask for fresh memory."""
-    lows, nothing = [low for low, _ in g.pads], [0] * len(g.pads)
-
-    def some(gy: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.ops.aten.convolution_backward(
-            gy, x, w, None, g.stride, lows, g.dilation, False, nothing, g.groups, [*wanted, False]
-        )[:2]
-
     if torch.is_grad_enabled() or not _has_values(gy):
-        return some(gy, x)
+        return library_gradients(gy, x, w, g, wanted)
     rows = rows_here(Work(tuple(x.shape), tuple(w.shape), g, x.dtype.itemsize, True), x, gy)
     if rows >= len(x):
-        return some(gy, x)
+        return library_gradients(gy, x, w, g, wanted)
     gx = new_result(x, tuple(x.shape)) if wanted[0] else None
     gw = torch.zeros_like(w) if wanted[1] else None
     for first in range(0, len(x), rows):
         here = slice(first, first + rows)
-        of_x, of_w = some(gy[here], x[here])
+        of_x, of_w = library_gradients(gy[here], x[here], w, g, wanted)
         if gx is not None:
             gx[here] = of_x
         if gw is not None:

@@ -45,24 +45,17 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
             y = (blocked if way == "toeplitz" else diagonals)(x, w, g)
             if all_finite(y):
                 return y if bias is None else y.add_(bias.reshape(-1, *(1,) * (y.ndim - 2)))
-        rows = rows_here(work, x)
-        if rows >= len(x) or not x.is_cpu:
-            return _by_torch(x, w, g, bias, work, way)
-        y = new_result(x, (len(x), len(w), *g.out_sizes(x.shape[2:], w.shape[2:])))
-        for first in range(0, len(x), rows):
-            y[first : first + rows] = _by_torch(x[first : first + rows], w, g, bias, work, way)
-        return y
+        rows, run = rows_here(work, x), library
+        # what is not finite of w is not to meet the zeros of pads, which few taps take as numbers
+        if x.is_cpu and (way == "few_taps" or pads_reach_far(work)) and all_finite(w):
+            run = by_few_taps
+        if rows < len(x) and x.is_cpu:
+            y = new_result(x, (len(x), len(w), *g.out_sizes(x.shape[2:], w.shape[2:])))
+            for first in range(0, len(x), rows):
+                y[first : first + rows] = run(x[first : first + rows], w, g, bias)
+            return y
+        return run(x, w, g, bias)
     return library(x, w, g, bias)
-
-
-def _by_torch(x, w, g: Geometry, bias, work: Work, way: str) -> torch.Tensor:
-    """torch's kernel, within the bounds of its quick form where there are such."""
-    is_beyond = x.is_cpu and (way == "few_taps" or pads_reach_far(work))
-    if not is_beyond or not all_finite(w):  # what is not finite of w is not to meet the zeros of pads
-        return library(x, w, g, bias)
-    if way == "few_taps":
-        return by_few_taps(x, w, g, bias)
-    return library(pad(x, g.pads), w, g._replace(pads=((0, 0),)), bias)
 
 
 def product_numbers(x_shape: tuple[int, ...], w_shape: tuple[int, ...], g: Geometry, dtype: torch.dtype) -> int:

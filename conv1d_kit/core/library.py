@@ -19,6 +19,7 @@ __all__ = [
     "REALS",
     "WINDOWS",
     "library",
+    "library_gradients",
     "pads_well",
     "pointwise",
     "rows_here",
@@ -65,6 +66,16 @@ def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | 
     if x.numel() and pads_well(x.shape, w.shape, g) and not exporting:
         return run(x, w, bias, g.stride, tuple(low for low, _ in g.pads), g.dilation, g.groups)
     return run(pad(x, g.pads), w, bias, g.stride, 0, g.dilation, g.groups)
+
+
+def library_gradients(
+    gy: torch.Tensor, x: torch.Tensor, w: torch.Tensor, g: Geometry, wanted: Sequence[bool]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradients of x and w by torch's kernels, None for what is not wanted; pads alike at both sides."""
+    lows, nothing = [low for low, _ in g.pads], [0] * len(g.pads)
+    return torch.ops.aten.convolution_backward(
+        gy, x, w, None, g.stride, lows, g.dilation, False, nothing, g.groups, [*wanted, False]
+    )[:2]
 
 
 def pointwise(x, w, bias, stride, pads, dilation, groups) -> torch.Tensor:
@@ -155,8 +166,8 @@ def straight_call(work: Work, dtype: torch.dtype) -> tuple[Callable[..., torch.T
         return None
     lone = x_shape[1] * w_shape[0] == 1
     is_product = (lone or dtype in REALS) and direct_way(work) != "torch"
-    is_large = dtype == torch.float32 and (rows_at_once(work) < x_shape[0] or pads_reach_far(work))
-    if is_product or is_large or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
+    is_large = dtype == torch.float32 and rows_at_once(work) < x_shape[0]
+    if is_product or is_large or pads_reach_far(work) or window_bytes(x_shape, w_shape, g, dtype) > WINDOWS:
         return None
     run = pointwise if _is_pointwise(x_shape, w_shape, g, dtype) else RUNS[n - 1]
     return run, tuple(low for low, _ in g.pads)

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 __all__ = ["rounds"]
 
+ROUND = 1 << 20  # numbers at a time that keep near the cores
 
-def rounds(n_rows: int, size: int, numbers: int, most: int, *, least: int = 1) -> Iterator[tuple[slice, slice]]:
+
+def rounds(
+    n_rows: int, size: int, numbers: int, most: int = ROUND, *, least: int = 1
+) -> Iterator[tuple[slice, slice]]:
     """Slices of rows and of positions whose numbers are `most` at a time: many rows, or a stretch of one.
 
     Parameters

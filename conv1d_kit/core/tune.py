@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 from .blocked import toeplitz_line
 from .cost import LANES, outputs_a_row
 from .geometry import Geometry
-from .library import library
+from .library import library, library_gradients
 from .machine import MACHINE, SMALLEST, Machine, shipped
 from .onednn import MOST_TAPS, MOST_WEIGHT_TAPS, has_wide_registers
 from .short import numpys_seconds, rows_seconds, toeplitz_rows
@@ -139,13 +139,9 @@ def _lone(budget_s: float) -> dict[str, Any]:
                 positions * k * n_out,
             ]
         )
-        torchs = partial(
-            torch.ops.aten.convolution_backward, gy, x, w, None, g.stride, (0,), (1,), False, (0,), 1,
-            [False, True, False],
-        )  # fmt: skip
         runs = (
             partial(library, x, w, g),
-            torchs,
+            partial(library_gradients, gy, x, w, g, (False, True)),
             partial(by_windows, x, w, g),
             partial(weight_by_windows, gy, x, g, k),
         )
@@ -178,21 +174,18 @@ def _laned(budget_s: float) -> dict[str, Any]:
     batch, channels, size = 8, 64, 1000
     x = torch.randn(batch, channels, size)
 
-    def by_add(taps: int, wanted: list[bool] | None = None) -> float:
+    def by_add(taps: int, wanted: tuple[bool, bool] | None = None) -> float:
         w = torch.randn(channels, channels, taps)
         run: Callable[[], object] = partial(library, x, w, FLAT)
         if wanted is not None:
-            gy = library(x, w, FLAT)
-            run = partial(
-                torch.ops.aten.convolution_backward, gy, x, w, None, (1,), (0,), (1,), False, (0,), 1, wanted
-            )
+            run = partial(library_gradients, library(x, w, FLAT), x, w, FLAT, wanted)
         return least_seconds(run, budget_s) / (batch * channels * channels * taps * (size - taps + 1))
 
     one = least_seconds(partial(torch.matmul, torch.randn(channels, channels), x), budget_s)
     few, some, many = by_add(3), by_add(9), by_add(MOST_TAPS + 12)
     each = max((9 * some - 3 * few) / 6, LEAST)  # a number of x and y is moved once for all taps
-    of_x, of_w = by_add(9, [True, False, False]), by_add(9, [False, True, False])
-    far = by_add(MOST_WEIGHT_TAPS + 10, [False, True, False])
+    of_x, of_w = by_add(9, (True, False)), by_add(9, (False, True))
+    far = by_add(MOST_WEIGHT_TAPS + 10, (False, True))
     return {
         "laned": each,
         "one_tap": one / x.numel() / channels,
@@ -227,11 +220,9 @@ def _direct(dtype: torch.dtype, start: Machine, budget_s: float) -> dict[str, fl
         w = torch.randn(32, 1, taps, dtype=dtype)
         times[taps] = least_seconds(partial(library, x, w, depthwise), budget_s) / (4 * 32 * 8000)
     slope, output = _line(times)
-    gy, by_w = torch.randn(4, 32, 7970, dtype=dtype), [False, True, False]
-    of_w = least_seconds(
-        lambda: torch.ops.aten.convolution_backward(gy, x, w, None, [1], [0], [1], False, [0], 32, by_w),
-        budget_s,
-    ) / (4 * 32 * 31 * 7970)
+    gy = torch.randn(4, 32, 7970, dtype=dtype)
+    run = partial(library_gradients, gy, x, w, depthwise, (False, True))
+    of_w = least_seconds(run, budget_s) / (4 * 32 * 31 * 7970)
     line, reaches = torch.randn(200_000, dtype=dtype), {}
     for taps in (16, 63):
         w = torch.randn(taps, dtype=dtype)
