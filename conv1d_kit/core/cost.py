@@ -61,7 +61,6 @@ DIRECT_WAYS = {
     "diagonals": "a product summed along its diagonals",
 }
 FRESH = 30 << 20  # bytes from which memory for a result comes from the system, whose pages are cleared first
-KEPT = 12 << 20  # bytes of a result up to which what oneDNN lays anew for it is likely to stay at hand
 A_TIME = 4 << 20  # bytes of larger ones that torch's kernels make at a time
 
 
@@ -102,7 +101,7 @@ def rows_at_once(work: Work) -> int:
     gets fresh memory in every call, and clearing its pages takes as long as the sum.
     """
     batch, outputs = work.x_shape[0], 4 * _outputs(work)
-    if outputs <= (FRESH if is_lone(work) else KEPT) or work.itemsize != 4 or not work.inexact:
+    if outputs <= FRESH or work.itemsize != 4 or not work.inexact:
         return batch
     return max(1, A_TIME * batch // max(outputs, 4 * math.prod(work.x_shape)))
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-__all__ = ["is_heap_kept", "kept_heap"]
+__all__ = ["is_heap_kept", "kept_heap", "settle"]
 
 _TRIM, _LARGE, _MMAPS = -1, -3, -4  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_MMAP_MAX of glibc's mallopt
-# where glibc's own rule arrives once arrays were large; what is set by hand it adapts no more
-_AFTER = ((_MMAPS, 65536), (_LARGE, 32 << 20), (_TRIM, 64 << 20))
+_LARGEST = 32 << 20  # bytes that glibc's own rule keeps at hand at most, and up to twice as many of them
+# where that rule arrives once arrays were large; what is set by hand it adapts no more
+_AFTER = ((_MMAPS, 65536), (_LARGE, _LARGEST), (_TRIM, 2 * _LARGEST))
 _lock = threading.Lock()
 _users = 0
 
@@ -43,6 +44,20 @@ def kept_heap() -> Iterator[None]:
                 for option, value in _AFTER:
                     libc.mallopt(option, value)
                 libc.malloc_trim(0)
+
+
+def settle() -> None:
+    """Bring glibc where its own rule arrives in time: freed arrays of up to 32 MB stay at hand, 64 MB in all.
+
+    The rule follows the largest array freed so far. Until one of that size was, what a layer frees is handed
+    back to the system after every call, or not, as other arrays happened to be freed before: the same call
+    takes its time or three times as much. One such array does it, of which no page is ever touched.
+    """
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+        libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
+        libc.free(libc.malloc(_LARGEST - (1 << 16)))
 
 
 def is_heap_kept() -> bool:

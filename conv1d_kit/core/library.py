@@ -11,7 +11,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 from .array import new_result
 from .cost import Work, direct_way, pads_reach_far, products_are_quicker, rows_at_once
 from .geometry import Geometry
-from .heap import is_heap_kept
+from .heap import is_heap_kept, settle
 from .onednn import SMALL
 from .padding import pad
 
@@ -33,6 +33,8 @@ WINDOWS = 1 << 25  # bytes of windows that may be laid out at a time
 RUNS = (NN.conv1d, NN.conv2d, NN.conv3d)
 SHORTEST_PRODUCT = 16  # positions below which a matrix product a row of the batch costs more than it saves
 FLAT = tuple(((0, 0),) * n for n in (1, 2, 3))
+
+settle()
 
 
 def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:

@@ -1,6 +1,9 @@
 """Memory that training keeps: an array finds the pages of a larger one that is gone."""
 
+import os
 import resource
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -40,6 +43,32 @@ def follow_the_pages():
 def test_freed_memory_stays_while_it_is_open_and_goes_back_at_its_end():
     with WorkerPool(1) as fresh:  # its heap has no holes that other tests left
         fresh.submit(follow_the_pages).result()
+
+
+AFTER_A_LAYER = """
+import resource, sys, torch
+if sys.argv[1] == "settled":
+    import conv1d_kit.core.library
+def layer():
+    kept = [torch.ones(16 << 18) for _ in range(3)]  # what goes in and out, laid anew, and the result
+for _ in range(3):
+    layer()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+layer()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@needs_glibc
+def test_what_a_layer_frees_stays_at_hand_whatever_was_freed_before():
+    pages = (48 << 20) // resource.getpagesize()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
+    found = {
+        way: int(subprocess.check_output([sys.executable, "-c", AFTER_A_LAYER, way], env=environment))
+        for way in ("plain", "settled")
+    }
+    assert found["settled"] < pages // 100
+    assert found["plain"] > 10 * found["settled"]
 
 
 @needs_glibc
