@@ -15,6 +15,7 @@ from .cost import (
     diagonal_seconds,
     direct_seconds,
     direct_way,
+    is_depthwise,
     is_laned,
     is_lone,
     laned_seconds,
@@ -29,9 +30,10 @@ from .cost import (
 )
 from .diagonals import ROUND
 from .geometry import Geometry
+from .lags import outputs_a_product
 from .library import pads_well
 from .machine import MACHINE
-from .onednn import FAR, MOST_TAPS, MOST_WEIGHT_TAPS, SMALL, reaches_far
+from .onednn import FAR, MOST_DEPTHWISE_TAPS, MOST_TAPS, MOST_WEIGHT_TAPS, SMALL, reaches_far
 from .spectrum import (
     fewer_threads,
     fft_points,
@@ -49,6 +51,7 @@ PLAINLY = 1.6  # how much quicker phases must be
 TURNED = 1.1  # how much longer the sum that is x's gradient takes beside one of its size: y is padded by a copy
 SHORT = 64  # outputs, of which matrix products take twice as long for each
 FAR_FRESH = 3.0  # how much longer windows take that get fresh memory
+FIRST = 1.5  # taps that an output of a depthwise layer costs torch's slow gradients beside those it has
 FEW_TAPS = 8  # a phase, up to which torch's transposed kernel takes its time by the column
 
 
@@ -82,13 +85,13 @@ def input_gradient_seconds(work: Work) -> dict[str, float]:
     Torch's time, and that of sums as exact as its own, count for less: what errs more must be clearly quicker.
     """
     (batch, _, *sizes), (n_out, per, *kernel), g, itemsize, _ = work
-    wide, depthwise = itemsize > 4, _is_depthwise(work)
+    wide, depthwise = itemsize > 4, is_depthwise(work)
     # lanes that torch fills with nothing
     lone = MACHINE.lone_column[wide] * multiply_adds(work) / n_out if per == 1 and not depthwise else 0.0
     seconds = {"torch": max(_torch_seconds(work, of_weight=False), lone) / CLEARLY}
     if _has_diagonals(work):
         seconds["diagonals"] = MOVED * diagonal_seconds(work)
-    if is_laned(work) and g.stride == (1,) and _is_far(work, of_weight=False):
+    if set(g.stride) == {1} and _is_far(work, of_weight=False):
         seconds["turned"] = TURNED * min(direct_seconds(_padded(_adjoint(work))).values()) / CLEARLY
     is_long = depthwise or math.prod(kernel) >= SHORTEST_SPECTRAL
     if is_long:
@@ -102,10 +105,11 @@ def input_gradient_seconds(work: Work) -> dict[str, float]:
 
 
 def weight_gradient_seconds(work: Work) -> dict[str, float]:
-    """By "torch" (its kernels), "few_taps", "windows", "diagonals" and "fft", as above."""
+    """By "torch" (its kernels), "lags", "few_taps", "windows", "diagonals" and "fft", as above."""
     x_shape, w_shape, g, itemsize, _ = work
-    depthwise = MACHINE.depthwise_weight[itemsize > 4] * multiply_adds(work) if _is_depthwise(work) else 0.0
-    seconds = {"torch": max(_torch_seconds(work, of_weight=True), depthwise) / CLEARLY}
+    seconds = {"torch": _torch_seconds(work, of_weight=True) / CLEARLY}
+    if w_shape[1] == 1 < g.groups and len(w_shape) < 5:
+        seconds["lags"] = WINDOWED * _lag_seconds(work) / CLEARLY
     if is_lone(work):
         seconds["torch"] = lone_seconds(work, MACHINE.lone_weight, lanes=LANES) / CLEARLY
         seconds["windows"] = WINDOWED * window_seconds(work) / CLEARLY
@@ -115,7 +119,7 @@ def weight_gradient_seconds(work: Work) -> dict[str, float]:
         n_parts = -(-w_shape[2] // MOST_WEIGHT_TAPS)
         sums = PARTED * _quick_weight_seconds(work) + n_parts * MACHINE.direct_call
         seconds["few_taps"] = sums / CLEARLY
-    if _is_depthwise(work) or math.prod(w_shape[2:]) >= SHORTEST_SPECTRAL:
+    if is_depthwise(work) or math.prod(w_shape[2:]) >= SHORTEST_SPECTRAL:
         n_fft = gradient_points(g, x_shape, w_shape, itemsize)
         seconds["fft"] = gradient_seconds(g, x_shape, w_shape, itemsize, n_fft)
     return seconds
@@ -145,10 +149,6 @@ def phases_are_quicker(
     return PLAINLY * by_phases < MACHINE.direct_call + by_torch
 
 
-def _is_depthwise(work: Work) -> bool:
-    return work.geometry.groups > 1 and work.w_shape[:2] == (work.geometry.groups, 1)
-
-
 def _has_diagonals(work: Work) -> bool:
     """Whether the copies of gy are few beside x and beside a round."""
     copies, (batch, _, size, *_) = work.w_shape[0] * math.prod(work.w_shape[2:]), work.x_shape
@@ -157,9 +157,14 @@ def _has_diagonals(work: Work) -> bool:
 
 
 def _torch_seconds(work: Work, *, of_weight: bool) -> float:
-    """By torch's kernels, where there are lanes to fill."""
+    """By torch's kernels, where there are lanes to fill, and no column is laid out for one channel."""
     if not is_laned(work):
-        return library_seconds(work) * MACHINE.backward[of_weight]
+        seconds = library_seconds(work) * MACHINE.backward[of_weight]
+        if work.w_shape[1] != 1 or not _is_far(work, of_weight=of_weight):
+            return seconds
+        adds = multiply_adds(work) * (1 + FIRST / math.prod(work.w_shape[2:]))
+        a_tap = MACHINE.depthwise_weight[work.itemsize > 4]
+        return max(seconds, a_tap * adds * work.geometry.groups / work.w_shape[0])
     if not _is_far(work, of_weight=of_weight):
         return _quick_weight_seconds(work) if of_weight else MACHINE.laned_backward[0] * laned_seconds(work)
     # windows laid out, and matrix products, a row of the batch on a thread
@@ -176,9 +181,29 @@ def _quick_weight_seconds(work: Work) -> float:
     return MACHINE.laned_backward[1] * laned_seconds(work, unshared(blocks * work.x_shape[0]))
 
 
+def _lag_seconds(work: Work) -> float:
+    """By `lags.py`."""
+    (batch, channels, *sizes), (n_out, _, *kernel), g, wide = *work[:3], work.itemsize > 4
+    span, many = g.spans(kernel)[-1], n_out // channels
+    per = outputs_a_product(span)
+    width = (per - 1) * g.stride[-1] + span
+    numbers = width / per + 1 + many  # laid out for an output
+    adds = width * many * math.prod(kernel[:-1])
+    positions = batch * channels * math.prod(g.out_sizes(sizes, kernel)) * fewer_threads()
+    return MACHINE.lag_call + positions * (MACHINE.lag_number[wide] * numbers + MACHINE.lag_add[wide] * adds)
+
+
 def _is_far(work: Work, *, of_weight: bool) -> bool:
     """Whether a gradient is beyond the bounds of `onednn.py`."""
-    (*_, per, n_taps), g = work.w_shape, work.geometry
+    g = work.geometry
+    if g.groups > 1 == work.w_shape[1]:
+        if not of_weight:
+            return is_depthwise(work) and work.itemsize == 4 and g.dilation[-1] > 1
+        quick = work.itemsize == 4 and is_depthwise(work) and work.w_shape[-1] <= MOST_DEPTHWISE_TAPS
+        return not quick or g.dilation[-1] > 1 or max(g.pads[-1]) > 1
+    if not is_laned(work):
+        return False
+    *_, per, n_taps = work.w_shape
     ((low, high),), (span,) = g.pads, g.spans((n_taps,))
     if of_weight:
         return per < LANES or n_taps > MOST_WEIGHT_TAPS or max(low, high) > FAR

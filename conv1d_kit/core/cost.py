@@ -11,7 +11,7 @@ import torch
 from .diagonals import ROUND
 from .geometry import Geometry
 from .machine import MACHINE
-from .onednn import MOST_TAPS, SMALL, has_wide_registers, reaches_far
+from .onednn import MOST_TAPS, SMALL, depthwise_reaches_far, has_wide_registers, reaches_far
 from .short import numpys_seconds
 from .spectrum import fewer_threads, fft_points, line_points, remembered, spectral_seconds, threads_in_use
 
@@ -28,6 +28,7 @@ __all__ = [
     "diagonal_seconds",
     "direct_seconds",
     "direct_way",
+    "is_depthwise",
     "is_laned",
     "is_lone",
     "laned_seconds",
@@ -162,7 +163,8 @@ def library_seconds(work: Work) -> float:
     wide, per_group = work.itemsize > 4, work.w_shape[0] // max(1, work.geometry.groups)
     more, numbers = fewer_threads(), multiply_adds(work)
     if work.geometry.groups > 1 and per_group == 1:
-        seconds = MACHINE.depthwise_output * _outputs(work) + MACHINE.depthwise[wide] * numbers
+        copied = math.prod(work.x_shape) if pads_reach_far(work) else 0
+        seconds = MACHINE.depthwise_output * (_outputs(work) + copied) + MACHINE.depthwise[wide] * numbers
         return MACHINE.direct_call + seconds * more
     if is_lone(work):
         outputs = _outputs(work)
@@ -178,6 +180,11 @@ def library_seconds(work: Work) -> float:
     return MACHINE.direct_call + seconds * more
 
 
+def is_depthwise(work: Work) -> bool:
+    """Whether each channel has a kernel of its own."""
+    return work.geometry.groups > 1 and work.w_shape[:2] == (work.geometry.groups, 1)
+
+
 def is_laned(work: Work) -> bool:
     """Whether the kernels are asked whose bounds `onednn.py` tells."""
     if len(work.w_shape) != 3 or work.itemsize != 4 or not work.inexact or work.w_shape[1] == 1:
@@ -188,6 +195,9 @@ def is_laned(work: Work) -> bool:
 @remembered
 def pads_reach_far(work: Work) -> bool:
     """Whether oneDNN's quick kernel refuses these pads, and takes them as numbers."""
+    if is_depthwise(work) and work.itemsize == 4 and work.inexact:
+        *_, span = work.geometry.spans(work.w_shape[2:])
+        return depthwise_reaches_far(span, max(work.geometry.pads[-1]))
     if not is_laned(work):
         return False
     (sides,), n_out = work.geometry.pads, work.w_shape[0] // work.geometry.groups

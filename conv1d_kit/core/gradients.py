@@ -7,6 +7,8 @@ input's spreads each output over what it saw, which they take slowly for one cha
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from .array import new_result
@@ -16,6 +18,7 @@ from .differentiable import all_finite, input_gradient, is_seen, weight_gradient
 from .few_taps import weight_by_few_taps
 from .geometry import Geometry
 from .kernels import METHODS, direct
+from .lags import weight_by_lags
 from .library import library_gradients, pads_well, rows_here
 from .padding import pad
 from .phases import spread_by_phases
@@ -70,7 +73,7 @@ class _Direct(torch.autograd.Function):
         elif wanted[0] and way_x == "fft":
             gx = input_gradient(gy, w, g, tuple(x.shape[2:]))
         elif wanted[0] and way_x == "turned" and all_finite(w):
-            gx = _turned(gy, w, g, x.shape[2])
+            gx = _turned(gy, w, g, tuple(x.shape[2:]))
         elif wanted[0] and way_x == "diagonals" and all_finite(w):
             gx = input_from_diagonals(gy, w, g, x.shape[2])
         if wanted[1] and way_w == "fft":
@@ -81,8 +84,12 @@ class _Direct(torch.autograd.Function):
         elif wanted[1] and not torch.is_grad_enabled():
             if way_w == "windows":
                 gw = weight_by_windows(gy, x, g, w.shape[2])
-            elif way_w == "few_taps":
-                gw = weight_by_few_taps(gy, x, w, g)
+            elif way_w in ("few_taps", "lags"):
+                gw = (
+                    weight_by_few_taps(gy, x, w, g)
+                    if way_w == "few_taps"
+                    else weight_by_lags(gy, x, g, tuple(w.shape[2:]))
+                )
                 gw = gw if all_finite(gw) else None
         by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
@@ -92,21 +99,25 @@ class _Direct(torch.autograd.Function):
         return gx, gw, gb, None, None
 
 
-def _turned(gy: torch.Tensor, w: torch.Tensor, g: Geometry, size: int) -> torch.Tensor:
+def _turned(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: tuple[int, ...]) -> torch.Tensor:
     """x's gradient where the stride is 1: the sum itself, of gy with zeros beside it and w turned round."""
-    gy, turned, adjoint = as_convolution(gy, w, g, (size,))
-    (span,) = g.spans(w.shape[2:])
-    parts = list(rounds(len(gy), size, max(gy.shape[1], len(turned)), least=2 * span))
+    gy, turned, adjoint = as_convolution(gy, w, g, sizes)
+    flat, span, size = g._replace(pads=((0, 0),) * len(sizes)), g.spans(w.shape[2:])[-1], math.prod(sizes)
+    is_line = len(sizes) == 1
+    least = 2 * span if is_line else size  # of pictures whole rows
+    parts = list(rounds(len(gy), size, max(gy.shape[1], len(turned)), least=least))
 
     def part(rows: slice, at: slice) -> torch.Tensor:
+        if not is_line:
+            return direct(pad(gy[rows], adjoint.pads), turned, flat)
         inside, sides = adjoint.stretch(at.start, at.stop - 1, span, gy.shape[2])
-        return direct(pad(gy[rows, :, inside], (sides,)), turned, g._replace(pads=((0, 0),)))
+        return direct(pad(gy[rows, :, inside], (sides,)), turned, flat)
 
     if len(parts) == 1 or torch.is_grad_enabled():
         return part(slice(None), slice(0, size))
-    gx = new_result(gy, (len(gy), len(turned), size))
+    gx = new_result(gy, (len(gy), len(turned), *sizes))
     for rows, at in parts:
-        gx[rows, :, at] = part(rows, at)
+        gx.flatten(2)[rows, :, at] = part(rows, at).flatten(2)
     return gx
 
 

@@ -20,7 +20,7 @@ from .diagonals import ROUND, diagonals
 from .differentiable import all_finite, inside_transform, is_plain, spectral_conv
 from .few_taps import by_few_taps
 from .geometry import Geometry
-from .library import REALS, library, rows_here
+from .library import REALS, library, rows_here, with_zeros
 from .padding import pad
 from .spectral import forward_product
 from .spectrum import fft_points
@@ -48,7 +48,7 @@ def direct(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | N
         rows, run = rows_here(work, x), library
         # what is not finite of w is not to meet the zeros of pads, which few taps take as numbers
         if x.is_cpu and (way == "few_taps" or pads_reach_far(work)) and all_finite(w):
-            run = by_few_taps
+            run = by_few_taps if way == "few_taps" else with_zeros
         if rows < len(x) and x.is_cpu:
             y = new_result(x, (len(x), len(w), *g.out_sizes(x.shape[2:], w.shape[2:])))
             for first in range(0, len(x), rows):

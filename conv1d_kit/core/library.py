@@ -25,6 +25,7 @@ __all__ = [
     "rows_here",
     "straight_call",
     "window_bytes",
+    "with_zeros",
 ]
 
 NN = torch.nn.functional
@@ -68,6 +69,11 @@ def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | 
     if x.numel() and pads_well(x.shape, w.shape, g) and not exporting:
         return run(x, w, bias, g.stride, tuple(low for low, _ in g.pads), g.dilation, g.groups)
     return run(pad(x, g.pads), w, bias, g.stride, 0, g.dilation, g.groups)
+
+
+def with_zeros(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """`library` with the pads as numbers beside x."""
+    return library(pad(x, g.pads), w, g._replace(pads=FLAT[x.ndim - 3]), bias)
 
 
 def library_gradients(

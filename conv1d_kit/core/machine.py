@@ -59,6 +59,10 @@ class Machine(NamedTuple):
     # gradients by torch's kernels: those of x and w ÷ the sum, a multiply-add of a depthwise w's on one thread
     backward: tuple[float, float] = (1.3, 1.5)
     depthwise_weight: tuple[float, float] = (8e-10, 8e-10)
+    # the same by products at all lags: a call, a multiply-add of the products, a number of them
+    lag_call: float = 1.5e-04
+    lag_add: tuple[float, float] = (3.5e-11, 7e-11)
+    lag_number: tuple[float, float] = (2e-10, 4e-10)
     lone_column: tuple[float, float] = (4e-09, 4e-09)  # x's, of one channel: a tap and position
     # transposed, by phases: a call, an output laid in its place, a weight; by torch's kernel: of few taps a
     # column and its multiply-add on one thread, of many a multiply-add by one output channel
@@ -123,6 +127,7 @@ AMD = Machine(  # of AMD's with 512-bit registers: matrix products take as long,
     one_tap=1.05e-11,
     many_taps=1.85,
     depthwise_weight=(2.2e-10, 3.7e-10),
+    lag_number=(1.2e-10, 2.4e-10),
     phase_output=(2e-10, 4e-10),
     column=(5.5e-10, 1.1e-09),
     column_add=(2.5e-12, 5e-12),

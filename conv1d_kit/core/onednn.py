@@ -13,13 +13,22 @@ from functools import cache
 
 import torch
 
-__all__ = ["MOST_TAPS", "MOST_WEIGHT_TAPS", "SMALL", "has_wide_registers", "reaches_far"]
+__all__ = [
+    "MOST_DEPTHWISE_TAPS",
+    "MOST_TAPS",
+    "MOST_WEIGHT_TAPS",
+    "SMALL",
+    "depthwise_reaches_far",
+    "has_wide_registers",
+    "reaches_far",
+]
 
 SMALL = 20_480  # numbers of x up to which torch does not call oneDNN
 MOST_TAPS = 36  # of a sum
 MOST_WEIGHT_TAPS = 14  # whose gradients are summed
 NEAR, FAR = 8, 18  # zeros at a side that no kernel, and that every kernel, finds too many
 LONG_TAPS = 14  # of which NEAR zeros are too many
+MOST_DEPTHWISE_TAPS = 3  # of a depthwise layer's last axis, not dilated, whose gradients are summed
 
 
 @cache
@@ -46,3 +55,14 @@ def reaches_far(n_out: int, n_taps: int, zeros: int) -> bool:
     if n_taps <= 3:  # more channels at a time leave registers for fewer outputs
         return n_out > 32 or zeros >= 12
     return n_taps >= LONG_TAPS
+
+
+def depthwise_reaches_far(span: int, zeros: int) -> bool:
+    """The same of a depthwise kernel, which sees `span` inputs of the last axis: it keeps so few outputs.
+
+    Examples
+    --------
+    >>> depthwise_reaches_far(9, 4), depthwise_reaches_far(31, 15), depthwise_reaches_far(3, 3)
+    (False, True, True)
+    """
+    return zeros > (6 if has_wide_registers() else 4) or zeros >= span

@@ -102,6 +102,33 @@ def test_wide_pads_come_as_numbers(monkeypatch, n_out, taps, dilation, pad, is_n
     torch.testing.assert_close(y, real(x, w, padding=pad, dilation=dilation), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("x_shape", "kernel", "dilation", "pads", "wide", "narrow"),
+    [
+        ((8, 32, 1003), (31,), (1,), (15,), True, True),
+        ((8, 32, 1003), (13,), (1,), (6,), False, True),
+        ((8, 32, 1003), (9,), (1,), (4,), False, False),
+        ((8, 32, 1003), (3,), (1,), (3,), True, True),  # as many zeros as taps
+        ((8, 32, 1003), (3,), (8,), (8,), True, True),
+        ((2, 32, 40, 103), (1, 15), (1, 1), (0, 7), True, True),
+        ((2, 32, 40, 103), (15, 1), (1, 1), (7, 0), False, False),  # the last axis alone counts
+    ],
+)
+def test_a_depthwise_kernel_gets_pads_as_numbers_sooner(
+    monkeypatch, x_shape, kernel, dilation, pads, wide, narrow
+):
+    real, n = (torch.nn.functional.conv1d, torch.nn.functional.conv2d)[len(kernel) - 1], len(kernel)
+    for has_wide, is_number in ((True, wide), (False, narrow)):
+        monkeypatch.setattr("conv1d_kit.core.onednn.has_wide_registers", lambda: has_wide)  # noqa: B023
+        x, w = tensors(x_shape, (32, 1, *kernel), dtype=torch.float32)
+        g = Geometry((1,) * n, tuple((p, p) for p in pads), dilation, 32)
+        work = Work(x_shape, tuple(w.shape), g, 4, True)
+        assert cost.pads_reach_far.__wrapped__(work) == is_number
+        monkeypatch.setattr(kernels, "pads_reach_far", cost.pads_reach_far.__wrapped__)
+        y = kernels.direct(x, w, g)
+        torch.testing.assert_close(y, real(x, w, None, 1, pads, dilation, 32), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("bad", ["x", "w", "gy"])
 def test_zeros_beside_the_signal_make_nothing_of_what_is_not_finite(monkeypatch, bad):
     monkeypatch.setattr(cost, "has_wide_registers", lambda: True)

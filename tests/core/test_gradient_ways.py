@@ -25,6 +25,7 @@ WAYS = [
     ("turned", "few_taps"),
 ]
 AT_STRIDE_1 = {"diagonals", "turned", "few_taps"}
+EACH = ("turned", "lags")  # for kernels that see one channel each
 LAYERS = [  # x, w, geometry
     ((2, 4, 50), (4, 1, 7), Geometry((1,), ((3, 3),), (1,), 4)),
     ((2, 1, 50), (3, 1, 7), Geometry((2,), ((2, 2),), (1,), 1)),
@@ -32,6 +33,7 @@ LAYERS = [  # x, w, geometry
     ((1, 1, 3000), (1, 1, 20), Geometry((1,), ((0, 19),), (1,), 1)),
     ((2, 6, 50), (2, 3, 5), Geometry((1,), ((9, 1),), (2,), 2)),
     ((2, 3, 9, 20), (4, 3, 2, 5), Geometry((1, 2), ((1, 1), (2, 2)), (2, 1), 1)),
+    ((3, 4, 9, 20), (4, 1, 3, 3), Geometry((1, 1), ((1, 1), (4, 4)), (1, 4), 4)),
 ]
 
 
@@ -48,9 +50,10 @@ def plain(x, w, bias, g: Geometry):
 
 @pytest.mark.parametrize(
     ("x_shape", "w_shape", "g", "ways"),
-    [(*layer, ways) for layer in LAYERS for ways in WAYS
+    [(*layer, ways) for layer in LAYERS for ways in [*WAYS, EACH]
      if ("phases" not in ways or (len(layer[2].stride) == 1 == layer[2].dilation[0]))
-     and (not AT_STRIDE_1 & {*ways} or layer[2].stride == (1,))],
+     and (not AT_STRIDE_1 & {*ways} or layer[2].stride == (1,) or ways == EACH)
+     and (ways != EACH or (layer[1][1] == 1 < layer[2].groups and set(layer[2].stride) == {1}))],
     ids=str,
 )  # fmt: skip
 def test_output_and_gradients_are_torchs(x_shape, w_shape, g, ways):
@@ -106,10 +109,10 @@ def planned(x_shape, w_shape, groups=1, method="auto", dtype=torch.float32):
     return make_plan(x_shape, w_shape, dtype, 1, 0, "zeros", 1, groups, method)
 
 
-def test_a_depthwise_kernel_of_some_taps_gets_its_gradient_through_fft():
+def test_a_depthwise_kernel_of_some_taps_gets_its_gradient_by_products_at_all_lags():
     """torch sums it on one thread, one multiply-add at a time."""
     plan = planned((8, 256, 500), (256, 1, 31), groups=256)
-    assert (plan.method, plan.gradients) == ("direct", ("torch", "fft"))
+    assert (plan.method, plan.gradients) == ("direct", ("torch", "lags"))
 
 
 def test_a_layer_on_samples_spreads_its_gradient_by_phases():
@@ -132,13 +135,18 @@ def test_who_asks_for_the_direct_sum_gets_direct_gradients():
         ((8, 64, 4000), (64, 64, 5), 4, (0, 0), None),  # 16 zeros beside y are not too many for five taps
         ((8, 64, 4000), (64, 64, 9), 1, (4, 4), None),
         ((16, 512, 100), (512, 512, 15), 1, (0, 0), ("turned", "few_taps")),
+        ((8, 64, 4000), (64, 1, 5), 4, (8, 8), ("turned", "lags")),
+        ((8, 64, 4000), (64, 1, 31), 1, (15, 15), ("torch", "lags")),
+        ((8, 64, 4000), (64, 1, 3), 1, (3, 3), ("torch", "lags")),  # as many zeros as taps
+        ((8, 64, 4000), (64, 1, 3), 1, (1, 1), None),
     ],
 )
 def test_beyond_onednns_quick_kernels_gradients_go_round_them(
     monkeypatch, x_shape, w_shape, dilation, pads, expected
 ):
     monkeypatch.setattr("conv1d_kit.core.cost.has_wide_registers", lambda: True)
-    assert gradient_ways(Work(x_shape, w_shape, Geometry((1,), (pads,), (dilation,), 1), 4, True)) == expected
+    g = Geometry((1,), (pads,), (dilation,), x_shape[1] // w_shape[1])
+    assert gradient_ways(Work(x_shape, w_shape, g, 4, True)) == expected
 
 
 def test_short_kernels_of_many_channels_keep_torchs_own():
