@@ -46,7 +46,7 @@ from .spectrum import (
 
 __all__ = ["gradient_ways", "input_gradient_seconds", "phases_are_quicker", "weight_gradient_seconds"]
 
-MOVED = 1.6  # how much longer than the sum along diagonals its gradients take, whose products are narrower
+MOVED = (1.6, 2.0)  # how much longer than the sum along diagonals its gradients take, and those of groups
 PLAINLY = 1.6  # how much quicker phases must be
 TURNED = 1.1  # how much longer the sum that is x's gradient takes beside one of its size: y is padded by a copy
 SHORT = 64  # outputs, of which matrix products take twice as long for each
@@ -90,7 +90,7 @@ def input_gradient_seconds(work: Work) -> dict[str, float]:
     lone = MACHINE.lone_column[wide] * multiply_adds(work) / n_out if per == 1 and not depthwise else 0.0
     seconds = {"torch": max(_torch_seconds(work, of_weight=False), lone) / CLEARLY}
     if _has_diagonals(work):
-        seconds["diagonals"] = MOVED * diagonal_seconds(work)
+        seconds["diagonals"] = _moved_seconds(work)
     if set(g.stride) == {1} and _is_far(work, of_weight=False):
         seconds["turned"] = TURNED * min(direct_seconds(_padded(_adjoint(work))).values()) / CLEARLY
     is_long = depthwise or math.prod(kernel) >= SHORTEST_SPECTRAL
@@ -114,7 +114,7 @@ def weight_gradient_seconds(work: Work) -> dict[str, float]:
         seconds["torch"] = lone_seconds(work, MACHINE.lone_weight, lanes=LANES) / CLEARLY
         seconds["windows"] = WINDOWED * window_seconds(work) / CLEARLY
     if _has_diagonals(work):
-        seconds["diagonals"] = MOVED * diagonal_seconds(work)
+        seconds["diagonals"] = _moved_seconds(work)
     if is_laned(work) and g.stride == (1,) and w_shape[1] >= LANES and _is_far(work, of_weight=True):
         n_parts = -(-w_shape[2] // MOST_WEIGHT_TAPS)
         sums = PARTED * _quick_weight_seconds(work) + n_parts * MACHINE.direct_call
@@ -154,6 +154,11 @@ def _has_diagonals(work: Work) -> bool:
     copies, (batch, _, size, *_) = work.w_shape[0] * math.prod(work.w_shape[2:]), work.x_shape
     few = 2 * copies <= size * work.geometry.groups and 16 * batch * copies <= ROUND
     return few and work.geometry.stride == (1,)
+
+
+def _moved_seconds(work: Work) -> float:
+    """By the gradients of `diagonals.py`, whose products are narrower than the sum's."""
+    return MOVED[work.geometry.groups > 1] * diagonal_seconds(work)
 
 
 def _torch_seconds(work: Work, *, of_weight: bool) -> float:
@@ -205,10 +210,11 @@ def _is_far(work: Work, *, of_weight: bool) -> bool:
         return False
     *_, per, n_taps = work.w_shape
     ((low, high),), (span,) = g.pads, g.spans((n_taps,))
+    few = g.groups == 1 and per < LANES
     if of_weight:
-        return per < LANES or n_taps > MOST_WEIGHT_TAPS or max(low, high) > FAR
+        return few or n_taps > MOST_WEIGHT_TAPS or max(low, high) > FAR
     zeros = (span - 1 - min(low, high)) // g.stride[0]
-    return per < LANES or n_taps > MOST_TAPS or reaches_far(per, n_taps, zeros)
+    return few or n_taps > MOST_TAPS or reaches_far(per, n_taps, zeros)
 
 
 def _phases_seconds(

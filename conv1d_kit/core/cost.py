@@ -50,8 +50,10 @@ SHIFTED_CALL = 8e-6  # seconds a tap of such a kernel
 SHORTEST_BLOCKED = 1024  # numbers of x below which a blocked product is not worth asking about
 SHORTEST_SPECTRAL = 12  # taps below which FFT never wins
 CLEARLY = 1.3  # how much quicker what errs more must be: a gradient through FFT, a sum along diagonals
+GROUPED = 2.0  # how much longer the sum along diagonals takes for groups, whose products are small
 MOST_DIAGONAL = 16  # output channels a group, beyond which torch's kernel has its lanes full
 LANES = 16  # channels that oneDNN works on at a time
+QUARTER = 4  # a group's channels have no lanes unless they are a multiple of it
 WINDOWED = 1.05  # how much quicker windows must be
 PARTED = 1.35  # how much longer all taps take some at a time: x is read, and y added up, for each part
 DIRECT_WAYS = {
@@ -173,6 +175,8 @@ def library_seconds(work: Work) -> float:
     if is_laned(work):
         slower = MACHINE.many_taps * unshared(work.x_shape[0]) if _has_many_taps(work) else 1.0
         return laned_seconds(work, slower)
+    if _is_uneven(work):
+        return MACHINE.direct_call + MACHINE.grouped * numbers / min(per_group, work.w_shape[1]) * more
     lanes = max(1, min(per_group, MACHINE.lanes[wide]))
     seconds = MACHINE.multiply_add[wide] / lanes * numbers
     if work.x_shape[1] == 1 == work.w_shape[0]:
@@ -187,9 +191,19 @@ def is_depthwise(work: Work) -> bool:
 
 def is_laned(work: Work) -> bool:
     """Whether the kernels are asked whose bounds `onednn.py` tells."""
+    return _is_blocked(work) and not _is_uneven(work)
+
+
+def _is_blocked(work: Work) -> bool:
     if len(work.w_shape) != 3 or work.itemsize != 4 or not work.inexact or work.w_shape[1] == 1:
         return False
     return has_wide_registers() and math.prod(work.x_shape) > SMALL
+
+
+def _is_uneven(work: Work) -> bool:
+    """Whether groups have too few channels for lanes of their own: oneDNN's plain kernels serve them."""
+    groups, (n_out, inputs, *_) = work.geometry.groups, work.w_shape
+    return groups > 1 and _is_blocked(work) and (inputs % QUARTER > 0 or n_out // groups % QUARTER > 0)
 
 
 @remembered
@@ -283,7 +297,7 @@ def diagonal_seconds(work: Work) -> float:
         numbers *= reach / (reach - span) if span < reach else math.inf
     each = MACHINE.diagonal_add[wide] * per + MACHINE.diagonal_number[wide]
     seconds = each * numbers + MACHINE.diagonal_input[wide] * batch * channels * size
-    return MACHINE.diagonal_call + seconds * fewer_threads()
+    return MACHINE.diagonal_call + seconds * fewer_threads() * (GROUPED if g.groups > 1 else 1)
 
 
 def _toeplitz_seconds(outputs: int, span: int, stride: int, itemsize: int) -> float:

@@ -27,7 +27,7 @@ ROUND = 1 << 20  # numbers of z at a time: memory that is used again, and enough
 def diagonals(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
     """y (B, O, L) from x (B, C, T), w (O, C/groups, K), floating.
 
-    A NaN or Inf of x reaches the outputs whose window holds it; one of w does not reach the zeros of the pads.
+    A NaN or Inf of x reaches the outputs whose window holds it; one of w may meet the zeros of the pads.
 
     Examples
     --------
@@ -47,9 +47,11 @@ def diagonals(x: torch.Tensor, w: torch.Tensor, g: Geometry) -> torch.Tensor:
         inside, sides = g.stretch(first, last, span, x.shape[-1])
         for row in range(0, len(x), rows):
             part = channels[row : row + rows, ..., inside]
+            before = any(sides) and per * g.groups < n_rows  # zeros beside what has fewer rows
+            part = torch.nn.functional.pad(part, sides) if before else part
             # (B, G, O/G · K, t); a product alone is shared by the threads, of several each has its own
             z = (matrix[0] @ part[0, 0])[None, None] if part.shape[:2] == (1, 1) else matrix @ part
-            z = torch.nn.functional.pad(z, sides) if any(sides) else z
+            z = torch.nn.functional.pad(z, sides) if any(sides) and not before else z
             t = z.shape[-1]
             lines = z.as_strided(
                 (len(z), n_out, n_taps, last - first + 1), (n_rows * t, n_taps * t, t + step, stride)

@@ -87,34 +87,48 @@ def library_gradients(
 
 
 def pointwise(x, w, bias, stride, pads, dilation, groups) -> torch.Tensor:
-    """conv1d (its arguments) with one tap: matrix products; torch's kernel lays x out anew on the CPU.
+    """conv1d, conv2d or conv3d (its arguments) with one tap: matrix products.
+
+    torch's kernels lay x out anew on the CPU.
 
     Examples
     --------
     >>> pointwise(torch.ones(1, 2, 3), torch.tensor([[[1.0], [2.0]]]), None, (2,), (0,), (1,), 1)
     tensor([[[3., 3.]]])
     """
+    run = RUNS[x.ndim - 3]
     if not x.is_cpu or torch.jit.is_tracing() or _trains_heavily(x, w):
-        return NN.conv1d(x, w, bias, stride, pads, dilation, groups)
-    x = x if stride[0] == 1 else x[..., :: stride[0]]
-    if x.shape[2] == 1 < x.shape[0]:
-        return NN.linear(x[:, :, 0], w[:, :, 0], bias)[:, :, None]
-    if x.shape[2] < SHORTEST_PRODUCT:
-        return NN.conv1d(x, w, bias, 1, pads, dilation, groups)
-    each = w[:, :, 0].expand(len(x), -1, -1)
-    return torch.bmm(each, x) if bias is None else torch.baddbmm(bias[:, None], each, x)
+        return run(x, w, bias, stride, pads, dilation, groups)
+    if x.ndim > 3 and not x.is_contiguous():  # torch keeps the layout of pictures whose channels stand last
+        return run(x, w, bias, stride, pads, dilation, groups)
+    if any(step > 1 for step in stride):  # a product would lay it out more slowly
+        x = x[(..., *(slice(None, None, step) for step in stride))].contiguous()
+    sizes, w = x.shape[2:], w.flatten(1)
+    n = math.prod(sizes)
+    if n < SHORTEST_PRODUCT:
+        if len(sizes) == 1 == n < len(x):
+            return NN.linear(x[:, :, 0], w, bias)[:, :, None]
+        return run(x, w.unflatten(1, (-1, *(1,) * len(sizes))), bias, 1, pads, dilation, groups)
+    x = x if len(sizes) == 1 else x.flatten(2)
+    each = w.expand(len(x), -1, -1)
+    y = torch.bmm(each, x) if bias is None else torch.baddbmm(bias[:, None], each, x)
+    return y if len(sizes) == 1 else y.unflatten(2, sizes)
 
 
 def _trains_heavily(x: torch.Tensor, w: torch.Tensor) -> bool:
     """Whether a gradient of w for each row of the batch would be larger than x and y together."""
-    n_out, channels = w.shape[:2]
-    asked = torch.is_grad_enabled() and w.requires_grad and x.shape[2] > 1
-    return asked and n_out * channels > x.shape[2] * (n_out + channels)
+    (n_out, channels), n = w.shape[:2], math.prod(x.shape[2:])
+    asked = torch.is_grad_enabled() and w.requires_grad and n > 1
+    return asked and n_out * channels > n * (n_out + channels)
 
 
 def _is_pointwise(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> bool:
-    if dtype not in REALS or len(w_shape) != 3 or w_shape[2] != 1 or g.groups != 1 or g.pads != FLAT[0]:
+    n = len(w_shape) - 2
+    if dtype not in REALS or any(taps != 1 for taps in w_shape[2:]) or g.groups != 1 or g.pads != FLAT[n - 1]:
         return False
+    if n > 1:  # as one line
+        (batch, channels, *sizes), line = x_shape, Geometry((1,), FLAT[0], (1,), 1)
+        x_shape, w_shape, g = (batch, channels, math.prod(g.out_sizes(sizes, w_shape[2:]))), w_shape[:3], line
     return products_are_quicker(Work(tuple(x_shape), tuple(w_shape), g, dtype.itemsize, True))
 
 

@@ -51,6 +51,7 @@ class Machine(NamedTuple):
     laned: float = 8.3e-12
     laned_backward: tuple[float, float] = (1.1, 1.25)  # gradients of x and w ÷ the sum
     laid: float = 2e-10
+    grouped: float = 7.5e-10  # a multiply-add of groups that fill no lanes, by one channel of a group
     one_tap: float = 7e-12  # a multiply-add of one tap as a matrix product instead
     many_taps: float = 1.7
     far_column: float = 64.0
@@ -124,6 +125,7 @@ AMD = Machine(  # of AMD's with 512-bit registers: matrix products take as long,
     laned=4.2e-12,
     laned_backward=(1.05, 1.15),
     laid=1e-10,
+    grouped=3.8e-10,
     one_tap=1.05e-11,
     many_taps=1.85,
     depthwise_weight=(2.2e-10, 3.7e-10),

@@ -54,7 +54,7 @@ def reaches_far(n_out: int, n_taps: int, zeros: int) -> bool:
         return zeros > FAR
     if n_taps <= 3:  # more channels at a time leave registers for fewer outputs
         return n_out > 32 or zeros >= 12
-    return n_taps >= LONG_TAPS
+    return n_taps >= LONG_TAPS and n_out >= 16  # groups of fewer channels have another kernel
 
 
 def depthwise_reaches_far(span: int, zeros: int) -> bool:

@@ -10,7 +10,10 @@ from conv1d_kit.core.plan import make_plan
 SHAPES = [
     ((2, 5, 60), (4, 5, 1)), ((3, 1, 80), (1, 1, 1)), ((0, 3, 40), (2, 3, 1)),  # products
     ((2, 5, 9), (4, 5, 1)), ((1, 3, 1), (2, 3, 1)), ((4, 3, 1), (2, 3, 1)), ((4, 3, 3), (2, 3, 1)),  # few
+    ((2, 5, 12, 20), (4, 5, 1, 1)), ((3, 1, 17, 9), (6, 1, 1, 1)), ((0, 3, 4, 40), (2, 3, 1, 1)),  # pictures
+    ((2, 5, 3, 4), (4, 5, 1, 1)), ((2, 3, 1, 1), (4, 3, 1, 1)), ((2, 3, 5, 6, 7), (4, 3, 1, 1, 1)),
 ]  # fmt: skip
+RUNS = (torch.nn.functional.conv1d, torch.nn.functional.conv2d, torch.nn.functional.conv3d)
 
 
 def tensors(*shapes, dtype=torch.float64):
@@ -25,7 +28,7 @@ def tensors(*shapes, dtype=torch.float64):
 def test_values_and_gradients_are_torchs(x_shape, w_shape, stride, bias, dtype):
     x, w, b = tensors(x_shape, w_shape, w_shape[:1], dtype=dtype)
     leaves = [x, w, b] if bias else [x, w]
-    ours, theirs = conv(*leaves, stride=stride), torch.nn.functional.conv1d(*leaves, stride=stride)
+    ours, theirs = conv(*leaves, stride=stride), RUNS[x.ndim - 3](*leaves, stride=stride)
     torch.testing.assert_close(ours, theirs)
     for a, e in zip(*(torch.autograd.grad(y.square().sum(), leaves) for y in (ours, theirs)), strict=True):
         torch.testing.assert_close(a, e)
@@ -40,6 +43,22 @@ def test_second_derivatives_and_transforms():
     torch.testing.assert_close(rows, torch.nn.functional.conv1d(x, w))
     tangent = torch.func.jvp(lambda w: conv(x, w), (w,), (w,))[1]
     torch.testing.assert_close(tangent, torch.nn.functional.conv1d(x, w))
+
+
+def test_second_derivatives_and_transforms_of_pictures():
+    leaves = tensors((2, 3, 5, 8), (2, 3, 1, 1), (2,))
+    assert torch.autograd.gradgradcheck(lambda *t: conv(*t, stride=(1, 2)), leaves)
+    x, w = (t.detach() for t in leaves[:2])
+    rows = torch.func.vmap(lambda row: conv(row, w))(x)
+    torch.testing.assert_close(rows, torch.nn.functional.conv2d(x, w))
+
+
+def test_pictures_whose_channels_stand_last_stay_so():
+    x, w = (t.detach() for t in tensors((2, 8, 12, 20), (4, 8, 1, 1), dtype=torch.float32))
+    last = x.to(memory_format=torch.channels_last)
+    y = conv(last, w)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(y.contiguous(), conv(x, w))
 
 
 def test_a_nan_reaches_its_place_alone():
@@ -60,6 +79,8 @@ def test_pads_groups_and_other_kinds_of_numbers_keep_torchs_kernel():
         return make_plan((2, 4, 9), w_shape, dtype, 1, padding, "zeros", 1, groups, "auto").straight[0]
 
     assert run() is library.pointwise
+    pictures = make_plan((2, 4, 9, 9), (4, 4, 1, 1), torch.float32, 2, 0, "zeros", 1, 1, "auto")
+    assert pictures.straight[0] is library.pointwise
     assert run(dtype=torch.float64) is library.pointwise
     for other in ({"padding": 1}, {"groups": 2, "w_shape": (4, 2, 1)}, {"w_shape": (4, 4, 2)}):
         assert run(**other) is torch.nn.functional.conv1d
