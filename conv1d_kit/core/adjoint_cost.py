@@ -15,6 +15,7 @@ from .cost import (
     diagonal_seconds,
     direct_seconds,
     direct_way,
+    has_bounds,
     is_depthwise,
     is_laned,
     is_lone,
@@ -50,6 +51,8 @@ MOVED = (1.6, 2.0)  # how much longer than the sum along diagonals its gradients
 PLAINLY = 1.6  # how much quicker phases must be
 TURNED = 1.1  # how much longer the sum that is x's gradient takes beside one of its size: y is padded by a copy
 SHORT = 64  # outputs, of which matrix products take twice as long for each
+PICTURES = 3.0  # how much longer gradients through FFT take on pictures than is predicted
+FAR_PICTURES = 2.0  # how much longer x's gradient takes there beyond the bounds of oneDNN
 FAR_FRESH = 3.0  # how much longer windows take that get fresh memory
 FIRST = 1.5  # taps that an output of a depthwise layer costs torch's slow gradients beside those it has
 FEW_TAPS = 8  # a phase, up to which torch's transposed kernel takes its time by the column
@@ -97,7 +100,8 @@ def input_gradient_seconds(work: Work) -> dict[str, float]:
     if is_long:
         adjoint = _adjoint(work)
         n_fft = fft_points("overlap_add", adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize)
-        seconds["fft"] = spectral_seconds(adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize, n_fft)
+        by_fft = spectral_seconds(adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize, n_fft)
+        seconds["fft"] = by_fft if len(kernel) == 1 else PICTURES * by_fft
     if len(sizes) == 1 == g.dilation[0] and (is_long or g.stride[0] > 1):
         gy_shape = (batch, n_out, *g.out_sizes(sizes, kernel))
         seconds["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, itemsize)
@@ -108,7 +112,7 @@ def weight_gradient_seconds(work: Work) -> dict[str, float]:
     """By "torch" (its kernels), "lags", "few_taps", "windows", "diagonals" and "fft", as above."""
     x_shape, w_shape, g, itemsize, _ = work
     seconds = {"torch": _torch_seconds(work, of_weight=True) / CLEARLY}
-    if w_shape[1] == 1 < g.groups and len(w_shape) < 5:
+    if w_shape[1] == 1 < g.groups and len(w_shape) < 5 and w_shape[-1] > 1:
         seconds["lags"] = WINDOWED * _lag_seconds(work) / CLEARLY
     if is_lone(work):
         seconds["torch"] = lone_seconds(work, MACHINE.lone_weight, lanes=LANES) / CLEARLY
@@ -121,7 +125,8 @@ def weight_gradient_seconds(work: Work) -> dict[str, float]:
         seconds["few_taps"] = sums / CLEARLY
     if is_depthwise(work) or math.prod(w_shape[2:]) >= SHORTEST_SPECTRAL:
         n_fft = gradient_points(g, x_shape, w_shape, itemsize)
-        seconds["fft"] = gradient_seconds(g, x_shape, w_shape, itemsize, n_fft)
+        by_fft = gradient_seconds(g, x_shape, w_shape, itemsize, n_fft)
+        seconds["fft"] = by_fft if len(w_shape) == 3 else PICTURES * by_fft
     return seconds
 
 
@@ -165,8 +170,10 @@ def _torch_seconds(work: Work, *, of_weight: bool) -> float:
     """By torch's kernels, where there are lanes to fill, and no column is laid out for one channel."""
     if not is_laned(work):
         seconds = library_seconds(work) * MACHINE.backward[of_weight]
-        if work.w_shape[1] != 1 or not _is_far(work, of_weight=of_weight):
+        if not _is_far(work, of_weight=of_weight):
             return seconds
+        if work.w_shape[1] != 1:
+            return seconds if of_weight else FAR_PICTURES * seconds
         adds = multiply_adds(work) * (1 + FIRST / math.prod(work.w_shape[2:]))
         a_tap = MACHINE.depthwise_weight[work.itemsize > 4]
         return max(seconds, a_tap * adds * work.geometry.groups / work.w_shape[0])
@@ -206,14 +213,16 @@ def _is_far(work: Work, *, of_weight: bool) -> bool:
             return is_depthwise(work) and work.itemsize == 4 and g.dilation[-1] > 1
         quick = work.itemsize == 4 and is_depthwise(work) and work.w_shape[-1] <= MOST_DEPTHWISE_TAPS
         return not quick or g.dilation[-1] > 1 or max(g.pads[-1]) > 1
-    if not is_laned(work):
+    if not has_bounds(work):
         return False
-    *_, per, n_taps = work.w_shape
-    ((low, high),), (span,) = g.pads, g.spans((n_taps,))
+    (_, per, *kernel), (*_, (low, high)) = work.w_shape, g.pads
+    n_taps, span = kernel[-1], g.spans(kernel)[-1]
     few = g.groups == 1 and per < LANES
+    if few and len(kernel) > 1:
+        return False
     if of_weight:
         return few or n_taps > MOST_WEIGHT_TAPS or max(low, high) > FAR
-    zeros = (span - 1 - min(low, high)) // g.stride[0]
+    zeros = (span - 1 - min(low, high)) // g.stride[-1]
     return few or n_taps > MOST_TAPS or reaches_far(per, n_taps, zeros)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "diagonal_seconds",
     "direct_seconds",
     "direct_way",
+    "has_bounds",
     "is_depthwise",
     "is_laned",
     "is_lone",
@@ -191,11 +192,16 @@ def is_depthwise(work: Work) -> bool:
 
 def is_laned(work: Work) -> bool:
     """Whether the kernels are asked whose bounds `onednn.py` tells."""
+    return len(work.w_shape) == 3 and has_bounds(work)
+
+
+def has_bounds(work: Work) -> bool:
+    """Whether those kernels are asked whose bounds on the last of one or two axes `onednn.py` tells."""
     return _is_blocked(work) and not _is_uneven(work)
 
 
 def _is_blocked(work: Work) -> bool:
-    if len(work.w_shape) != 3 or work.itemsize != 4 or not work.inexact or work.w_shape[1] == 1:
+    if len(work.w_shape) > 4 or work.itemsize != 4 or not work.inexact or work.w_shape[1] == 1:
         return False
     return has_wide_registers() and math.prod(work.x_shape) > SMALL
 
@@ -212,10 +218,8 @@ def pads_reach_far(work: Work) -> bool:
     if is_depthwise(work) and work.itemsize == 4 and work.inexact:
         *_, span = work.geometry.spans(work.w_shape[2:])
         return depthwise_reaches_far(span, max(work.geometry.pads[-1]))
-    if not is_laned(work):
-        return False
-    (sides,), n_out = work.geometry.pads, work.w_shape[0] // work.geometry.groups
-    return reaches_far(n_out, work.w_shape[2], max(sides))
+    n_out = work.w_shape[0] // work.geometry.groups
+    return has_bounds(work) and reaches_far(n_out, work.w_shape[-1], max(work.geometry.pads[-1]))
 
 
 def laned_seconds(work: Work, slower: float = 1.0) -> float:

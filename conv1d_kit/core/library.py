@@ -72,8 +72,8 @@ def library(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | 
 
 
 def with_zeros(x: torch.Tensor, w: torch.Tensor, g: Geometry, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """`library` with the pads as numbers beside x."""
-    return library(pad(x, g.pads), w, g._replace(pads=FLAT[x.ndim - 3]), bias)
+    """`library` with the pads of the last axis as numbers beside x."""
+    return library(pad(x, g.pads[-1:]), w, g._replace(pads=(*g.pads[:-1], (0, 0))), bias)
 
 
 def library_gradients(

@@ -179,3 +179,22 @@ def test_bounds_as_measured():
     slow = [(64, 3, 8), (48, 3, 12), (32, 3, 12), (64, 24, 23), (24, 9, 64), (32, 5, 64), (100, 15, 14)]
     assert not any(reaches_far(*shape) for shape in quick)
     assert all(reaches_far(*shape) for shape in slow)
+
+
+@pytest.mark.parametrize(
+    ("n_out", "kernel", "dilation", "pads", "is_number"),
+    [(16, (1, 15), (1, 1), (0, 8), True), (16, (3, 3), (1, 16), (1, 16), True),
+     (64, (3, 3), (1, 8), (1, 8), True), (16, (3, 3), (1, 8), (1, 8), False),
+     (16, (15, 1), (1, 1), (12, 0), False)],
+)  # fmt: skip
+def test_pictures_have_the_bounds_of_lines_on_their_last_axis(
+    monkeypatch, n_out, kernel, dilation, pads, is_number
+):
+    monkeypatch.setattr(cost, "has_wide_registers", lambda: True)
+    seen = []
+    real = torch.nn.functional.conv2d
+    monkeypatch.setattr(library, "RUNS", (None, lambda x, *a: seen.append((x.shape[3], a[3])) or real(x, *a)))
+    x, w = tensors((3, 16, 21, 73), (n_out, 16, *kernel), dtype=torch.float32)  # as no other test has it
+    y = kernels.direct(x, w, Geometry((1, 1), tuple((p, p) for p in pads), dilation, 1))
+    assert seen[0][0] == 73 + 2 * pads[1] * is_number
+    torch.testing.assert_close(y, real(x, w, None, 1, pads, dilation), rtol=1e-4, atol=1e-4)

@@ -149,6 +149,22 @@ def test_beyond_onednns_quick_kernels_gradients_go_round_them(
     assert gradient_ways(Work(x_shape, w_shape, g, 4, True)) == expected
 
 
+@pytest.mark.parametrize(
+    ("w_shape", "dilation", "pads", "expected"),
+    [
+        ((16, 16, 3, 3), (1, 16), ((1, 1), (16, 16)), ("turned", "torch")),
+        ((16, 16, 3, 3), (1, 4), ((1, 1), (4, 4)), None),
+        ((16, 16, 5, 5), (1, 1), ((2, 2), (2, 2)), None),  # through FFT they take three times as long
+        ((32, 8, 3, 3), (1, 16), ((1, 1), (0, 0)), None),
+    ],
+)
+def test_gradients_on_pictures(monkeypatch, w_shape, dilation, pads, expected):
+    monkeypatch.setattr("conv1d_kit.core.cost.has_wide_registers", lambda: True)
+    g = Geometry((1, 1), pads, dilation, 1)
+    ways = gradient_ways(Work((8, w_shape[1], 64, 201), w_shape, g, 4, True))
+    assert ways == expected
+
+
 def test_short_kernels_of_many_channels_keep_torchs_own():
     for x_shape, w_shape in (
         ((8, 64, 4000), (64, 64, 3)),
