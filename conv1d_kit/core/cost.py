@@ -12,7 +12,7 @@ from .diagonals import ROUND
 from .geometry import Geometry
 from .machine import MACHINE
 from .onednn import MOST_TAPS, SMALL, depthwise_reaches_far, has_wide_registers, reaches_far
-from .short import numpys_seconds
+from .short import numpys_seconds, shift_seconds
 from .spectrum import fewer_threads, fft_points, line_points, remembered, spectral_seconds, threads_in_use
 
 __all__ = [
@@ -130,6 +130,7 @@ def line_ways(n: int, k: int, start: int, size: int, itemsize: int, is_complex: 
     """Predicted seconds of one row by each way of `line.py`."""
     return {
         "numpy": numpys_seconds(n, k, itemsize, is_complex),
+        "shifts": math.inf if is_complex else shift_seconds(size, k, itemsize) * fewer_threads(),
         "toeplitz": _toeplitz_seconds(size * (4 if is_complex else 1), k, 1, itemsize),
         "overlap_add": line_points(k, start, size, n, itemsize)[2] * (1.6 if is_complex else 1),
     }

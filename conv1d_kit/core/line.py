@@ -16,6 +16,7 @@ from .blocked import toeplitz_line
 from .cost import line_ways
 from .differentiable import all_finite, is_plain
 from .plain import output_window
+from .shifts import shifted_line
 from .short import numpys_convolve, short_convolve, short_way
 from .spectral_line import spectral_line
 from .spectrum import line_points
@@ -56,6 +57,9 @@ def convolve_line(a: Any, b: Any, mode: str, method: str) -> Any:
         return numpys_convolve(a, b, mode) if is_numpy else _by_numpy(numpys_convolve, a, b, mode)
     if is_numpy:
         x, w = _tensor(x), _tensor(w)
+    if name == "shifts":
+        y = shifted_line(x, w, start, size)
+        return y.numpy() if is_numpy else y
     y = toeplitz_line(x, w, start, size) if name == "toeplitz" else spectral_line(x, w, start, size, n_fft)
     if on_cpu and size <= FEW:
         seen = y.numpy()
@@ -91,5 +95,5 @@ def _way(
     if method == "direct":
         del ways["overlap_add"]
     if not on_cpu:
-        del ways["numpy"]
+        del ways["numpy"], ways["shifts"]
     return min(ways, key=ways.__getitem__), start, size, points

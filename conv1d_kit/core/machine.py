@@ -89,6 +89,9 @@ class Machine(NamedTuple):
     toeplitz_call: float = 2.9e-05
     toeplitz_output: tuple[float, float] = (4.3e-10, 6.5e-10)
     toeplitz_add: tuple[float, float] = (9e-12, 1.6e-11)
+    # the same, of few taps, as moved copies: a tap of a stretch, a tap and number
+    shift_call: float = 3e-06
+    shifted: tuple[float, float] = (7.5e-11, 2.4e-10)
     # the same by NumPy alone, up to so many seconds; np.convolve: a call, a tap of up to 8, an output of more
     # than 11 (at first, more a tap, at most) and a multiply-add of it
     short: float = 1.25e-04
@@ -143,6 +146,7 @@ AMD = Machine(  # of AMD's with 512-bit registers: matrix products take as long,
     toeplitz_call=2.2e-05,
     toeplitz_output=(3.7e-10, 1.2e-09),
     toeplitz_add=(1.1e-11, 2.6e-11),
+    shifted=(6e-11, 2e-10),
     short=4.5e-05,
     rows_call=5e-06,
     rows_output=(5e-10, 6e-10),

@@ -15,11 +15,14 @@ __all__ = [
     "numpys_convolve",
     "numpys_seconds",
     "rows_seconds",
+    "shift_seconds",
     "short_convolve",
     "short_way",
     "toeplitz_rows",
 ]
 
+STRETCH = 1 << 18  # outputs that `shifts.py` takes at a time
+HANDED_ON = 2e-5  # seconds until the engine has taken over
 MOST = 1 << 15  # outputs up to which NumPy's matrix product is tried
 # Up to these sizes NumPy's BLAS stays on one thread: others would wait for torch's, which keep the cores awhile
 LARGEST_PRODUCT, LONGEST_DOT = 1 << 18, 10_000
@@ -72,7 +75,10 @@ def short_way(n: int, k: int, itemsize: int, is_complex: bool) -> str | None:
     if n <= MOST:
         seconds["toeplitz"] = 1.25 * rows_seconds(n, k, itemsize, is_complex)  # for a clear gain alone
     best = min(seconds, key=seconds.__getitem__)
-    return best if seconds[best] <= MACHINE.short else None
+    engines = (
+        MACHINE.short if is_complex else min(MACHINE.short, HANDED_ON + 1.25 * shift_seconds(n, k, itemsize))
+    )
+    return best if seconds[best] <= engines else None
 
 
 def numpys_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
@@ -92,6 +98,12 @@ def numpys_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
         least, growth, most = MACHINE.numpy_output
         each = min(least + growth * k, most) + MACHINE.numpy_add[wide] * k
     return MACHINE.numpy_call + each * n
+
+
+def shift_seconds(outputs: int, k: int, itemsize: int) -> float:
+    """Predicted seconds of `shifts.py`, whose outputs come from memory that is new to the cores."""
+    calls = k * -(-outputs // STRETCH)
+    return MACHINE.shift_call * calls + MACHINE.shifted[itemsize > 4] * (k + 1.5) * outputs
 
 
 def rows_seconds(n: int, k: int, itemsize: int, is_complex: bool) -> float:
