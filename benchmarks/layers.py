@@ -17,7 +17,7 @@ from .peers import layer_peers, whole_fft
 __all__ = ["BACKWARD", "FORWARD", "layer_cells"]
 
 FORWARD, BACKWARD = "layers, forward", "layers, forward + backward"
-SHAPES = [  # (B, C, T), (C_out, K), (stride, dilation, groups), what
+SHAPES = [  # (B, C, T), (C_out, K), (stride, dilation, groups[, padding]), what
     ((16, 64, 4000), (64, 3), (1, 1, 1), "short kernel"),
     ((50, 300, 60), (100, 5), (1, 1, 1), "text n-grams"),
     ((16, 1, 16000), (32, 80), (4, 1, 1), "waveform front"),
@@ -45,7 +45,10 @@ SHAPES = [  # (B, C, T), (C_out, K), (stride, dilation, groups), what
     ((1, 64, 48000), (1, 7), (1, 1, 1), "a vocoder's last layer"),
     ((8, 256, 1000), (4, 3), (1, 1, 1), "a head over frames"),
     ((16, 96, 100), (96, 1), (1, 1, 1), "pointwise, of a separable net"),
+    ((8, 256, 500), (256, 31), (1, 1, 256, 15), "conformer, as the net pads it"),
+    ((4, 512, 1000), (512, 3), (1, 8, 512, 8), "Conv-TasNet"),
 ]
+OPTIONS = ("stride", "dilation", "groups", "padding")
 QUICK = 5  # of them
 
 
@@ -60,20 +63,20 @@ def layer_cells(quick: bool) -> list[Cell]:
 
 
 def _name(x_shape, kernel, options, what: str) -> str:
-    named = zip(("stride", "dilation", "groups"), options, strict=True)
+    named = zip(OPTIONS, (*options, 0)[: len(OPTIONS)], strict=True)
     return f"{x_shape} → {kernel[0]}, K {kernel[1]}" + "".join(
-        [f", {name} {value}" for name, value in named if value != 1] + [f" ({what})"]
+        [f", {name} {value}" for name, value in named if value != (name != "padding")] + [f" ({what})"]
     )
 
 
 def _contest(x_shape, kernel, options, what: str, backward: bool) -> Contest:
-    stride, dilation, groups = options
+    stride, dilation, groups, padding = (*options, 0)[: len(OPTIONS)]
     n_out, k = kernel
-    named = {"stride": stride, "dilation": dilation, "groups": groups}
+    named = {"stride": stride, "dilation": dilation, "groups": groups, "padding": padding}
     g = torch.Generator().manual_seed(0)
     x = torch.randn(x_shape, generator=g, requires_grad=backward)
     w = (torch.randn(n_out, x_shape[1] // groups, k, generator=g) / k**0.5).requires_grad_(backward)
-    n_frames = (x_shape[2] - (k - 1) * dilation - 1) // stride + 1
+    n_frames = (x_shape[2] + 2 * padding - (k - 1) * dilation - 1) // stride + 1
     multiply_adds = x_shape[0] * n_frames * w.numel()
     wrap = partial(_with_gradients, inputs=(x, w)) if backward else lambda run: run
     peers = layer_peers(x, w, named, multiply_adds * (3 if backward else 1))

@@ -48,7 +48,7 @@ def signal_peers(a: np.ndarray, b: np.ndarray) -> dict[str, Run | str]:
 
 
 def layer_peers(x: torch.Tensor, w: torch.Tensor, options: dict, multiply_adds: float) -> dict[str, Run | str]:
-    """A layer without padding."""
+    """A layer; `options` has its stride, dilation, groups and padding."""
     peers: dict[str, Run | str] = {"torch conv1d": lambda: F.conv1d(x, w, **options)}
     if multiply_adds > LAYER_LIMIT:
         peers["torch conv1d"] = f"left out: {multiply_adds:.1e} multiply-adds"
@@ -56,14 +56,15 @@ def layer_peers(x: torch.Tensor, w: torch.Tensor, options: dict, multiply_adds: 
         peers["torch whole FFT"] = lambda: whole_fft(x, w, **options)
         peers["fft-conv-pytorch"] = fft_conv(x, w, **options)
         if options["groups"] == 1 == options["dilation"]:
-            peers["julius"] = _julius(x, w, stride=options["stride"])
+            peers["julius"] = _julius(x, w, stride=options["stride"], padding=options["padding"])
     return peers
 
 
 def whole_fft(
-    x: torch.Tensor, w: torch.Tensor, *, stride: int = 1, dilation: int = 1, groups: int = 1
+    x: torch.Tensor, w: torch.Tensor, *, stride: int = 1, dilation: int = 1, groups: int = 1, padding: int = 0
 ) -> torch.Tensor:
     """F.conv1d by one FFT over the whole signal, as its textbook has it: the plain way to be quick in torch."""
+    x = F.pad(x, (padding, padding)) if padding else x
     n, span = x.shape[-1], (w.shape[-1] - 1) * dilation + 1
     if dilation > 1:
         spread = w.new_zeros(*w.shape[:2], span)

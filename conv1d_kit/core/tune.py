@@ -39,6 +39,10 @@ SHARED = (
     "diagonal_number",
     "diagonal_input",
     "lone_column",
+    "grouped",
+    "lag_add",
+    "lag_number",
+    "shifted",
 )
 LEAST = 1e-13  # seconds: a constant that the fit finds to be nothing
 
@@ -48,8 +52,8 @@ def measure(
 ) -> Machine:
     """The constants, least seconds of many rounds each; about a minute.
 
-    Those of phases, columns, diagonals, torch's other gradients and fresh memory are the usual ones, what is
-    work shared by the threads.
+    Those of phases, columns, diagonals, lags, moved copies, small groups, torch's other gradients and fresh
+    memory are the usual ones, what is work shared by the threads.
 
     Parameters
     ----------
