@@ -208,3 +208,17 @@ def test_a_gradient_needs_no_more_memory_than_torchs_own(x_shape, w_shape, optio
     theirs = peak(lambda x, w: plain(x, w, **options))
     for method in ("auto", *METHODS):
         assert peak(lambda x, w, m=method: conv(x, w, method=m, **options)) <= theirs + 16e6, method
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38, 3e38])
+@pytest.mark.parametrize("bad", ["x", "w"])
+def test_many_outputs_of_few_numbers_are_judged_by_these(value, bad):
+    """One channel to many: of values that might overflow, each output is looked at as ever."""
+    draw = torch.Generator().manual_seed(0)
+    x, w = torch.randn(2, 1, 400, generator=draw), torch.randn(64, 1, 30, generator=draw)
+    (x if bad == "x" else w)[0, 0, 7] = value
+    y, by_sum = (conv(x, w, method=method) for method in ("overlap_add", "direct"))
+    assert torch.equal(y.isfinite(), by_sum.isfinite())
+    torch.testing.assert_close(
+        y, by_sum, rtol=1e-3, atol=1e-3 if abs(value) == np.inf else 1e35, equal_nan=True
+    )
