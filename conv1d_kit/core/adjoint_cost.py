@@ -51,6 +51,7 @@ MOVED = (1.6, 2.0)  # how much longer than the sum along diagonals its gradients
 PLAINLY = 1.6  # how much quicker phases must be
 TURNED = 1.1  # how much longer the sum that is x's gradient takes beside one of its size: y is padded by a copy
 SHORT = 64  # outputs, of which matrix products take twice as long for each
+BEGUN = 2e-4  # seconds more that a gradient through FFT takes to begin
 PICTURES = 3.0  # how much longer gradients through FFT take on pictures than is predicted
 FAR_PICTURES = 2.0  # how much longer x's gradient takes there beyond the bounds of oneDNN
 FAR_FRESH = 3.0  # how much longer windows take that get fresh memory
@@ -101,7 +102,7 @@ def input_gradient_seconds(work: Work) -> dict[str, float]:
         adjoint = _adjoint(work)
         n_fft = fft_points("overlap_add", adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize)
         by_fft = spectral_seconds(adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize, n_fft)
-        seconds["fft"] = by_fft if len(kernel) == 1 else PICTURES * by_fft
+        seconds["fft"] = BEGUN + (by_fft if len(kernel) == 1 else PICTURES * by_fft)
     if len(sizes) == 1 == g.dilation[0] and (is_long or g.stride[0] > 1):
         gy_shape = (batch, n_out, *g.out_sizes(sizes, kernel))
         seconds["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, itemsize)
@@ -126,7 +127,7 @@ def weight_gradient_seconds(work: Work) -> dict[str, float]:
     if is_depthwise(work) or math.prod(w_shape[2:]) >= SHORTEST_SPECTRAL:
         n_fft = gradient_points(g, x_shape, w_shape, itemsize)
         by_fft = gradient_seconds(g, x_shape, w_shape, itemsize, n_fft)
-        seconds["fft"] = by_fft if len(w_shape) == 3 else PICTURES * by_fft
+        seconds["fft"] = BEGUN + (by_fft if len(w_shape) == 3 else PICTURES * by_fft)
     return seconds
 
 
@@ -210,7 +211,7 @@ def _is_far(work: Work, *, of_weight: bool) -> bool:
     g = work.geometry
     if g.groups > 1 == work.w_shape[1]:
         if not of_weight:
-            return is_depthwise(work) and work.itemsize == 4 and g.dilation[-1] > 1
+            return is_depthwise(work) and work.itemsize == 4 and g.dilation[-1] > 1 and len(g.stride) < 3
         quick = work.itemsize == 4 and is_depthwise(work) and work.w_shape[-1] <= MOST_DEPTHWISE_TAPS
         return not quick or g.dilation[-1] > 1 or max(g.pads[-1]) > 1
     if not has_bounds(work):

@@ -81,6 +81,8 @@ def is_seen(*tensors: torch.Tensor) -> bool:
     """Nothing traces, or hides the values."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or inside_transform(*tensors):
         return False
+    if torch._C._len_torch_dispatch_stack():  # fake tensors, torch.fx
+        return False
     for t in tensors:  # noqa: SIM110
         if t.is_meta:
             return False

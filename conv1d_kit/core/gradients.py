@@ -84,13 +84,11 @@ class _Direct(torch.autograd.Function):
         elif wanted[1] and not torch.is_grad_enabled():
             if way_w == "windows":
                 gw = weight_by_windows(gy, x, g, w.shape[2])
-            elif way_w in ("few_taps", "lags"):
-                gw = (
-                    weight_by_few_taps(gy, x, w, g)
-                    if way_w == "few_taps"
-                    else weight_by_lags(gy, x, g, tuple(w.shape[2:]))
-                )
-                gw = gw if all_finite(gw) else None
+            elif way_w == "few_taps":
+                gw = weight_by_few_taps(gy, x, w, g)
+            elif way_w == "lags":
+                gw = weight_by_lags(gy, x, g, tuple(w.shape[2:]))
+            gw = gw if way_w == "windows" or gw is None or all_finite(gw) else None
         by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
             found = _by_torch(gy, x, w, g, by_torch)
@@ -102,22 +100,20 @@ class _Direct(torch.autograd.Function):
 def _turned(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: tuple[int, ...]) -> torch.Tensor:
     """x's gradient where the stride is 1: the sum itself, of gy with zeros beside it and w turned round."""
     gy, turned, adjoint = as_convolution(gy, w, g, sizes)
-    flat, span, size = g._replace(pads=((0, 0),) * len(sizes)), g.spans(w.shape[2:])[-1], math.prod(sizes)
-    is_line = len(sizes) == 1
-    least = 2 * span if is_line else size  # of pictures whole rows
-    parts = list(rounds(len(gy), size, max(gy.shape[1], len(turned)), least=least))
+    flat, span = g._replace(pads=((0, 0),) * len(sizes)), g.spans(w.shape[2:])[0]
+    first = Geometry((1,), adjoint.pads[:1], g.dilation[:1], 1)
+    a_position = max(gy.shape[1], len(turned)) * math.prod(sizes[1:])
+    parts = list(rounds(len(gy), sizes[0], a_position, least=2 * span))
 
     def part(rows: slice, at: slice) -> torch.Tensor:
-        if not is_line:
-            return direct(pad(gy[rows], adjoint.pads), turned, flat)
-        inside, sides = adjoint.stretch(at.start, at.stop - 1, span, gy.shape[2])
-        return direct(pad(gy[rows, :, inside], (sides,)), turned, flat)
+        inside, sides = first.stretch(at.start, at.stop - 1, span, gy.shape[2])
+        return direct(pad(gy[rows, :, inside], (sides, *adjoint.pads[1:])), turned, flat)
 
     if len(parts) == 1 or torch.is_grad_enabled():
-        return part(slice(None), slice(0, size))
+        return part(slice(None), slice(0, sizes[0]))
     gx = new_result(gy, (len(gy), len(turned), *sizes))
     for rows, at in parts:
-        gx.flatten(2)[rows, :, at] = part(rows, at).flatten(2)
+        gx[rows, :, at] = part(rows, at)
     return gx
 
 

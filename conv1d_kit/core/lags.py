@@ -20,7 +20,6 @@ import torch
 
 from .geometry import Geometry
 from .padding import pad
-from .rounds import rounds
 
 __all__ = ["outputs_a_product", "weight_by_lags"]
 
@@ -49,39 +48,73 @@ def weight_by_lags(gy: torch.Tensor, x: torch.Tensor, g: Geometry, kernel: tuple
     >>> weight_by_lags(gy, x, Geometry((1,), ((0, 0),), (1,), 1), (3,))
     tensor([[[3210., 4321., 5432.]]])
     """
-    channels, n_out = x.shape[1], gy.shape[1]
+    channels, n_out, many = x.shape[1], gy.shape[1], gy.shape[1] // x.shape[1]
     if len(kernel) == 1:  # the batch is a first axis that one tap walks over
         gy, x = gy.transpose(0, 1)[None], x.transpose(0, 1)[None]
         g = Geometry((1, *g.stride), ((0, 0), *g.pads), (1, *g.dilation), g.groups)
     height, n_taps = (1, *kernel)[-2:]
-    (stride_h, stride), (step_h, step) = g.stride, g.dilation
-    reach, span = g.spans((height, n_taps))
+    span = g.spans((height, n_taps))[1]
     per = outputs_a_product(span)
-    width = (per - 1) * stride + span
-    products = gy.new_zeros((height, channels, n_out // channels * per, width))
-    for of_y, of_x in zip(gy, pad(x, (g.pads[0], (0, 0))), strict=True):
-        for rows, at in _stretches(of_y.shape[1], of_y.shape[2], per, channels * (width + per)):
-            n_rows, count = rows.stop - rows.start, -(-(at.stop - at.start) // per)
-            inside, sides = g.stretch(at.start, at.start + count * per - 1, span, x.shape[-1])
-            first = rows.start * stride_h
-            seen = pad(of_x[:, first : first + (n_rows - 1) * stride_h + reach, inside], (sides,))
-            sizes, jumps = (*seen.shape[:2], count, width), seen.stride()
-            windows = seen.as_strided(sizes, (*jumps[:2], per * stride * jumps[2], jumps[2])).contiguous()
-            part = pad(of_y[:, rows, at], ((0, count * per - (at.stop - at.start)),))
-            part = part.reshape(channels, n_out // channels, -1, per).transpose(2, 3).flatten(1, 2)
-            for tap, product in enumerate(products):
-                lines = windows[:, tap * step_h : tap * step_h + (n_rows - 1) * stride_h + 1 : stride_h]
-                product.baddbmm_(part, lines.flatten(1, 2))
-    shape, jumps = (height, channels, n_out // channels, per, n_taps), products.stride()
-    diagonals = products.as_strided(shape, (*jumps[:2], per * width, width + stride, step))
-    return diagonals.sum(3).permute(1, 2, 0, 3).reshape(n_out, 1, *kernel)
+    width, most = (per - 1) * g.stride[1] + span, ROUND * 4 // max(4, x.itemsize)
+    count = most // (height * many * per * width)
+    if height > 1:  # few channels, and so the more lines that all taps of the first axis see
+        count = min(count, most // ((width + per) * -(-gy.shape[3] // per) * x.shape[2]))
+    count = max(2, count)  # as many products, that each thread has one
+    gw = gy.new_empty((n_out, 1, height, n_taps))
+    for first in range(0, channels, count):
+        inputs = slice(first, first + count)
+        outputs = slice(first * many, (first + count) * many)
+        part = x[:, inputs]
+        products = gy.new_zeros((height, part.shape[1], many * per, width))
+        for of_y, of_x in zip(gy[:, outputs], part, strict=True):
+            _add_products(products, of_y, of_x, g, per, most)
+        shape, jumps = (height, part.shape[1], many, per, n_taps), products.stride()
+        diagonals = products.as_strided(shape, (*jumps[:2], per * width, width + g.stride[1], g.dilation[1]))
+        gw[outputs, 0] = diagonals.sum(3).permute(1, 2, 0, 3).flatten(0, 1)
+    return gw.view(n_out, 1, *kernel)
 
 
-def _stretches(n_rows: int, size: int, per: int, a_product: int) -> Iterator[tuple[slice, slice]]:
-    """Rows and positions, P by P as far as they go; then what is left of all rows."""
-    whole = size // per * per
-    for rows, at in rounds(n_rows, size // per, a_product, ROUND):
-        yield rows, slice(at.start * per, at.stop * per)
-    if whole < size:
-        for rows, _ in rounds(n_rows, 1, a_product, ROUND):
-            yield rows, slice(whole, size)
+def _add_products(
+    products: torch.Tensor, gy: torch.Tensor, x: torch.Tensor, g: Geometry, per: int, most: int
+) -> None:
+    """m of every tap of the first axis [shape=(height, C, O/C · P, W)] grows by what one picture gives."""
+    (height, channels, places, width), (stride_h, stride), (step_h, _) = products.shape, g.stride, g.dilation
+    reach, span = (height - 1) * step_h + 1, width - (per - 1) * stride
+    upright = Geometry((stride_h,), g.pads[:1], (step_h,), 1)
+    for rows, at in _stretches(gy.shape[1], gy.shape[2], per, channels * (width + per), reach, stride_h, most):
+        n_rows, count = rows.stop - rows.start, -(-(at.stop - at.start) // per)
+        lines, above = upright.stretch(rows.start, rows.stop - 1, reach, x.shape[1])
+        inside, sides = g.stretch(at.start, at.start + count * per - 1, span, x.shape[2])
+        seen = pad(x[:, lines, inside], (above, sides))
+        sizes, jumps = (*seen.shape[:2], count, width), seen.stride()
+        windows = seen.as_strided(sizes, (*jumps[:2], per * stride * jumps[2], jumps[2])).contiguous()
+        part = pad(gy[:, rows, at], ((0, count * per - (at.stop - at.start)),))
+        part = part.reshape(channels, places // per, -1, per).transpose(2, 3).flatten(1, 2)
+        for tap, product in enumerate(products):
+            by = windows[:, tap * step_h : tap * step_h + (n_rows - 1) * stride_h + 1 : stride_h]
+            product.baddbmm_(part, by.flatten(1, 2))
+
+
+def _stretches(
+    n_rows: int, size: int, per: int, a_block: int, reach: int, stride: int, most: int
+) -> Iterator[tuple[slice, slice]]:
+    """Rows and positions, P by P as far as they go, whose lines are `most` numbers; then what is left of rows.
+
+    A row of outputs sees `reach` lines, its neighbour those `stride` further on: rows go together.
+    """
+    blocks, whole = size // per, size // per * per
+    for length, last in ((blocks, False), (1, True)):
+        if length == 0 or (last and whole == size):
+            continue
+        rows = (most // (a_block * length) - reach) // stride + 1
+        some = length
+        if rows < min(n_rows, reach):
+            rows = min(n_rows, reach)
+            some = max(1, most // (a_block * ((rows - 1) * stride + reach)))
+        for row in range(0, n_rows, rows):
+            here = slice(row, min(n_rows, row + rows))
+            if last:
+                yield here, slice(whole, size)
+                continue
+            for first in range(0, length, some):
+                yield here, slice(first * per, min(length, first + some) * per)

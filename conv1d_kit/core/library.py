@@ -89,7 +89,7 @@ def library_gradients(
 def pointwise(x, w, bias, stride, pads, dilation, groups) -> torch.Tensor:
     """conv1d, conv2d or conv3d (its arguments) with one tap: matrix products.
 
-    torch's kernels lay x out anew on the CPU.
+    On the CPU torch's kernels lay x out anew, save in float64 on pictures.
 
     Examples
     --------
@@ -107,12 +107,17 @@ def pointwise(x, w, bias, stride, pads, dilation, groups) -> torch.Tensor:
     n = math.prod(sizes)
     if n < SHORTEST_PRODUCT:
         if len(sizes) == 1 == n < len(x):
-            return NN.linear(x[:, :, 0], w, bias)[:, :, None]
+            return _shaped(NN.linear(x[:, :, 0], w, bias), sizes)
         return run(x, w.unflatten(1, (-1, *(1,) * len(sizes))), bias, 1, pads, dilation, groups)
     x = x if len(sizes) == 1 else x.flatten(2)
     each = w.expand(len(x), -1, -1)
     y = torch.bmm(each, x) if bias is None else torch.baddbmm(bias[:, None], each, x)
-    return y if len(sizes) == 1 else y.unflatten(2, sizes)
+    return y if len(sizes) == 1 else _shaped(y, sizes)
+
+
+def _shaped(y: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """y (B, O, …) as (B, O, *sizes), which may be written to in place as no view may."""
+    return torch.ops.aten._unsafe_view(y, (*y.shape[:2], *sizes))
 
 
 def _trains_heavily(x: torch.Tensor, w: torch.Tensor) -> bool:
@@ -125,6 +130,8 @@ def _trains_heavily(x: torch.Tensor, w: torch.Tensor) -> bool:
 def _is_pointwise(x_shape: Sequence[int], w_shape: Sequence[int], g: Geometry, dtype: torch.dtype) -> bool:
     n = len(w_shape) - 2
     if dtype not in REALS or any(taps != 1 for taps in w_shape[2:]) or g.groups != 1 or g.pads != FLAT[n - 1]:
+        return False
+    if n > 1 and dtype == torch.float64:  # nothing is laid anew
         return False
     if n > 1:  # as one line
         (batch, channels, *sizes), line = x_shape, Geometry((1,), FLAT[0], (1,), 1)

@@ -61,7 +61,7 @@ class Machine(NamedTuple):
     backward: tuple[float, float] = (1.3, 1.5)
     depthwise_weight: tuple[float, float] = (8e-10, 8e-10)
     # the same by products at all lags: a call, a multiply-add of the products, a number of them
-    lag_call: float = 1.5e-04
+    lag_call: float = 3e-04
     lag_add: tuple[float, float] = (3.5e-11, 7e-11)
     lag_number: tuple[float, float] = (2e-10, 4e-10)
     lone_column: tuple[float, float] = (4e-09, 4e-09)  # x's, of one channel: a tap and position

@@ -1,7 +1,7 @@
 """Where oneDNN's quick kernels end on processors with 512-bit registers.
 
-torch sums float32 convolutions of one axis by kernels that oneDNN writes for each shape. They keep a stretch of
-outputs in registers and refuse taps and pads that reach too far beyond it; then torch lays windows out for a
+torch sums float32 convolutions by kernels that oneDNN writes for each shape. They keep a stretch of the last
+axis in registers and refuse taps and pads that reach too far beyond it; then torch lays windows out for a
 matrix product, which takes two to five times as long, on one thread for each row of the batch. What is beyond
 the bounds here is brought back within them: pads as numbers, taps some at a time. The bounds are read off from
 times by taps, dilations, pads and channels; oneDNN's own rule is `jit_avx512_common_conv_kernel.cpp`.

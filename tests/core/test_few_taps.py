@@ -5,6 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import peak_bytes
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from conv1d_kit import conv
 from conv1d_kit.core import cost, few_taps, kernels, library
@@ -198,3 +200,18 @@ def test_pictures_have_the_bounds_of_lines_on_their_last_axis(
     y = kernels.direct(x, w, Geometry((1, 1), tuple((p, p) for p in pads), dilation, 1))
     assert seen[0][0] == 73 + 2 * pads[1] * is_number
     torch.testing.assert_close(y, real(x, w, None, 1, pads, dilation), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("x_shape", "w_shape", "options"), [
+    ((4, 8, 3000), (8, 1, 31), {"padding": 15, "groups": 8}),
+    ((2, 8, 40, 90), (8, 1, 7, 7), {"padding": 9, "groups": 8}),
+    ((2, 16, 40, 90), (16, 16, 3, 3), {"padding": 20, "dilation": 20}),
+])  # fmt: skip
+def test_fake_tensors_and_traces_by_torch_fx_have_no_values_to_look_at(x_shape, w_shape, options):
+    run = lambda x, w: conv(x, w, **options)  # noqa: E731
+    x, w = tensors(x_shape, w_shape, dtype=torch.float32)
+    traced = make_fx(run)(x, w)
+    expected = run(2 * x, w)
+    torch.testing.assert_close(traced(2 * x, w), expected, rtol=1e-4, atol=1e-4)
+    with FakeTensorMode():
+        assert run(torch.empty(x_shape), torch.empty(w_shape)).shape == expected.shape

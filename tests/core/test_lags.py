@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from memory import peak_bytes
 
 from conv1d_kit import conv
 from conv1d_kit.core import gradients, lags
@@ -127,3 +128,29 @@ def test_a_layer_in_training_gives_torchs_gradients(layer):
         torch.autograd.grad(run, leaves, gy), torch.autograd.grad(by_conv, leaves, gy), strict=True
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "kernel", "pads", "dilation"),
+    [
+        ((8, 64, 64, 96), (7, 7), (3, 3), (1, 1)),
+        ((1, 64, 64, 512), (63, 7), (31, 3), (1, 1)),
+        ((1, 64, 500, 400), (3, 3), (4, 4), (4, 4)),  # x's gradient is a sum turned round
+        ((2, 2048, 500), (101,), (50,), (1,)),
+    ],
+)
+@pytest.mark.parametrize("last", [False, True])
+def test_gradients_take_no_more_memory_than_torchs_and_a_working_set(x_shape, kernel, pads, dilation, last):
+    draw, groups, peaks = torch.Generator().manual_seed(0), x_shape[1], []
+    torchs = (torch.nn.functional.conv1d, torch.nn.functional.conv2d)[len(kernel) - 1]
+    x, w = (torch.randn(s, generator=draw) for s in (x_shape, (groups, 1, *kernel)))
+    if last and x.ndim == 4:
+        x = x.to(memory_format=torch.channels_last)
+    g = Geometry((1,) * len(kernel), tuple((p, p) for p in pads), dilation, groups)
+    leaves, ways = [x.requires_grad_(), w.requires_grad_()], ("turned" if dilation[0] > 1 else "torch", "lags")
+    for y in (
+        gradients.direct_in_training(*leaves, None, g, ways), torchs(*leaves, None, 1, pads, dilation, groups)
+    ):  # fmt: skip
+        gy = torch.ones_like(y)
+        peaks.append(peak_bytes(lambda: torch.autograd.grad(y, leaves, gy, retain_graph=True)))  # noqa: B023
+    assert peaks[0] <= peaks[1] + 16_000_000

@@ -61,6 +61,18 @@ def test_pictures_whose_channels_stand_last_stay_so():
     torch.testing.assert_close(y.contiguous(), conv(x, w))
 
 
+@pytest.mark.parametrize("shape", [(2, 4, 16, 16), (2, 4, 5, 6, 7), (8, 4, 1)])
+def test_a_result_may_be_written_to(shape):
+    x, w = torch.randn(shape), torch.randn(4, 4, *(1,) * (len(shape) - 2))
+    with torch.no_grad():
+        y = conv(x, w)
+    y += torch.ones(1, requires_grad=True)
+    y.sum().backward()
+    with torch.no_grad():
+        expected = RUNS[x.ndim - 3](x, w) + 1
+    torch.testing.assert_close(y.detach(), expected)
+
+
 def test_a_nan_reaches_its_place_alone():
     x, w = torch.ones(1, 3, 50), torch.ones(2, 3, 1)
     x[0, 1, 2] = float("nan")
@@ -81,6 +93,8 @@ def test_pads_groups_and_other_kinds_of_numbers_keep_torchs_kernel():
     assert run() is library.pointwise
     pictures = make_plan((2, 4, 9, 9), (4, 4, 1, 1), torch.float32, 2, 0, "zeros", 1, 1, "auto")
     assert pictures.straight[0] is library.pointwise
+    wide = make_plan((2, 4, 9, 9), (4, 4, 1, 1), torch.float64, 2, 0, "zeros", 1, 1, "auto")
+    assert wide.straight[0] is torch.nn.functional.conv2d
     assert run(dtype=torch.float64) is library.pointwise
     for other in ({"padding": 1}, {"groups": 2, "w_shape": (4, 2, 1)}, {"w_shape": (4, 4, 2)}):
         assert run(**other) is torch.nn.functional.conv1d
