@@ -11,7 +11,14 @@ import torch
 from .diagonals import ROUND
 from .geometry import Geometry
 from .machine import MACHINE
-from .onednn import MOST_TAPS, SMALL, depthwise_reaches_far, has_wide_registers, reaches_far
+from .onednn import (
+    MOST_DEPTHWISE_TAPS,
+    MOST_TAPS,
+    SMALL,
+    depthwise_reaches_far,
+    has_wide_registers,
+    reaches_far,
+)
 from .short import numpys_seconds, shift_seconds
 from .spectrum import fewer_threads, fft_points, line_points, remembered, spectral_seconds, threads_in_use
 
@@ -166,7 +173,7 @@ def library_seconds(work: Work) -> float:
     """By torch's kernel."""
     wide, per_group = work.itemsize > 4, work.w_shape[0] // max(1, work.geometry.groups)
     more, numbers = fewer_threads(), multiply_adds(work)
-    if work.geometry.groups > 1 and per_group == 1:
+    if is_depthwise(work):
         copied = math.prod(work.x_shape) if pads_reach_far(work) else 0
         seconds = MACHINE.depthwise_output * (_outputs(work) + copied) + MACHINE.depthwise[wide] * numbers
         return MACHINE.direct_call + seconds * more
@@ -218,6 +225,10 @@ def pads_reach_far(work: Work) -> bool:
     """Whether oneDNN's quick kernel refuses these pads, and takes them as numbers."""
     if is_depthwise(work) and work.itemsize == 4 and work.inexact:
         *_, span = work.geometry.spans(work.w_shape[2:])
+        if (
+            work.w_shape[-1] <= MOST_DEPTHWISE_TAPS and work.geometry.groups % LANES
+        ):  # no more than the copy takes
+            return False
         return depthwise_reaches_far(span, max(work.geometry.pads[-1]))
     n_out = work.w_shape[0] // work.geometry.groups
     return has_bounds(work) and reaches_far(n_out, work.w_shape[-1], max(work.geometry.pads[-1]))

@@ -165,6 +165,12 @@ def test_gradients_on_pictures(monkeypatch, w_shape, dilation, pads, expected):
     assert ways == expected
 
 
+def test_one_channel_of_many_in_a_group_is_no_depthwise_sum():
+    """Its gradient by phases would go through such a sum, which torch takes on one thread."""
+    ways = gradient_ways(Work((16, 2, 8000), (32, 1, 31), Geometry((1,), ((15, 15),), (1,), 2), 4, True))
+    assert ways is None or ways[0] != "phases"
+
+
 def test_short_kernels_of_many_channels_keep_torchs_own():
     for x_shape, w_shape in (
         ((8, 64, 4000), (64, 64, 3)),
