@@ -48,7 +48,7 @@ SHAPES = [  # (B, C, T), (C_out, K), (stride, dilation, groups[, padding]), what
     ((8, 256, 500), (256, 31), (1, 1, 256, 15), "conformer, as the net pads it"),
     ((4, 512, 1000), (512, 3), (1, 8, 512, 8), "Conv-TasNet"),
 ]
-OPTIONS = ("stride", "dilation", "groups", "padding")
+OPTIONS = {"stride": 1, "dilation": 1, "groups": 1, "padding": 0}
 QUICK = 5  # of them
 
 
@@ -63,16 +63,16 @@ def layer_cells(quick: bool) -> list[Cell]:
 
 
 def _name(x_shape, kernel, options, what: str) -> str:
-    named = zip(OPTIONS, (*options, 0)[: len(OPTIONS)], strict=True)
+    named = zip(OPTIONS, options, strict=False)
     return f"{x_shape} → {kernel[0]}, K {kernel[1]}" + "".join(
-        [f", {name} {value}" for name, value in named if value != (name != "padding")] + [f" ({what})"]
+        [f", {name} {value}" for name, value in named if value != OPTIONS[name]] + [f" ({what})"]
     )
 
 
 def _contest(x_shape, kernel, options, what: str, backward: bool) -> Contest:
-    stride, dilation, groups, padding = (*options, 0)[: len(OPTIONS)]
+    named = OPTIONS | dict(zip(OPTIONS, options, strict=False))
+    stride, dilation, groups, padding = named.values()
     n_out, k = kernel
-    named = {"stride": stride, "dilation": dilation, "groups": groups, "padding": padding}
     g = torch.Generator().manual_seed(0)
     x = torch.randn(x_shape, generator=g, requires_grad=backward)
     w = (torch.randn(n_out, x_shape[1] // groups, k, generator=g) / k**0.5).requires_grad_(backward)

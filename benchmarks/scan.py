@@ -54,7 +54,7 @@ def shapes() -> Iterator[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, 
     lines = [(given, ((taps,), *rest)) for given, (taps, *rest) in product(LINES, LINE_KERNELS)]
     for (x_shape, n_out), (kernel, stride, dilation, groups) in [*lines, *product(PICTURES, PICTURE_KERNELS)]:
         groups = groups or x_shape[1]
-        if x_shape[1] % groups or n_out % groups or (groups > 1 and x_shape[1] < 2):
+        if x_shape[1] % groups or n_out % groups:
             continue
         steps = (*(1,) * (len(kernel) - 1), dilation)
         padding = tuple((taps - 1) * step // 2 for taps, step in zip(kernel, steps, strict=True))

@@ -102,7 +102,7 @@ def input_gradient_seconds(work: Work) -> dict[str, float]:
         adjoint = _adjoint(work)
         n_fft = fft_points("overlap_add", adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize)
         by_fft = spectral_seconds(adjoint.geometry, adjoint.x_shape, adjoint.w_shape, itemsize, n_fft)
-        seconds["fft"] = BEGUN + (by_fft if len(kernel) == 1 else PICTURES * by_fft)
+        seconds["fft"] = _begun(by_fft, len(kernel))
     if len(sizes) == 1 == g.dilation[0] and (is_long or g.stride[0] > 1):
         gy_shape = (batch, n_out, *g.out_sizes(sizes, kernel))
         seconds["phases"] = _phases_seconds(gy_shape, work.w_shape, g.stride[0], g.groups, itemsize)
@@ -127,7 +127,7 @@ def weight_gradient_seconds(work: Work) -> dict[str, float]:
     if is_depthwise(work) or math.prod(w_shape[2:]) >= SHORTEST_SPECTRAL:
         n_fft = gradient_points(g, x_shape, w_shape, itemsize)
         by_fft = gradient_seconds(g, x_shape, w_shape, itemsize, n_fft)
-        seconds["fft"] = BEGUN + (by_fft if len(w_shape) == 3 else PICTURES * by_fft)
+        seconds["fft"] = _begun(by_fft, len(w_shape) - 2)
     return seconds
 
 
@@ -160,6 +160,11 @@ def _has_diagonals(work: Work) -> bool:
     copies, (batch, _, size, *_) = work.w_shape[0] * math.prod(work.w_shape[2:]), work.x_shape
     few = 2 * copies <= size * work.geometry.groups and 16 * batch * copies <= ROUND
     return few and work.geometry.stride == (1,)
+
+
+def _begun(by_fft: float, n_axes: int) -> float:
+    """What a gradient through FFT takes that is predicted to take `by_fft`."""
+    return BEGUN + (by_fft if n_axes == 1 else PICTURES * by_fft)
 
 
 def _moved_seconds(work: Work) -> float:

@@ -79,22 +79,25 @@ class _Direct(torch.autograd.Function):
         if wanted[1] and way_w == "fft":
             gw = weight_gradient(gy, x, g, tuple(w.shape[2:]))
         elif wanted[1] and way_w == "diagonals":
-            gw = weight_from_diagonals(gy, x, g, w.shape[2])
-            gw = gw if all_finite(gw) else None
+            gw = _finite(weight_from_diagonals(gy, x, g, w.shape[2]))
         elif wanted[1] and not torch.is_grad_enabled():
             if way_w == "windows":
                 gw = weight_by_windows(gy, x, g, w.shape[2])
             elif way_w == "few_taps":
-                gw = weight_by_few_taps(gy, x, w, g)
+                gw = _finite(weight_by_few_taps(gy, x, w, g))
             elif way_w == "lags":
-                gw = weight_by_lags(gy, x, g, tuple(w.shape[2:]))
-            gw = gw if way_w == "windows" or gw is None or all_finite(gw) else None
+                gw = _finite(weight_by_lags(gy, x, g, tuple(w.shape[2:])))
         by_torch = [wanted[0] and gx is None, wanted[1] and gw is None]
         if any(by_torch):
             found = _by_torch(gy, x, w, g, by_torch)
             gx, gw = found[0] if by_torch[0] else gx, found[1] if by_torch[1] else gw
         gb = gy.sum((0, *range(2, gy.ndim))) if wanted[2] else None
         return gx, gw, gb, None, None
+
+
+def _finite(gw: torch.Tensor) -> torch.Tensor | None:
+    """None, which leaves it to torch, where what is not finite may have met the zeros beside x."""
+    return gw if all_finite(gw) else None
 
 
 def _turned(gy: torch.Tensor, w: torch.Tensor, g: Geometry, sizes: tuple[int, ...]) -> torch.Tensor:

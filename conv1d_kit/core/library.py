@@ -103,14 +103,14 @@ def pointwise(x, w, bias, stride, pads, dilation, groups) -> torch.Tensor:
         return run(x, w, bias, stride, pads, dilation, groups)
     if any(step > 1 for step in stride):  # a product would lay it out more slowly
         x = x[(..., *(slice(None, None, step) for step in stride))].contiguous()
-    sizes, w = x.shape[2:], w.flatten(1)
+    sizes = x.shape[2:]
     n = math.prod(sizes)
     if n < SHORTEST_PRODUCT:
         if len(sizes) == 1 == n < len(x):
-            return _shaped(NN.linear(x[:, :, 0], w, bias), sizes)
-        return run(x, w.unflatten(1, (-1, *(1,) * len(sizes))), bias, 1, pads, dilation, groups)
+            return _shaped(NN.linear(x[:, :, 0], w[:, :, 0], bias), sizes)
+        return run(x, w, bias, 1, pads, dilation, groups)
     x = x if len(sizes) == 1 else x.flatten(2)
-    each = w.expand(len(x), -1, -1)
+    each = w.flatten(1).expand(len(x), -1, -1)
     y = torch.bmm(each, x) if bias is None else torch.baddbmm(bias[:, None], each, x)
     return y if len(sizes) == 1 else _shaped(y, sizes)
 
