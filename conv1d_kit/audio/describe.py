@@ -238,5 +238,5 @@ def _frontend_multiply_adds(frontend: Frontend, n_frames: int) -> int:
         energy = frontend.energy
         steps = energy.hop_length // energy.stride
         return n_frames * (energy.kernels().numel() * steps + energy.lowpass.kernels().numel())
-    matrices = sum(b.numel() for b in frontend.buffers() if b.ndim == 2)  # mel, DCT
+    matrices = sum(b.numel() for name, b in frontend.named_buffers() if name.endswith(("mel", "dct")))
     return n_frames * (frontend.kernels().numel() + matrices)

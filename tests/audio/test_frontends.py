@@ -133,6 +133,19 @@ def test_gradients_reach_the_samples():
     torch.testing.assert_close(fast, slow)
 
 
+@pytest.mark.parametrize("shape", [(3, 60000), (1, 200000), (40, 9000)])  # rows at a time, a row in parts, both
+@pytest.mark.parametrize("name", ["log_mel", "stft", "mfcc"])
+def test_what_is_heard_in_rounds_equals_the_convolution(shape, name, monkeypatch):
+    monkeypatch.setattr("conv1d_kit.audio.frontends.stft._ROUND", 100_000)
+    frontend = FRONTENDS[name](8000)
+    x = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    weights = torch.randn(frontend(x[:1]).shape[1:], dtype=torch.float64)
+    found = [frontend(x, method=method) for method in ("fft", "conv")]
+    torch.testing.assert_close(*found, atol=1e-9, rtol=0)
+    grads = [torch.autograd.grad((y * weights).sum(), x)[0] for y in found]
+    torch.testing.assert_close(*grads, atol=1e-7, rtol=1e-9)
+
+
 def test_raw_is_the_waveform():
     x = torch.randn(2, 5)
     assert torch.equal(Raw(8000)(x), x[:, None])

@@ -165,7 +165,7 @@ def test_int8_leaves_what_stands_before_the_log_and_the_first_layer_in_float(pla
                                                           "net.body.2.norm", "net.head"]  # fmt: skip
     document = onnx.load(int8)
     kinds = {t.name: t.data_type for t in document.graph.initializer}
-    assert kinds["frontend.mel"] == kinds["net.stem.weight"] == onnx.TensorProto.FLOAT
+    assert kinds["frontend._weights_0"] == kinds["net.stem.weight"] == onnx.TensorProto.FLOAT
     assert "net.body.0.conv.weight" not in kinds
     weights = next(t for t in document.graph.initializer if t.name == "net.body.0.conv.weight_quantized")
     assert weights.data_type == onnx.TensorProto.INT8

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...core.conv import conv
+from ...core.rounds import rounds
 from ...errors import InputError, check_whole
 from ..clip import check_rate
 from .base import Framed, band, positive_number
@@ -15,9 +16,11 @@ from .mel import mel_edges, mel_filters
 
 __all__ = ["LogMel", "MelPower", "Mfcc", "Spectral", "Stft"]
 
+_ROUND = 1 << 22  # numbers at a time: an hour of sound needs no more memory, and two threads have enough to do
+
 
 class Spectral(Framed):
-    """Power of the FFT bins of Hann windows (B, bins, L), before what a row makes of it in `_features`."""
+    """Power in the FFT bins of Hann windows, or in bands of them; `_features` is what a row makes of that."""
 
     methods = ("fft", "conv")
     window: torch.Tensor
@@ -43,10 +46,30 @@ class Spectral(Framed):
         if method == "conv" or 0 in padded.shape:  # an FFT of no clips raises
             parts = conv(padded[:, None], self.kernels().to(padded), stride=self.hop_length)  # (B, 2 · bins, L)
             real, imaginary = parts.chunk(2, 1)
-            return self._features(real**2 + imaginary**2)
-        frames = padded.unfold(1, self.n_fft, self.hop_length)
-        spectrum = torch.fft.rfft(frames * self.window.to(padded.dtype))  # (B, L, bins)
-        return self._features((spectrum.real**2 + spectrum.imag**2).transpose(1, 2))
+            return self._features(self._bands(real**2 + imaginary**2))
+        frames, window = padded.unfold(1, self.n_fft, self.hop_length), self.window.to(padded.dtype)
+        n_rows, n_frames, _ = frames.shape
+
+        def heard(some: torch.Tensor) -> torch.Tensor:
+            return self._features(self._bands_of(torch.fft.rfft(some * window)))
+
+        if torch.compiler.is_compiling():  # sizes may be symbols
+            return heard(frames)
+        cuts = list(rounds(n_rows, n_frames, 3 * self.n_fft, _ROUND))  # windows, spectra and their squares
+        if len(cuts) == 1:
+            return heard(frames)
+        y = padded.new_empty(n_rows, self.n_features, n_frames)
+        for rows, at in cuts:
+            y[rows, :, at] = heard(frames[rows, at])
+        return y
+
+    def _bands(self, power: torch.Tensor) -> torch.Tensor:
+        """What is made of the power in each bin (B, bins, L)."""
+        return power
+
+    def _bands_of(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """The same of the bins themselves, complex (B, L, bins)."""
+        return self._bands((spectrum.real**2 + spectrum.imag**2).transpose(1, 2))
 
     def _features(self, power: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError
@@ -135,6 +158,13 @@ class MelPower(Spectral):
         self.f_min, self.f_max = band(self.sample_rate, f_min, f_max)
         mel = mel_filters(self.sample_rate, self.n_fft, self.n_mels, self.f_min, self.f_max)
         self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
+        self._spans = []  # the bins of some 16 bands each, and those bands' weights, twice each
+        for i, rows in enumerate(np.array_split(mel, max(1, self.n_mels // 16))):
+            heard = np.flatnonzero(rows.any(0))
+            low, high = int(heard[0]), int(heard[-1]) + 1
+            self._spans.append((low, high))
+            weights = torch.from_numpy(rows[:, low:high].repeat(2, 1))
+            self.register_buffer(f"_weights_{i}", weights, persistent=False)
 
     def options(self) -> dict:
         return {
@@ -146,8 +176,22 @@ class MelPower(Spectral):
     def frequencies(self) -> np.ndarray | None:
         return mel_edges(self.n_mels, self.f_min, self.f_max)[1:-1]
 
-    def _features(self, power: torch.Tensor) -> torch.Tensor:
+    def _bands(self, power: torch.Tensor) -> torch.Tensor:
         return self.mel.to(power.dtype) @ power
+
+    def _bands_of(self, spectrum: torch.Tensor) -> torch.Tensor:
+        # real and imaginary parts are squared where they lie and added up within the matrix product
+        squares = torch.view_as_real(spectrum).square().flatten(2).transpose(1, 2)  # (B, 2 · bins, L)
+        return torch.cat(
+            [
+                getattr(self, f"_weights_{i}").to(squares.dtype) @ squares[:, 2 * low : 2 * high]
+                for i, (low, high) in enumerate(self._spans)
+            ],
+            1,
+        )
+
+    def _features(self, power: torch.Tensor) -> torch.Tensor:
+        return power
 
 
 class LogMel(MelPower):
@@ -183,7 +227,7 @@ class LogMel(MelPower):
     log_scale = True
 
     def _features(self, power: torch.Tensor) -> torch.Tensor:
-        return torch.log(super()._features(power) + self.floor)
+        return torch.log(power + self.floor)
 
 
 class Mfcc(MelPower):
@@ -246,5 +290,5 @@ class Mfcc(MelPower):
         return None
 
     def _features(self, power: torch.Tensor) -> torch.Tensor:
-        db = 10 * torch.log10(super()._features(power) + self.floor)
+        db = 10 * torch.log10(power + self.floor)
         return self.dct.to(db.dtype) @ db
