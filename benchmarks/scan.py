@@ -1,6 +1,7 @@
 """Layers of many shapes beside torch's own: where is torch the quicker one? A search for faults, no contest.
 
-python -m benchmarks.scan [PATTERN]    what the pattern finds in a shape's name, into SCAN.md; two minutes
+python -m benchmarks.scan [PATTERN]    what the pattern finds in a shape's name, into SCAN-only.md;
+                                       without one all of them, into SCAN.md: two minutes
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def _times(x_shape, w_shape, options) -> tuple[dict[str, float], dict[str, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pattern", nargs="?", default="")
-    wanted = re.compile(parser.parse_args().pattern).search
+    pattern = parser.parse_args().pattern
+    wanted = re.compile(pattern).search
     told, rows = conditions("python -m benchmarks.scan"), []
     for name, *shape in shapes():
         if wanted(name):
@@ -105,7 +107,9 @@ def main() -> None:
     ]
     for _, name, found in rows:
         lines.append(f"| {name} | " + " | ".join(f"{ratio:.2f} | {s * 1e3:.2f}" for ratio, s in found) + " |")
-    (Path(__file__).parent / "SCAN.md").write_text("\n".join(lines) + "\n", "utf-8")
+    (Path(__file__).parent / ("SCAN-only.md" if pattern else "SCAN.md")).write_text(
+        "\n".join(lines) + "\n", "utf-8"
+    )
 
 
 if __name__ == "__main__":

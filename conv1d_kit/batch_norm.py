@@ -17,19 +17,21 @@ class _Masked:
 
     def forward(self: Any, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
         self._check_input_dim(x)
-        if not self.training:
+        if not self.training and self.running_mean is not None:
             return masked(super().forward(x), lengths)  # type: ignore[misc]
-        assert self.weight is not None
-        assert self.running_mean is not None
         counts = [x.shape[-1]] * len(x) if lengths is None else lengths.clamp(max=x.shape[-1]).tolist()
         n = sum(counts) * (x.shape[2] if x.ndim == 4 else 1)
         if n == 0:  # nothing but rows of no frames: nothing to learn from
             return torch.zeros_like(x)
         if n == x.numel() // x.shape[1] > 1 and not x.is_contiguous():  # torch's own is quick channels last
             return super().forward(x)  # type: ignore[misc]
-        y, mean, variance = _Normalize.apply(
-            x.to(self.weight.dtype), counts, n, self.weight, self.bias, self.eps
-        )
+        weight, bias = self.weight, self.bias
+        if weight is None:  # affine=False
+            full = torch.promote_types(x.dtype, torch.float32)
+            weight, bias = (torch.full((x.shape[1],), v, dtype=full, device=x.device) for v in (1.0, 0.0))
+        y, mean, variance = _Normalize.apply(x.to(weight.dtype), counts, n, weight, bias, self.eps)
+        if self.running_mean is None:  # track_running_stats=False
+            return y
         with torch.no_grad():
             self.num_batches_tracked.add_(1)
             rate = 1 / self.num_batches_tracked if self.momentum is None else self.momentum

@@ -12,6 +12,7 @@ import torch
 
 from .core.conv import conv
 from .core.transpose import conv_transpose
+from .errors import InputError
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d"]
 
@@ -93,11 +94,24 @@ class ConvTranspose1d(torch.nn.ConvTranspose1d):
 
     Arguments, parameters and state_dict of torch.nn.ConvTranspose1d.
 
+    Raises
+    ------
+    InputError
+        If `padding` is a name: how many samples an output loses is to be said in numbers.
+
     Examples
     --------
     >>> ConvTranspose1d(2, 1, 4, stride=2, padding=1)(torch.zeros(3, 2, 8)).shape
     torch.Size([3, 1, 16])
     """
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, *rest, **options):
+        if isinstance(padding, str):
+            raise InputError(
+                f"padding of a transposed layer must be an int >= 0, got {padding!r}; "
+                "try (kernel_size - stride) // 2 for an output of stride times the input's length"
+            )
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, *rest, **options)
 
     def forward(self, x: torch.Tensor, output_size: Any = None) -> torch.Tensor:
         return conv_transpose(

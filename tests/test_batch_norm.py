@@ -180,3 +180,15 @@ def test_lengths_end_where_the_maps_do(kind):
     (one, _), (other, _) = pair(kind), pair(kind)
     torch.testing.assert_close(one(x, n + 9), other(x, n))
     torch.testing.assert_close(one.running_var, other.running_var)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", [{"affine": False}, {"track_running_stats": False}])
+@pytest.mark.parametrize("training", [True, False])
+def test_without_weights_or_running_statistics_it_is_torchs_on_the_rows_end_to_end(kind, options, training):
+    ours, plain = (MaskedBatchNorm1d, nn.BatchNorm1d) if kind == "1d" else (MaskedBatchNorm2d, nn.BatchNorm2d)
+    norm, other = (layer(3, **options).double().train(training) for layer in (ours, plain))
+    x, n = batch(kind, 7, 3, 1, dtype=torch.float64)
+    torch.testing.assert_close(joined(norm(x, n), n.tolist()), other(joined(x, n.tolist())))
+    if training and norm.running_mean is not None:
+        torch.testing.assert_close(norm.running_var, other.running_var)

@@ -115,3 +115,10 @@ def test_transposed_output_size_is_the_one_asked_for():
 def test_a_wrong_input_is_one_clear_line():
     with pytest.raises(InputError, match=r"C_in = 3 and groups = 1"):
         Conv1d(4, 6, 3)(torch.zeros(1, 3, 9))
+
+
+def test_a_named_padding_of_a_transposed_layer_is_refused_when_it_is_made():
+    with pytest.raises(InputError, match="padding of a transposed layer must be an int >= 0, got 'same'; try"):
+        ConvTranspose1d(2, 1, 4, stride=2, padding="same")
+    layer = ConvTranspose1d(2, 4, 5, 3, 1, 2, 2, False, 2)  # torch's order
+    assert (layer.output_padding, layer.groups, layer.bias, layer.dilation) == ((2,), 2, None, (2,))

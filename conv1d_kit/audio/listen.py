@@ -78,13 +78,25 @@ class Listener:
         self._resample = RateStream(checked_rate(sample_rate), self.grid.sample_rate)
         self._ring = np.zeros(0, np.float32)  # the last window, or all there is as yet
         self._n_heard, self._since = 0, 0  # samples in all, and since the last hop
+        self._has_ended = False
 
     def push(self, samples: np.ndarray, *, latest_only: bool = False) -> list[Moment]:
-        """The next samples [shape=(n,), float32]: a Moment for each hop that they complete, or for the last."""
+        """The next samples [shape=(n,), float32]: a Moment for each hop that they complete, or for the last.
+
+        Raises
+        ------
+        InputError
+            After `finish`.
+        """
+        if self._has_ended:
+            raise InputError("the sound has ended: after finish, samples are for a new Listener")
         return self._heard(self._resample.push(samples), latest_only)
 
     def finish(self) -> list[Moment]:
-        """The sound has ended: a Moment for what came after the last hop, where anything did."""
+        """The sound has ended: a Moment for what came after the last hop, where anything did; later none."""
+        if self._has_ended:
+            return []
+        self._has_ended = True
         found = self._heard(self._resample.flush(), False)
         return [*found, self._moment()] if self._since else found
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..training.metrics import mean_interval
+from ..training.metrics import check_confidence, mean_interval
 from ..training.paired import corrected_t, discordant, holm, mcnemar
 from .judged import (
     METRICS,
@@ -124,8 +124,7 @@ def compare_runs(
     """
     if metric not in METRICS:
         raise InputError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must be in (0, 1), got {confidence!r}")
+    check_confidence(confidence)
     chosen = one_study(runs, data)
     judged = judge(chosen, metric)
     if not any(j.runs for j in judged):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, check_whole
-from .metrics import class_indices
+from .metrics import check_confidence, class_indices
 
 __all__ = [
     "Interval",
@@ -249,8 +249,7 @@ def _checked(counts: Any, confidence: float, n_resamples: int, method: str) -> n
         raise InputError(f"counts must be (G, …) of at least two groups to draw from, got shape {c.shape}")
     if not np.isfinite(c).all():
         raise InputError("counts must be finite, got NaN or infinity")
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must be in (0, 1), got {confidence!r}")
+    check_confidence(confidence)
     check_whole("n_resamples", n_resamples, least=100)
     if method not in METHODS:
         raise InputError(f"method must be one of {', '.join(METHODS)}, got {method!r}")

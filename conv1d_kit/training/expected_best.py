@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError, check_whole
+from .metrics import check_confidence
 
 __all__ = ["ExpectedBest", "expected_best"]
 
@@ -58,8 +59,7 @@ def expected_best(
     if n_draws is None:
         n_draws = len(v)
     check_whole("n_draws", n_draws)
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must be in (0, 1), got {confidence!r}")
+    check_confidence(confidence)
     values, counts = np.unique(v, return_counts=True)
     n = np.arange(1, int(n_draws) + 1)
     at_most = (np.cumsum(counts) / len(v))[None, :] ** n[:, None]  # (n_draws, V): P(maximum <= value)

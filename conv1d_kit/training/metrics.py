@@ -7,9 +7,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, is_number, one_line
 
-__all__ = ["class_indices", "class_report", "confusion_matrix", "mean_interval", "wilson_interval"]
+__all__ = [
+    "check_confidence", "class_indices", "class_report", "confusion_matrix", "mean_interval", "wilson_interval",
+]  # fmt: skip
+
+
+def check_confidence(confidence: float) -> None:
+    """InputError unless the share that an interval is to cover lies within (0, 1).
+
+    Examples
+    --------
+    >>> check_confidence(95)
+    Traceback (most recent call last):
+    conv1d_kit.errors.InputError: confidence must be in (0, 1), got 95
+    """
+    if not is_number(confidence) or not 0 < confidence < 1:
+        raise InputError(f"confidence must be in (0, 1), got {one_line(confidence)}")
 
 
 def wilson_interval(n_correct: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
@@ -27,6 +42,7 @@ def wilson_interval(n_correct: int, n: int, *, confidence: float = 0.95) -> tupl
 
     if n < 1 or not 0 <= n_correct <= n:
         raise InputError(f"n_correct must be 0…n with n >= 1, got {n_correct} of {n}")
+    check_confidence(confidence)
     z = float(ndtri(0.5 + confidence / 2))
     p = n_correct / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -60,6 +76,7 @@ def mean_interval(scores: Sequence[float], *, test_share: float | None = None, c
     x = np.asarray(scores, dtype=np.float64)
     if x.ndim != 1 or len(x) == 0:
         raise InputError(f"scores must be a non-empty flat sequence, got shape {x.shape}")
+    check_confidence(confidence)
     if len(x) == 1:
         return float(x[0]), math.nan
     factor = 1 / len(x) + (test_share or 0.0)

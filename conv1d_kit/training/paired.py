@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError, check_whole
+from .metrics import check_confidence
 
 __all__ = ["MCNEMAR_METHODS", "CorrectedT", "McNemar", "corrected_t", "discordant", "holm", "mcnemar"]
 
@@ -142,8 +143,7 @@ def corrected_t(differences: Sequence[float], test_share: float, *, confidence: 
         raise InputError("differences must be one or more finite numbers, one a fold")
     if not (isinstance(test_share, int | float | np.number) and 0 <= test_share < math.inf):
         raise InputError(f"test_share must be n_test / n_train, a number >= 0, got {test_share!r}")
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence must be in (0, 1), got {confidence!r}")
+    check_confidence(confidence)
     n, mean = len(d), float(d.mean())
     if n == 1:
         return CorrectedT(mean, math.nan, math.nan, math.nan, 0, math.nan)

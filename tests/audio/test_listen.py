@@ -78,6 +78,16 @@ def test_other_rates_are_resampled_and_the_rest_after_the_last_hop_is_heard():
     assert [m.time for m in found] == [Fraction(1, 2), 1, Fraction(11, 10)]
 
 
+@pytest.mark.parametrize("rate", [RATE, 44_100])
+def test_after_its_end_a_sound_takes_no_more(rate):
+    listener = Listener(tone_model(), rate, EventOptions(window_s=1.0, hop_s=0.5))
+    listener.push(np.zeros(100, np.float32))
+    assert len(listener.finish()) == 1
+    assert listener.finish() == []
+    with pytest.raises(InputError, match="has ended: after finish, samples are for a new Listener"):
+        listener.push(np.zeros(100, np.float32))
+
+
 def test_behind_time_only_the_newest_hop_is_heard():
     listener = Listener(tone_model(), RATE, OPTIONS)
     assert [m.time for m in listener.push(SOUND, latest_only=True)] == [4]

@@ -48,6 +48,13 @@ def test_wilson_is_the_published_interval_and_stays_inside_zero_to_one():
         wilson_interval(1, 0)
 
 
+@pytest.mark.parametrize("confidence", [0, 1, 95, float("nan"), "0.95", True])
+def test_confidence_is_a_share_within_zero_and_one(confidence):
+    for interval in (lambda **o: wilson_interval(1, 2, **o), lambda **o: mean_interval([0.5], **o)):
+        with pytest.raises(InputError, match=r"confidence must be in \(0, 1\), got"):
+            interval(confidence=confidence)
+
+
 def test_mean_interval_is_students_and_wider_where_folds_share_rows():
     x = [0.90, 0.92, 0.94, 0.91, 0.93]
     mean, half = mean_interval(x)
