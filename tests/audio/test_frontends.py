@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from memory import peak_bytes
 
 from conv1d_kit import stream
 from conv1d_kit.audio.frontends import FRONTENDS, LogMel, Raw, mel_filters
@@ -144,6 +145,15 @@ def test_what_is_heard_in_rounds_equals_the_convolution(shape, name, monkeypatch
     torch.testing.assert_close(*found, atol=1e-9, rtol=0)
     grads = [torch.autograd.grad((y * weights).sum(), x)[0] for y in found]
     torch.testing.assert_close(*grads, atol=1e-7, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["log_mel", "mfcc", "pcen"])
+def test_minutes_of_sound_need_no_more_memory_than_their_pads_and_features(name):
+    frontend, x = FRONTENDS[name](16000), torch.zeros(1, 16000 * 300)
+    with torch.no_grad():
+        peak = peak_bytes(lambda: frontend(x))
+        features = 4 * frontend(x).numel()
+    assert peak < 1.05 * 4 * x.numel() + 3 * features + 25e6  # windows alone would be 98 MB, so would spectra
 
 
 def test_raw_is_the_waveform():

@@ -58,10 +58,13 @@ class Spectral(Framed):
         cuts = list(rounds(n_rows, n_frames, 3 * self.n_fft, _ROUND))  # windows, spectra and their squares
         if len(cuts) == 1:
             return heard(frames)
-        y = padded.new_empty(n_rows, self.n_features, n_frames)
+        y = None
         for rows, at in cuts:
-            y[rows, :, at] = heard(frames[rows, at])
-        return y
+            part = heard(frames[rows, at])
+            if y is None:
+                y = part.new_empty(n_rows, self.n_features, n_frames)
+            y[rows, :, at] = part
+        return y  # type: ignore[return-value]
 
     def _bands(self, power: torch.Tensor) -> torch.Tensor:
         """What is made of the power in each bin (B, bins, L)."""
