@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 import numpy as np
 import torch
@@ -48,23 +49,18 @@ class Spectral(Framed):
             real, imaginary = parts.chunk(2, 1)
             return self._features(self._bands(real**2 + imaginary**2))
         frames, window = padded.unfold(1, self.n_fft, self.hop_length), self.window.to(padded.dtype)
-        n_rows, n_frames, _ = frames.shape
-
-        def heard(some: torch.Tensor) -> torch.Tensor:
-            return self._features(self._bands_of(torch.fft.rfft(some * window)))
-
-        if torch.compiler.is_compiling():  # sizes may be symbols
-            return heard(frames)
-        cuts = list(rounds(n_rows, n_frames, 3 * self.n_fft, _ROUND))  # windows, spectra and their squares
+        cuts = [(slice(None), slice(None))]
+        if not torch.compiler.is_compiling():  # sizes may be symbols there
+            n_rows, n_frames, _ = frames.shape
+            cuts = list(rounds(n_rows, n_frames, 3 * self.n_fft, _ROUND))  # windows, spectra and their squares
+        parts = (self._features(self._bands_of(torch.fft.rfft(frames[cut] * window))) for cut in cuts)
+        first = next(parts)
         if len(cuts) == 1:
-            return heard(frames)
-        y = None
-        for rows, at in cuts:
-            part = heard(frames[rows, at])
-            if y is None:
-                y = part.new_empty(n_rows, self.n_features, n_frames)
+            return first
+        y = first.new_empty(n_rows, self.n_features, n_frames)
+        for (rows, at), part in zip(cuts, chain([first], parts), strict=True):
             y[rows, :, at] = part
-        return y  # type: ignore[return-value]
+        return y
 
     def _bands(self, power: torch.Tensor) -> torch.Tensor:
         """What is made of the power in each bin (B, bins, L)."""
@@ -161,12 +157,11 @@ class MelPower(Spectral):
         self.f_min, self.f_max = band(self.sample_rate, f_min, f_max)
         mel = mel_filters(self.sample_rate, self.n_fft, self.n_mels, self.f_min, self.f_max)
         self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
-        self._spans = []  # the bins of some 16 bands each, and those bands' weights, twice each
+        self._lows = []  # the first bin that each group of some 16 bands weighs; their weights stand twice
         for i, rows in enumerate(np.array_split(mel, max(1, self.n_mels // 16))):
             heard = np.flatnonzero(rows.any(0))
-            low, high = int(heard[0]), int(heard[-1]) + 1
-            self._spans.append((low, high))
-            weights = torch.from_numpy(rows[:, low:high].repeat(2, 1))
+            self._lows.append(int(heard[0]))
+            weights = torch.from_numpy(rows[:, heard[0] : heard[-1] + 1].repeat(2, 1))
             self.register_buffer(f"_weights_{i}", weights, persistent=False)
 
     def options(self) -> dict:
@@ -185,13 +180,11 @@ class MelPower(Spectral):
     def _bands_of(self, spectrum: torch.Tensor) -> torch.Tensor:
         # real and imaginary parts are squared where they lie and added up within the matrix product
         squares = torch.view_as_real(spectrum).square().flatten(2).transpose(1, 2)  # (B, 2 · bins, L)
-        return torch.cat(
-            [
-                getattr(self, f"_weights_{i}").to(squares.dtype) @ squares[:, 2 * low : 2 * high]
-                for i, (low, high) in enumerate(self._spans)
-            ],
-            1,
-        )
+        sums = []
+        for i, low in enumerate(self._lows):
+            weights = getattr(self, f"_weights_{i}").to(squares.dtype)
+            sums.append(weights @ squares[:, 2 * low : 2 * low + weights.shape[1]])
+        return torch.cat(sums, 1)
 
     def _features(self, power: torch.Tensor) -> torch.Tensor:
         return power
